@@ -1,0 +1,110 @@
+"""The folder of one run: the contract between whoever submits a job, whatever engine runs it, and whoever watches it.
+
+request.json    what to do; written once, before the ledger row
+attempt.json    number, claim token and earlier memory failures of the attempt now starting; mode 0600
+status.json     how far it is; replaced as a whole
+events.jsonl    what it says (`backend.jobs.events`); append-only
+log.txt         standard output and error of every attempt
+alive.lock      held by the job process for life: the only proof that it lives
+stop.json       somebody asked it to stop
+checkpoints/    verified checkpoints to resume from
+adapter/        what was trained, in the format of peft (a full model for method "full" is in model/)
+result.json     the figures of a finished run
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from backend.jobs import events
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write to a temporary name, flush to the disk, rename: a reader sees the old text or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a rename to the disk; Windows has no such call and does it by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    path: Path
+
+    @property
+    def request(self) -> Path:
+        return self.path / "request.json"
+
+    @property
+    def attempt(self) -> Path:
+        return self.path / "attempt.json"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def stop(self) -> Path:
+        return self.path / "stop.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    def lock(self) -> FileLock:
+        """The life lock, not yet taken; `acquire(blocking=False)` raises filelock.Timeout while the job lives."""
+        return FileLock(self.path / "alive.lock", is_singleton=False)
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """The JSON object in one of this folder's files, or {} when there is none."""
+        if not path.exists():
+            return {}
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+
+    def write(self, path: Path, values: dict[str, Any], *, mode: int = 0o644) -> None:
+        write_atomically(path, json.dumps(values, ensure_ascii=False, indent=1), mode=mode)
+
+    def said(self) -> Iterator[Any]:
+        """Every whole event, oldest first."""
+        return events.read(self.events)
