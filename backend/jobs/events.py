@@ -52,7 +52,7 @@ class Evaluation(Said):
 
 
 class Memory(Said):
-    """Bytes. On a GPU: allocated and reserved by this process, used on the whole card; `process` is the resident set."""
+    """Bytes: resident set of the process; on a GPU also allocated and reserved by it, and used on the whole card."""
 
     type: Literal["memory"] = "memory"
     process: int

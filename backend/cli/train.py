@@ -1,0 +1,94 @@
+"""`launch.py train RECIPE`: the same job as in the page, with a progress bar."""
+
+import argparse
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from backend.cli.headless import open_jobs, supervised
+from backend.cli.output import answer, say
+from backend.cli.progress import Progress
+from backend.data import datasets
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import ExitCode, JobState
+from backend.jobs.queue import Job, Jobs
+from backend.jobs.tail import Tail
+from backend.people import HOME
+from backend.recipes import load
+from backend.setup import commands
+from backend.training.submit import start_training
+
+ENDED = (JobState.DONE, JobState.FAILED, JobState.STOPPED)
+POLL_SECONDS = 0.2
+
+
+def command(options: argparse.Namespace) -> int:
+    jobs = open_jobs(Path(options.workspace))
+    job = submit(jobs, options)
+    with supervised(jobs.workspace):
+        job = follow(jobs, job)
+    values = summary(jobs, job)
+    answer(values, as_json=options.json, text=story(job, values))
+    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+
+
+def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
+    found = load.find(HOME, jobs.workspace, options.recipe)
+    recipe = load.with_changes(found.recipe, dict(change.split("=", 1) for change in options.set))
+    data = options.data or recipe.defaults.data
+    if options.data and Path(options.data).is_file():
+        data = datasets.add(HOME, jobs.workspace, Path(options.data), Path(options.data).stem).id
+    name = options.name or free_name(jobs, found.id)
+    return start_training(HOME, jobs, recipe, model=options.model or recipe.defaults.model, data=data, name=name)
+
+
+def free_name(jobs: Jobs, recipe_id: str) -> str:
+    """`starter-lora 2026-11-22`, then `… 2`, `… 3`."""
+    wanted = f"{recipe_id} {date.today().isoformat()}"
+    taken = {job.name for job in jobs.all(HOME)}
+    numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
+    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+
+
+def follow(jobs: Jobs, job: Job) -> Job:
+    """Until the job has ended; Ctrl-C asks it to stop and save, a second Ctrl-C leaves it running."""
+    progress, tail = Progress(), Tail(jobs.folder(job).events)
+    asked = False
+    while job.state not in ENDED:
+        try:
+            time.sleep(POLL_SECONDS)
+            job = jobs.get(HOME, job.id)
+            for event in tail.new():
+                progress.show(event)
+        except KeyboardInterrupt:
+            if asked:
+                raise
+            asked = True
+            say("Stopping and saving. Press Ctrl-C again to leave.")
+            jobs.stop(HOME, job.id, save=True)
+    progress.close()
+    return job
+
+
+def summary(jobs: Jobs, job: Job) -> dict[str, Any]:
+    folder: RunFolder = jobs.folder(job)
+    result = folder.read(folder.result)
+    made = folder.model if folder.model.exists() else folder.adapter
+    return {
+        "run": job.name,
+        "state": job.state.value,
+        "adapter": str(made.resolve()) if made.exists() else None,
+        "steps": result.get("steps"),
+        "eval_loss": result.get("eval_loss"),
+        "seconds": result.get("seconds"),
+        "peak_memory_bytes": result.get("peak_memory_bytes"),
+        "forecast_memory_bytes": result.get("forecast_memory_bytes", job.forecast_bytes),
+        "reason": job.reason(),
+    }
+
+
+def story(job: Job, values: dict[str, Any]) -> str:
+    if job.state != JobState.DONE:
+        return f"{job.name}: {job.state.value}. {job.reason() or ''}".strip()
+    return f"{job.name}: done after {values['steps']} steps in {values['seconds']:.0f} s. Adapter: {values['adapter']}"
