@@ -1,4 +1,4 @@
-"""What a headless command prints: sentences for a person on standard error, one JSON object as the last line of output."""
+"""What a headless command prints: sentences on standard error, one JSON object as the last line of standard output."""
 
 import json
 import sys
