@@ -1,0 +1,175 @@
+"""The data sets a person may train on: those that ship with the studio and those they added.
+
+A data set of a person is a folder of the workspace named by its id: rows.jsonl, written first, then dataset.json. A
+folder without the second is not a data set (somebody was interrupted).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend import names
+from backend.data import encoding, reading, rows
+from backend.data.shapes import Shape
+from backend.errors import AccessError, DataError
+from backend.jobs.folder import sync_folder, write_atomically
+from backend.paths import SAMPLE_DATA, Workspace
+from backend.people import Person
+
+SHIPPED = SAMPLE_DATA / "chats"
+ROWS, RECORD = "rows.jsonl", "dataset.json"
+
+
+class Dataset(BaseModel):
+    """`path` holds `rows` rows in their stored form; `sha256` is of that file, `source_sha256` of the file it is from.
+
+    `titles` and `about` are by language and only given for shipped sets; `skipped` lines of the source were left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str
+    name: str
+    path: Path
+    rows: int
+    shape: Shape
+    sha256: str
+    shipped: bool = False
+    owner: str = ""
+    titles: dict[str, str] = Field(default_factory=dict)
+    about: dict[str, str] = Field(default_factory=dict)
+    source_sha256: str = ""
+    skipped: int = 0
+    added_at: float = 0.0
+
+    def title(self, language: str) -> str:
+        return self.titles.get(language, self.name)
+
+
+def available(person: Person, workspace: Workspace) -> list[Dataset]:
+    """The shipped sets, then the person's own, oldest first."""
+    return [*_shipped(), *_own(person, workspace)]
+
+
+def find(person: Person, workspace: Workspace, ref: str) -> Dataset:
+    """The set with this id or name; AccessError when this person has none, DataError for a path or an address."""
+    sets = available(person, workspace)
+    by_id = [found for found in sets if found.id == ref]
+    for found in by_id or (other for other in sets if names.same(other.name, ref)):
+        return found
+    if "://" in ref:
+        raise DataError("data.address")
+    if Path(ref).is_absolute():
+        raise DataError("data.outside")
+    raise AccessError("data.not_found")
+
+
+def add(
+    person: Person, workspace: Workspace, path: Path, name: str, *, skip_bad: bool = False, convert: bool = False
+) -> Dataset:
+    """Check a JSONL file and keep its rows; the set that came from the same bytes when there is one.
+
+    DataError for what is wrong with the file (`skip_bad` leaves out faulty lines, `convert` reads a file that is not
+    UTF-8 as what it looks like), JobError for a name that is not allowed or taken.
+    """
+    if not path.is_file():
+        raise AccessError("data.not_found")
+    source = _digest(path)
+    mine = _own(person, workspace)
+    for known in mine:
+        if known.source_sha256 == source and (skip_bad or not known.skipped):
+            return known
+    cleaned = names.unused(name, [other.name for other in (*_shipped(), *mine)], "data")
+    with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
+        readable = encoding.as_utf_8(path, Path(folder)) if convert else path
+        draft = Path(folder) / ROWS
+        with draft.open("wb") as file:
+            findings = reading.store(readable, file, skip_bad=skip_bad)
+            file.flush()
+            os.fsync(file.fileno())
+        values = {"name": cleaned, "owner": person.id, "source_sha256": source, "added_at": time.time()}
+        return _keep(workspace, draft, findings, values)
+
+
+def bring(person: Person, workspace: Workspace, ref: str, *, skip_bad: bool = False) -> Dataset:
+    """What the command line may name: a set by id or name, or a JSONL file, which is added under its own name."""
+    path = Path(ref)
+    if not path.is_file():
+        return find(person, workspace, ref)
+    taken = [known.name for known in available(person, workspace)]
+    return add(person, workspace, path, names.free(names.from_file(path.stem), taken, "data"), skip_bad=skip_bad)
+
+
+def delete(person: Person, workspace: Workspace, dataset_id: str) -> None:
+    """Remove one of the person's own sets; AccessError when there is none with this id."""
+    if not any(own.id == dataset_id for own in _own(person, workspace)):
+        raise AccessError("data.not_found")
+    folder = workspace.datasets / dataset_id
+    (folder / RECORD).unlink()
+    shutil.rmtree(folder)
+
+
+def _keep(workspace: Workspace, draft: Path, findings: reading.Findings, values: dict[str, Any]) -> Dataset:
+    folder = workspace.datasets / uuid.uuid4().hex
+    folder.mkdir()
+    path = draft.replace(folder / ROWS)
+    sync_folder(folder)
+    dataset = Dataset(
+        id=folder.name,
+        path=path,
+        rows=findings.rows,
+        shape=findings.shape,
+        sha256=findings.digest,
+        skipped=findings.faulty,
+        **values,
+    )
+    write_atomically(folder / RECORD, dataset.model_dump_json(exclude={"path", "shipped"}, indent=1))
+    return dataset
+
+
+def _own(person: Person, workspace: Workspace) -> list[Dataset]:
+    found = []
+    for record in workspace.datasets.glob(f"*/{RECORD}"):
+        values = json.loads(record.read_text(encoding="utf-8"))
+        dataset = Dataset(**{**values, "path": record.parent / ROWS, "id": record.parent.name, "shipped": False})
+        if dataset.owner == person.id:
+            found.append(dataset)
+    return sorted(found, key=lambda own: (own.added_at, own.id))
+
+
+def _shipped() -> list[Dataset]:
+    if not (SHIPPED / "index.yaml").exists():
+        return []
+    index: list[dict[str, Any]] = yaml.safe_load((SHIPPED / "index.yaml").read_text(encoding="utf-8"))
+    found = []
+    for entry in index:
+        path = SHIPPED / entry["file"]
+        state = path.stat()
+        count, shape, digest = _measured(path, state.st_mtime_ns, state.st_size)
+        titles, about = entry["title"], entry.get("about", {})
+        values = {"rows": count, "shape": shape, "sha256": digest, "shipped": True, "titles": titles, "about": about}
+        found.append(Dataset(id=entry.get("id", path.stem), name=titles["en"], path=path, **values))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _measured(path: Path, _changed_at: int, _size: int) -> tuple[int, Shape, str]:
+    """(rows, shape, sha256) of a shipped file; read again only when the file has changed."""
+    count, shape = 0, "chat"
+    for row in rows.read(path):
+        count, shape = count + 1, "text" if "text" in row else "chat"
+    return count, "text" if shape == "text" else "chat", _digest(path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""One JSON object per line, read strictly: never more than one line in memory, every fault named."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from backend.errors import DataError
+from backend.messages import Phrase
+
+MAX_LINE = 1_000_000
+MAX_DEPTH = 50
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+REASONS = {
+    "Expecting value": "value",
+    "Expecting ',' delimiter": "comma",
+    "Expecting ':' delimiter": "colon",
+    "Expecting property name enclosed in double quotes": "name",
+    "Illegal trailing comma before end of object": "trailing",
+    "Illegal trailing comma before end of array": "trailing",
+    "Unterminated string starting at": "unterminated",
+    "Invalid control character at": "control",
+    "Extra data": "extra",
+}
+
+
+class _TooManyDigitsError(ValueError):
+    """Python reads whole numbers of at most 4,300 digits."""
+
+
+def lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """(line number from 1, bytes without the line end) of every line that is not blank; None for one over 1 MB."""
+    with path.open("rb") as file:
+        number = 0
+        while raw := file.readline(MAX_LINE + 2):
+            number += 1
+            whole = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+            line = whole.rstrip(b"\r\n")
+            if len(line) > MAX_LINE:
+                while raw and not raw.endswith(b"\n"):
+                    raw = file.readline(MAX_LINE)
+                yield number, None
+            elif line.strip():
+                yield number, line
+
+
+def parse(number: int, line: bytes | None) -> dict[str, Any]:
+    """The object in one line; DataError names the line and the fault, UnicodeDecodeError when it is not UTF-8."""
+    if line is None:
+        raise DataError("data.line_too_long", line=number)
+    text = line.decode("utf-8")
+    row = _loads(number, text)
+    if not isinstance(row, dict):
+        raise DataError("data.json_list" if isinstance(row, list) else "data.not_object", line=number)
+    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(row) > MAX_DEPTH:
+        raise DataError("data.too_deep", line=number, most=MAX_DEPTH)
+    if "\\u" in text:
+        _refuse_broken_characters(number, row)
+    return row
+
+
+def _loads(number: int, text: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise DataError("data.field_twice", line=number, field=next(n for n in names if names.count(n) > 1))
+        return found
+
+    def no_constant(word: str) -> Any:
+        raise DataError("data.not_a_number", line=number, word=word)
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant, parse_int=_whole_number)
+    except json.JSONDecodeError as error:
+        if text.strip() == "[":
+            raise DataError("data.json_list", line=number) from error
+        raise bad_json(number, error) from error
+    except _TooManyDigitsError as error:
+        raise DataError("data.too_many_digits", line=number) from error
+    except RecursionError as error:
+        raise DataError("data.too_deep", line=number, most=MAX_DEPTH) from error
+
+
+def _whole_number(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError as error:
+        raise _TooManyDigitsError from error
+
+
+def bad_json(number: int, error: json.JSONDecodeError) -> DataError:
+    """What Python's parser said, in the reader's language; how many lines are affected is filled in by the caller."""
+    reason = REASONS.get(error.msg, "escape" if error.msg.startswith("Invalid \\") else "other")
+    column = error.colno
+    return DataError("data.bad_json", line=number, column=column, reason=Phrase(f"data.json.{reason}"))
+
+
+def _depth(value: Any) -> int:
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        here, level = waiting.pop()
+        if isinstance(here, dict | list):
+            deepest = max(deepest, level)
+            waiting.extend((child, level + 1) for child in (here.values() if isinstance(here, dict) else here))
+    return deepest
+
+
+def _refuse_broken_characters(number: int, row: dict[str, Any]) -> None:
+    try:
+        json.dumps(row, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(error.object[error.start]):04X}"
+        raise DataError("data.broken_character", line=number, code=code) from error

@@ -1,0 +1,90 @@
+"""A file somebody brings becomes stored rows: every line checked, put into its stored form, and written out."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.data import jsonl, shapes
+from backend.data.encoding import not_utf_8, refuse_other_kinds
+from backend.data.shapes import Row, Shape
+from backend.errors import DataError
+from backend.messages import Count
+
+FEWEST = 10
+LONG_TEXT = 10_000
+
+
+@dataclass
+class Findings:
+    """What was found in a file; `faulty` lines are not among `rows`."""
+
+    rows: int = 0
+    total: int = 0
+    faulty: int = 0
+    empty_answers: int = 0
+    characters: int = 0
+    shape: Shape = "chat"
+    first_fault: DataError | None = None
+    distinct: set[bytes] = field(default_factory=set)
+    digest: str = ""
+
+
+def store(path: Path, target: BinaryIO, *, skip_bad: bool = False) -> Findings:
+    """Write the rows of `path` in their stored form and say what was found.
+
+    DataError for the first faulty line (after counting all of them), unless `skip_bad`; always when the file is not
+    text, is empty, mixes chats with plain text, or is left with too little to train on.
+    """
+    refuse_other_kinds(path)
+    findings = Findings()
+    digest = hashlib.sha256()
+    for row in _good_rows(path, findings):
+        raw = json.dumps(row, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8") + b"\n"
+        target.write(raw)
+        digest.update(raw)
+        findings.characters += len(raw)
+        findings.distinct.add(hashlib.sha256(raw).digest()[:12])
+    findings.digest = digest.hexdigest()
+    _judge(findings, skip_bad=skip_bad)
+    return findings
+
+
+def _good_rows(path: Path, findings: Findings) -> Iterator[Row]:
+    for number, line in jsonl.lines(path):
+        findings.total += 1
+        try:
+            shape, row = shapes.normalise(jsonl.parse(number, line), number, findings.total)
+            if findings.rows and shape != findings.shape:
+                raise DataError("data.mixed", line=number)
+        except UnicodeDecodeError as error:
+            raise not_utf_8(number, error) from error
+        except DataError as error:
+            findings.faulty += 1
+            findings.empty_answers += error.key == "data.empty_answer"
+            findings.first_fault = findings.first_fault or error
+            continue
+        findings.shape = shape
+        findings.rows += 1
+        yield row
+
+
+def _judge(findings: Findings, *, skip_bad: bool) -> None:
+    fault = findings.first_fault
+    if not findings.total:
+        raise DataError("data.empty_file")
+    if findings.empty_answers == findings.total:
+        raise DataError("data.all_answers_empty", examples=Count("data.examples", findings.total))
+    if fault and not skip_bad:
+        raise DataError(fault.key, **fault.values, affected=findings.faulty, total=findings.total)
+    _refuse_too_few(findings)
+
+
+def _refuse_too_few(findings: Findings) -> None:
+    different = len(findings.distinct)
+    if different >= FEWEST or (findings.shape == "text" and findings.characters >= LONG_TEXT):
+        return
+    values = {"examples": Count("data.examples", findings.rows), "different": different, "fewest": FEWEST}
+    raise DataError("data.too_few" if findings.rows < FEWEST else "data.too_alike", **values)
