@@ -1,5 +1,6 @@
-"""Where everything lives on disk: the workspace, and what ships with the studio."""
+"""Where everything lives on disk: the workspace, and what ships with the studio; and how a file is replaced safely."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,29 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
 SAMPLE_DATA = ROOT / "sample_data"
 SHIPPED_MODELS = SAMPLE_DATA / "models"
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write to a temporary name, flush to the disk, rename: a reader sees the old text or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a rename to the disk; Windows has no such call and does it by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,31 @@ class Workspace:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def trash(self) -> Path:
+        """What was deleted and is not yet removed."""
+        return self.root / "trash"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the ledger, newest last by name."""
+        return self.root / "backups"
+
+    @property
+    def kick(self) -> Path:
+        """Touched when there is something for the supervisor to do at once."""
+        return self.root / ".kick"
+
+    @property
+    def supervisor_status(self) -> Path:
+        """JSON {pid, at, blocked, warm, engine} written by the supervisor."""
+        return self.root / "supervisor.json"
+
+    @property
+    def hardware_samples(self) -> Path:
+        """One JSON line every two seconds (`backend.jobs.supervisor.sampling`); absent without a GPU."""
+        return self.logs / "hardware.jsonl"
 
     def run(self, job_id: str) -> Path:
         return self.runs / job_id

@@ -13,7 +13,6 @@ result.json     the figures of a finished run
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,29 +21,8 @@ from typing import Any
 from filelock import FileLock
 
 from backend.jobs import events
-
-
-def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write to a temporary name, flush to the disk, rename: a reader sees the old text or the new, never a part."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a rename to the disk; Windows has no such call and does it by itself."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from backend.paths import sync_folder as sync_folder
+from backend.paths import write_atomically as write_atomically
 
 
 @dataclass(frozen=True)

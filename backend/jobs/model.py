@@ -1,6 +1,9 @@
 """What a job is, and which state may follow which."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from backend.errors import JobError
 
@@ -29,6 +32,7 @@ NEXT: dict[JobState, frozenset[JobState]] = {
     JobState.DONE: frozenset(),
 }
 ACTIVE = frozenset({JobState.STARTING, JobState.RUNNING})
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.STOPPED, JobState.INTERRUPTED})
 RESUMABLE = frozenset({JobState.STOPPED, JobState.INTERRUPTED, JobState.FAILED})
 
 
@@ -36,6 +40,67 @@ def require_move(name: str, now: JobState, to: JobState) -> None:
     """JobError when the table does not let a job that is `now` become `to`."""
     if to not in NEXT[now]:
         raise JobError("jobs.wrong_state", name=name, now=now.value, to=to.value)
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What somebody hands in. `device` is "cpu" or "gpu:<index>"; `start_at` (UTC epoch seconds): not before then.
+
+    `request` is what the runner of this `kind` reads; it must be JSON, and "job" is a key of ours in it.
+    """
+
+    kind: str
+    name: str
+    request: Mapping[str, Any]
+    device: str = "cpu"
+    start_at: float | None = None
+    forecast_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the ledger. Times are UTC epoch seconds. `attempt` counts from 1; 0 means never started.
+
+    `reason_key` and `reason_values` say, as in `StudioError`, why it ended or what is the matter with it.
+    """
+
+    id: str
+    owner: str
+    kind: str
+    name: str
+    state: JobState
+    attempt: int
+    position: float
+    device: str
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    start_at: float | None = None
+    stop_asked_at: float | None = None
+    reason_key: str | None = None
+    reason_values: dict[str, Any] = field(default_factory=dict)
+    forecast_bytes: int | None = None
+    note: str = ""
+    memory_failures: int = 0
+    losses: int = 0
+    pinned: bool = False
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def resumable(self) -> bool:
+        return self.state in RESUMABLE
+
+    @property
+    def stopping(self) -> bool:
+        """Asked to stop, and still busy with it."""
+        return self.active and self.stop_asked_at is not None
 
 
 class ExitCode:

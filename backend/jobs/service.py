@@ -1,0 +1,244 @@
+"""What a person may do with jobs. Each method takes the acting person first and sees only that person's rows."""
+
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from filelock import Timeout
+from sqlalchemy import Connection, func, select
+
+from backend import names
+from backend.errors import AccessError, JobError
+from backend.jobs import order, rows
+from backend.jobs.folder import RunFolder, sync_folder
+from backend.jobs.model import Job, JobState, NewJob
+from backend.ledger.schema import jobs, wishes
+from backend.ledger.store import Ledger
+from backend.paths import Workspace
+from backend.people import Person
+
+Wish = Literal["engine", "worker"]
+
+
+def new_id() -> str:
+    """Sorts by time of creation, and is a safe folder name everywhere."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(4)}"
+
+
+class Jobs:
+    def __init__(self, ledger: Ledger, workspace: Workspace) -> None:
+        self.ledger = ledger
+        self.workspace = workspace
+
+    def submit(self, person: Person, new: NewJob) -> Job:
+        """Put a job at the end of the queue; JobError when the name cannot be used.
+
+        The folder is on the disk before the row: a row without a request cannot exist, and a folder without a row is
+        picked up when the ledger is rebuilt.
+        """
+        self._require_free_name(person, new.name)
+        job = Job(
+            id=new_id(),
+            owner=person.id,
+            kind=new.kind,
+            name=names.check(new.name),
+            state=JobState.QUEUED,
+            attempt=0,
+            position=0.0,
+            device=new.device,
+            created_at=time.time(),
+            start_at=new.start_at,
+            forecast_bytes=new.forecast_bytes,
+        )
+        folder = self._write_folder(job, new.request)
+        try:
+            with self.ledger.write() as opened:
+                self._require_unused(opened, person, job.name)
+                job = order.at_the_end(opened, job)
+                rows.insert(opened, job, name_key=names.folded(job.name))
+        except JobError:
+            shutil.rmtree(folder.path)
+            raise
+        self.kick()
+        return job
+
+    def get(self, person: Person, job_id: str) -> Job:
+        """AccessError when there is no such job, or it is somebody else's."""
+        with self.ledger.read() as opened:
+            return self._own(opened, person, job_id)
+
+    def find(self, person: Person, name_or_id: str) -> Job:
+        """By id or by name; AccessError when this person has no such job."""
+        with self.ledger.read() as opened:
+            named = jobs.c.name_key == names.folded(name_or_id)
+            mine = (jobs.c.owner == person.id) & (named | (jobs.c.id == name_or_id))
+            found = opened.execute(select(*rows.COLUMNS).where(mine)).first()
+        if found is None:
+            raise AccessError("jobs.unknown", name=name_or_id)
+        return rows.job_from(found)
+
+    def all(self, person: Person) -> list[Job]:
+        """Newest first."""
+        with self.ledger.read() as opened:
+            mine = select(*rows.COLUMNS).where(jobs.c.owner == person.id).order_by(jobs.c.id.desc())
+            return [rows.job_from(row) for row in opened.execute(mine)]
+
+    def folder(self, job: Job) -> RunFolder:
+        return RunFolder(self.workspace.run(job.id))
+
+    def stop(self, person: Person, job_id: str, *, save: bool = True) -> Job:
+        """Ask a job to stop, keeping what it has learned when `save`; a queued one is taken out of the queue.
+
+        Asking again changes nothing; JobError for a job that has ended otherwise.
+        """
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            if job.state == JobState.QUEUED:
+                rows.move(opened, job, JobState.STOPPED, ended_at=time.time(), reason_key="jobs.stopped_in_queue")
+            elif job.active:
+                self.folder(job).write(self.folder(job).stop, {"save": save})
+                rows.change(opened, job.id, stop_asked_at=job.stop_asked_at or time.time())
+            elif job.state in {JobState.DONE, JobState.FAILED}:
+                raise JobError("jobs.already_ended", name=job.name)
+        self.kick()
+        return self.get(person, job_id)
+
+    def resume(self, person: Person, job_id: str) -> Job:
+        """Put a stopped, interrupted or failed job back into the queue; it goes on from its newest checkpoint."""
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            if not job.resumable:
+                raise JobError("jobs.not_resumable", name=job.name, state=job.state.value)
+            again = order.at_the_end(opened, job)
+            fresh: dict[str, Any] = {
+                "reason_key": None,
+                "reason_values": {},
+                "memory_failures": 0,
+                "losses": 0,
+                "start_at": None,
+            }
+            times = {"ended_at": None, "stop_asked_at": None}
+            rows.move(opened, job, JobState.QUEUED, position=again.position, **fresh, **times)
+        self.kick()
+        return self.get(person, job_id)
+
+    def move(self, person: Person, job_id: str, before: str | None = None) -> Job:
+        """Change the order of the queue: to just before another queued job, or to the end."""
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            other = None if before is None else self._own(opened, person, before)
+            for moved in (job, other):
+                if moved is not None and moved.state != JobState.QUEUED:
+                    raise JobError("jobs.not_queued", name=moved.name)
+            order.place(opened, job, other)
+        self.kick()
+        return self.get(person, job_id)
+
+    def rename(self, person: Person, job_id: str, name: str) -> Job:
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            cleaned = self._require_unused(opened, person, name, but=job.id)
+            rows.change(opened, job.id, name=cleaned, name_key=names.folded(cleaned))
+        return self.get(person, job_id)
+
+    def annotate(self, person: Person, job_id: str, note: str) -> Job:
+        """Keep a person's own note (at most 4,000 characters) with the job."""
+        return self._change(person, job_id, note=note[:4000])
+
+    def pin(self, person: Person, job_id: str, *, pinned: bool) -> Job:
+        """A pinned run is never cleaned up."""
+        return self._change(person, job_id, pinned=pinned)
+
+    def delete(self, person: Person, job_id: str) -> None:
+        """Remove a job and its folder for good; JobError while it is active or its process still lives."""
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            if job.active or self._alive(job):
+                raise JobError("jobs.delete_active", name=job.name)
+            here, gone = self.workspace.run(job.id), self.workspace.trash / job.id
+            gone.parent.mkdir(exist_ok=True)
+            if here.exists():
+                here.replace(gone)
+            opened.execute(jobs.delete().where(jobs.c.id == job.id))
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def want_engine(self, person: Person) -> None:
+        """Say that this person wants to chat now: the supervisor starts the engine, and keeps it 30 minutes after."""
+        self._wish(person, "engine")
+
+    def want_worker(self, person: Person) -> None:
+        """Say that the page is usable: the supervisor gets a warm worker ready."""
+        self._wish(person, "worker")
+
+    def supervisor_status(self) -> dict[str, Any]:
+        """What the supervisor last wrote: {pid, at, blocked, warm, engine}, or {} when none has run here.
+
+        `blocked`, when not null, is {key, values} of a sentence: why queued jobs are not started.
+        """
+        path = self.workspace.supervisor_status
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
+
+    def kick(self) -> None:
+        self.workspace.kick.touch()
+
+    def _own(self, opened: Connection, person: Person, job_id: str) -> Job:
+        job = rows.get(opened, job_id)
+        if job is None or job.owner != person.id:
+            raise AccessError("jobs.unknown", name=job_id)
+        return job
+
+    def _change(self, person: Person, job_id: str, **values: Any) -> Job:
+        with self.ledger.write() as opened:
+            rows.change(opened, self._own(opened, person, job_id).id, **values)
+        return self.get(person, job_id)
+
+    def _alive(self, job: Job) -> bool:
+        folder = self.folder(job)
+        if not folder.path.exists():
+            return False
+        try:
+            with folder.lock().acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def _require_free_name(self, person: Person, name: str) -> None:
+        with self.ledger.read() as opened:
+            self._require_unused(opened, person, name)
+
+    def _require_unused(self, opened: Connection, person: Person, name: str, but: str = "") -> str:
+        """The checked name; JobError says what is wrong with it, or which run of this person has it."""
+        key = names.folded(names.check(name))
+        mine = (jobs.c.owner == person.id) & (jobs.c.name_key == key) & (jobs.c.id != but)
+        return names.unused(name, opened.execute(select(jobs.c.name).where(mine)).scalars())
+
+    def _write_folder(self, job: Job, request: Mapping[str, Any]) -> RunFolder:
+        folder = self.folder(job)
+        folder.path.mkdir(parents=True, mode=0o700)
+        facts = {
+            "id": job.id,
+            "owner": job.owner,
+            "kind": job.kind,
+            "name": job.name,
+            "device": job.device,
+            "created_at": job.created_at,
+            "start_at": job.start_at,
+            "forecast_bytes": job.forecast_bytes,
+        }
+        folder.write(folder.request, {**request, "job": facts}, mode=0o600)
+        sync_folder(folder.path.parent)
+        return folder
+
+    def _wish(self, person: Person, what: Wish) -> None:
+        with self.ledger.write() as opened:
+            mine = (wishes.c.owner == person.id) & (wishes.c.what == what)
+            known = opened.execute(select(func.count()).select_from(wishes).where(mine)).scalar()
+            if known:
+                opened.execute(wishes.update().where(mine).values(wished_at=time.time()))
+            else:
+                opened.execute(wishes.insert().values(owner=person.id, what=what, wished_at=time.time()))
+        self.kick()

@@ -1,0 +1,1 @@
+"""The process that keeps the queue moving: `python -m backend.jobs.supervisor --workspace DIR`."""

@@ -1,0 +1,134 @@
+"""The loop of the supervisor: reap what ended, look after what runs, start what is due."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backend.jobs import process
+from backend.jobs.claims import Claim, Claims, Outcome
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import ExitCode, Job
+from backend.jobs.supervisor.start import Child, spawn
+from backend.jobs.supervisor.warm import WarmWorker
+from backend.jobs.supervisor.watch import Watch, lives
+from backend.paths import Workspace
+
+GLANCE = 0.1
+LOOK = 1.0
+NAP = 5.0
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Running:
+    """A claim and the process started for it; `kills`: the kernel's count of memory kills when it began."""
+
+    claim: Claim
+    child: Child
+    kills: int
+
+
+@dataclass
+class Loop:
+    """`blocked()` is None, or the sentence of why nothing may start; `make_room(job)` is called before a start."""
+
+    claims: Claims
+    workspace: Workspace
+    watch: Watch
+    warm: WarmWorker
+    worker: str = "backend.worker"
+    blocked: Callable[[], object | None] = lambda: None
+    make_room: Callable[[Job], None] = lambda job: None
+    running: dict[str, Running] = field(default_factory=dict)
+    ended: threading.Event = field(default_factory=threading.Event)
+    awake: float = 0.0
+    _last: float = field(default_factory=time.monotonic)
+    _looked: float = float("-inf")
+    _kick: int = 0
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Go on until `ended` is set or, when asked, until nothing is left to do. Jobs still running go on alone."""
+        idle = 0
+        while not self.ended.is_set():
+            looked = self.beat()
+            if looked and until_idle:
+                idle = idle + 1 if self._nothing_to_do() else 0
+                if idle >= 2:
+                    return
+            self.ended.wait(GLANCE)
+
+    def beat(self) -> bool:
+        """One round; True when it was a whole one. An error of the ledger ends the round, not the supervisor."""
+        now = time.monotonic()
+        self.awake += min(now - self._last, NAP)
+        self._last = now
+        try:
+            ended, kicked = self.reap(), self._kicked()
+            if not (ended or kicked or self.awake - self._looked >= LOOK):
+                return False
+            self._looked = self.awake
+            children = {token: run.child.identity for token, run in self.running.items()}
+            self.watch.look(self.awake, {token: who for token, who in children.items() if who is not None})
+            self.start_due()
+            self.warm.tend(self.awake, busy=bool(self.running))
+        except Exception:  # the top of the supervisor: a bad round must not take the queue down
+            log.exception("this round of the supervisor failed; the next one comes")
+        return True
+
+    def reap(self) -> bool:
+        """Settle the jobs whose process has ended and has not settled them itself."""
+        over = {token: run for token, run in self.running.items() if run.child.popen.poll() is not None}
+        for token, run in over.items():
+            self._settle(token, run)
+            del self.running[token]
+        return bool(over)
+
+    def start_due(self) -> None:
+        if self.blocked() is not None:
+            return
+        while (claim := self.claims.take(self._may_start)) is not None:
+            self._start(claim)
+
+    def _settle(self, token: str, run: Running) -> None:
+        code, job = run.child.popen.returncode, run.claim.job
+        if run.child.identity is not None:
+            process.end_group(run.child.identity, surely=True)
+        if code in {ExitCode.LOCK_HELD, ExitCode.CLAIM_REVOKED}:
+            self.claims.release(job.id, token)
+            return
+        if code < 0 and process.memory_kills() > run.kills:
+            code = ExitCode.OUT_OF_MEMORY
+        settled = self.claims.conclude(job.id, token, Outcome(code))
+        if settled is not None:
+            log.warning("run %s ended with %d; it is now %s", job.id, code, settled.state)
+
+    def _may_start(self, job: Job) -> bool:
+        """Not while a process of an earlier attempt still holds the lock: it is about to end."""
+        from_before = RunFolder(self.workspace.run(job.id))
+        return from_before.request.exists() and not lives(from_before)
+
+    def _start(self, claim: Claim) -> None:
+        self.make_room(claim.job)
+        folder = RunFolder(self.workspace.run(claim.job.id))
+        kills = process.memory_kills()
+        try:
+            child = self.warm.become(folder.path) or spawn(self.worker, [str(folder.path)], folder.log)
+        except OSError as error:
+            log.error("run %s could not be started: %s", claim.job.id, error)  # noqa: TRY400 - one line says it all
+            self.claims.conclude(claim.job.id, claim.token, Outcome(1, "jobs.no_process", {"error": str(error)}))
+            return
+        self.running[claim.token] = Running(claim, child, kills)
+        log.info("run %s attempt %d started as process %d", claim.job.id, claim.job.attempt, child.popen.pid)
+
+    def _kicked(self) -> bool:
+        try:
+            touched = self.workspace.kick.stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        changed, self._kick = touched != self._kick, touched
+        return changed
+
+    def _nothing_to_do(self) -> bool:
+        return not self.running and not self.claims.held() and not self.claims.waiting(time.time())

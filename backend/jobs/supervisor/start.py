@@ -1,0 +1,94 @@
+"""Starts the processes of a workspace: their command, their environment, their log."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.jobs.process import Identity
+from backend.paths import ROOT
+
+PASSED = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "LANG",
+        "TMPDIR",
+        "TMP",
+        "TEMP",
+        "USER",
+        "LOGNAME",
+        "SYSTEMROOT",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "USERPROFILE",
+        "LD_LIBRARY_PATH",
+        "PYTHONPATH",
+        "VIRTUAL_ENV",
+        "XDG_CACHE_HOME",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "STUDIO_DATABASE_URL",
+        "STUDIO_MAX_LOSSES",
+    }
+)
+PASSED_FAMILIES = (
+    "LC_",
+    "HF_",
+    "TRANSFORMERS_",
+    "TORCH_",
+    "PYTORCH_",
+    "TRITON_",
+    "CUDA_",
+    "NVIDIA_",
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "OPENBLAS_",
+)
+ALWAYS = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+    # CUDA must not be touched before a warm worker knows which card it may see.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+}
+
+
+@dataclass
+class Child:
+    """A process started here, and who it is to the system (None: it was gone at once)."""
+
+    popen: subprocess.Popen[bytes]
+    identity: Identity | None
+
+
+def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a job or the engine may see of our environment: a list, so that no token of somebody else's leaks."""
+    kept = {name: text for name, text in given.items() if name.upper() in PASSED or name.startswith(PASSED_FAMILIES)}
+    return kept | ALWAYS
+
+
+def spawn(module: str, arguments: Sequence[str], log: Path, *, fed: bool = False) -> Child:
+    """`python -m module arguments` in a session of its own; `fed`: standard input is a pipe. May raise OSError."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    return Child(popen, Identity.of(popen.pid))
