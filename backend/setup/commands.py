@@ -1,0 +1,223 @@
+"""The command line of `launch.py`: every command, its options and the exit statuses, written once.
+
+`launch.py` reads its arguments with this parser before anything is installed, and `backend.cli` reads them again with
+the same one inside .venv, so the help text is always there and always true. Only the standard library is used.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFAULT_PORT = 7860
+LOOPBACK = "127.0.0.1"
+AFTER_SETUP = frozenset({"train", "chat", "runs", "bench"})
+"""Commands that need the installed packages: `launch.py` hands them to `backend.cli`."""
+
+
+# The exit statuses of launch.py; EXIT_TABLE says what they mean.
+DONE = 0
+FAILED = 1
+USAGE = 2
+CANNOT_SET_UP = 3
+WORKSPACE = 4
+PORT = 5
+STOPPED = 77
+INTERRUPTED = 130
+
+EXIT_TABLE = """exit status:
+  0    done
+  1    it was tried and failed: the run failed, a check failed, something is missing
+  2    the command line is wrong
+  3    the studio cannot be set up here (Python, network, disk, damaged pack)
+  4    the workspace cannot be used, or another studio uses it
+  5    the port or the address cannot be used
+  77   the run was stopped before its end and can go on
+  130  interrupted with Ctrl-C
+`test` ends with the status of the check that failed, pytest's included.
+With --json the last line of standard output is one JSON object; when something is in the way it is
+{"error": sentence, "key": name of the sentence}."""
+
+START_HELP = """options of `start`, which is what happens when no command is named:
+  --no-browser --host ADDRESS --port NUMBER --root-path PATH --from DIR --workspace DIR --json
+Each command has its own --help."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="launch.py",
+        description="Romanza Studio: fine-tune language models from a web page.",
+        epilog=f"{START_HELP}\n\n{EXIT_TABLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, about: str, *arguments: Callable[[argparse.ArgumentParser], None]) -> None:
+        """One command: what it is for, its own arguments, then the two that all of them take."""
+        added = commands.add_parser(
+            name,
+            help=about,
+            description=about,
+            epilog=EXIT_TABLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for add in arguments:
+            add(added)
+        _add_common(added)
+
+    command("start", "set up what is missing, then start the studio and open its page (the default)", _add_start)
+    command("test", "set up the developer's tools, then run every check; arguments after -- go to pytest", _add_test)
+    command("pack", "save packages and models for machines without internet", _add_pack)
+    command("doctor", "say what this machine is and what is missing", _add_doctor)
+    command("train", "train now, without the page", _add_train)
+    command("chat", "ask a model or a trained run one question", _add_chat)
+    command("runs", "list the runs of the workspace")
+    command("bench", "measure the studio against its peers", _add_bench)
+    return top
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of `launch.py` (without the program's name); the command is `start` when none is named.
+
+    SystemExit 2 when they are wrong, 0 after --help.
+    """
+    words = list(arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
+        words.insert(0, "start")
+    if words[0] == "test":
+        return _read_test(words)
+    return parser().parse_args(words)
+
+
+def _read_test(words: list[str]) -> argparse.Namespace:
+    """What `test` does not know is pytest's."""
+    own, _, after = (words, "", []) if "--" not in words else _cut(words, "--")
+    options, rest = parser().parse_known_args(own)
+    options.pytest = [*rest, *after]
+    return options
+
+
+def _cut(words: list[str], mark: str) -> tuple[list[str], str, list[str]]:
+    at = words.index(mark)
+    return words[:at], mark, words[at + 1 :]
+
+
+def _add_common(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--workspace",
+        type=_folder,
+        default=ROOT / "workspace",
+        metavar="DIR",
+        help="where runs, models and data are kept (default: workspace/ in this folder)",
+    )
+    to.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+
+
+def _add_from(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--from",
+        dest="source",
+        type=_folder,
+        metavar="DIR",
+        help="install from a folder made by `launch.py pack DIR`, without internet",
+    )
+
+
+def _add_start(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    to.add_argument(
+        "--host", default=LOOPBACK, metavar="ADDRESS", help=f"address to listen on (default {LOOPBACK}: this machine)"
+    )
+    to.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        metavar="NUMBER",
+        help=f"port to listen on (default {DEFAULT_PORT}; 0: any free one)",
+    )
+    to.add_argument("--root-path", default="", metavar="PATH", help="path in front of the studio behind a proxy")
+    _add_from(to)
+
+
+def _add_test(to: argparse.ArgumentParser) -> None:
+    to.usage = "launch.py test [--all] [--from DIR] [--workspace DIR] [--json] [pytest arguments]"
+    to.add_argument("--all", action="store_true", help="the slow tests too")
+    _add_from(to)
+
+
+def _add_pack(to: argparse.ArgumentParser) -> None:
+    to.add_argument("folder", type=_folder, metavar="DIR", help="folder to fill, for example on a USB disk")
+
+
+def _add_doctor(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--bundle",
+        type=_folder,
+        metavar="FILE",
+        help="also write a zip for a bug report: no tokens, no chats, no rows of data",
+    )
+
+
+def _add_train(to: argparse.ArgumentParser) -> None:
+    to.add_argument("recipe", metavar="RECIPE", help="a recipe's name, such as starter-lora, or a YAML file")
+    to.add_argument("--model", help="base model, for example starter, the one that ships (default: the recipe's)")
+    to.add_argument("--data", help="data set: a name or a JSONL file (default: the recipe's)")
+    to.add_argument("--name", help="name of the run (default: the recipe's and the date)")
+    to.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_change,
+        metavar="KEY=VALUE",
+        help="change one setting of the recipe, for example --set lora.rank=8; may be repeated",
+    )
+
+
+def _add_chat(to: argparse.ArgumentParser) -> None:
+    to.add_argument("model", metavar="MODEL|RUN", help="a model such as starter, or the name of a run")
+    to.add_argument("--prompt", required=True, metavar="TEXT", help="what to ask")
+    to.add_argument("--max-tokens", type=_positive, default=64, metavar="N", help="longest answer (default 64)")
+    to.add_argument(
+        "--temperature", type=_temperature, default=0.0, metavar="T", help="0: always the likeliest word (default)"
+    )
+
+
+def _add_bench(to: argparse.ArgumentParser) -> None:
+    to.add_argument("name", metavar="NAME", help="starter, train, start or chat")
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 5:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 5")
+    return value
+
+
+def _change(text: str) -> str:
+    key, equals, _ = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, for example lora.rank=8")
+    return text

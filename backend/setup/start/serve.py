@@ -1,0 +1,160 @@
+"""The studio while it is open: the supervisor and the page are kept alive until Ctrl-C."""
+
+import os
+import secrets
+import signal
+import sys
+import time
+import webbrowser
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from backend.errors import SetupError
+from backend.paths import Workspace
+from backend.setup import commands
+from backend.setup.environment import Environment
+from backend.setup.start import address, folder
+from backend.setup.start.child import Child
+from backend.setup.voice import Voice
+
+POLL_SECONDS = 0.1
+END_SECONDS = 10.0
+HOPELESS = 3
+"""Deaths in a row, with no page seen in between, after which starting again is pointless."""
+
+
+class Studio:
+    """Both children, and what a person is told about them."""
+
+    def __init__(self, page: Child, supervisor: Child, voice: Voice) -> None:
+        self.page = page
+        self.supervisor = supervisor
+        self.voice = voice
+        self.was_ready = False
+
+    def start(self) -> None:
+        self.page.start()
+        self.supervisor.start()
+
+    def tend(self) -> None:
+        """Start again what died; SetupError when that is pointless."""
+        for child in (self.page, self.supervisor):
+            status = child.died()
+            if status is not None:
+                self._mourn(child, status)
+            child.start_when_due()
+
+    def _mourn(self, child: Child, status: int) -> None:
+        if child is self.supervisor and status == commands.WORKSPACE:
+            # A command such as `launch.py train` has a supervisor of its own, which serves the page too until it ends.
+            if child.deaths == 1:
+                self.voice.say("supervisor_elsewhere")
+            return
+        if child.deaths >= HOPELESS and not self.was_ready:
+            raise SetupError(f"setup.{child.name}_cannot_start", said=child.last_words(), log=child.log)
+        self.voice.say(f"{child.name}_died", status=status, seconds=round(child.pause), log=child.log)
+
+    def end(self) -> None:
+        """Within `END_SECONDS`; more presses of Ctrl-C change nothing."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for child in (self.page, self.supervisor):
+            child.ask_to_end()
+        deadline = time.monotonic() + END_SECONDS
+        for child in (self.page, self.supervisor):
+            child.end(deadline)
+
+
+def run(options: Namespace, environment: Environment, voice: Voice) -> int:
+    """Until the person ends it; the exit status. SetupError when it cannot be opened."""
+    workspace = folder.open_workspace(options.workspace)
+    with folder.hold(workspace):
+        port = address.choose(options.host, options.port)
+        if not address.is_this_machine_only(options.host):
+            voice.say("open_to_network", host=options.host)
+        token = secrets.token_urlsafe(24)
+        studio = _studio(options, port, token, environment, workspace, voice)
+        link = address.link(options.host, port, options.root_path)
+        folder.tell_address(workspace, link)
+        with _ended_by_signal():
+            try:
+                studio.start()
+                voice.say("starting")
+                _wait_ready(studio, options.host, port)
+                _greet(options, f"{link}?token={token}", workspace, voice)
+                while True:
+                    time.sleep(POLL_SECONDS * 5)
+                    studio.tend()
+            except KeyboardInterrupt:
+                voice.say("ending")
+            finally:
+                studio.end()
+    _say_what_goes_on(workspace, voice)
+    return commands.DONE
+
+
+def _studio(
+    options: Namespace, port: int, token: str, environment: Environment, workspace: Workspace, voice: Voice
+) -> Studio:
+    python = str(environment.python)
+    place = ["--workspace", str(workspace.root)]
+    where = ["--host", options.host, "--port", str(port)]
+    path = ["--root-path", options.root_path] if options.root_path else []
+    variables = dict(os.environ)
+    page = Child(
+        "page",
+        [python, "-m", "studio.app", *place, *where, *path],
+        workspace.logs / "studio.log",
+        environment.root,
+        variables | {"STUDIO_TOKEN": token},
+    )
+    supervisor = Child(
+        "supervisor",
+        [python, "-m", "backend.jobs.supervisor", *place],
+        workspace.logs / "supervisor.log",
+        environment.root,
+        variables,
+    )
+    return Studio(page, supervisor, voice)
+
+
+def _wait_ready(studio: Studio, host: str, port: int) -> None:
+    while not (studio.page.pid is not None and address.accepts(host, port)):
+        studio.tend()
+        time.sleep(POLL_SECONDS)
+    studio.was_ready = True
+
+
+def _greet(options: Namespace, link: str, workspace: Workspace, voice: Voice) -> None:
+    voice.say("ready", address=link)
+    voice.answer({"address": link, "workspace": str(workspace.root), "pid": os.getpid()})
+    if not options.no_browser and _has_screen():
+        webbrowser.open(link)
+
+
+def _has_screen() -> bool:
+    """Without one, Python would open a text browser in this very terminal."""
+    return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _say_what_goes_on(workspace: Workspace, voice: Voice) -> None:
+    """Runs outlive the studio: ending it is no reason to lose an hour of training."""
+    count = folder.running_jobs(workspace)
+    if count:
+        voice.say("run_goes_on" if count == 1 else "runs_go_on", count=count)
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """A closed terminal and a polite kill end the studio as Ctrl-C does."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    names = ["SIGTERM", "SIGBREAK"] if sys.platform == "win32" else ["SIGTERM", "SIGHUP"]
+    before = {number: signal.signal(number, end) for number in (getattr(signal, name) for name in names)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
