@@ -22,8 +22,7 @@ from backend import names
 from backend.data import encoding, reading, rows
 from backend.data.shapes import Shape
 from backend.errors import AccessError, DataError
-from backend.jobs.folder import sync_folder, write_atomically
-from backend.paths import SAMPLE_DATA, Workspace
+from backend.paths import SAMPLE_DATA, Workspace, sync_folder, write_atomically
 from backend.people import Person
 
 SHIPPED = SAMPLE_DATA / "chats"

@@ -61,6 +61,24 @@ class Count(Phrase):
         return Count, (self.key, int(str(self.values["n"])))
 
 
+class Number(Phrase):
+    """A number as it is written in the reader's language: with a decimal comma in Romanian and Italian."""
+
+    __slots__ = ()
+
+    def __new__(cls, written: str, /) -> "Number":
+        phrase = str.__new__(cls, written)
+        phrase.key = ""
+        phrase.values = {}
+        return phrase
+
+    def say(self, language: str) -> str:
+        return str(self) if language == "en" else str(self).replace(".", ",")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Number, (str(self),)
+
+
 def _counted(key: str, n: int, language: str) -> str:
     return sentence(f"{key}.{plural_form(n, language)}", language, n=n)
 
@@ -74,7 +92,7 @@ def plural_form(n: int, language: str) -> str:
     return "other"
 
 
-def sentence(key: str, language: str = "en", **values: object) -> str:
+def sentence(key: str, language: str = "en", /, **values: object) -> str:
     """The sentence for `key`, its `{placeholders}` filled; KeyError when the key is not in the catalogue.
 
     Values are put in as they are and never read as a format, so text from a person cannot address attributes.

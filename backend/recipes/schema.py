@@ -6,7 +6,9 @@ come from here. Label and help of a field, in three languages, are in backend/me
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from backend.errors import RecipeError
 
 Source = Literal["paper", "public card", "inferred", "ours"]
 
@@ -41,7 +43,7 @@ class Quantisation(Part):
     """bitsandbytes 4-bit (QLoRA, arXiv 2305.14314)."""
 
     kind: Literal["nf4", "fp4"] = Field("nf4", json_schema_extra=advanced(method=["qlora"]))
-    double: bool = Field(True, json_schema_extra=advanced(method=["qlora"]))
+    double: bool = Field(default=True, json_schema_extra=advanced(method=["qlora"]))
 
 
 class Schedule(Part):
@@ -102,8 +104,8 @@ class Provenance(Part):
 class Defaults(Part):
     """The model and data a recipe is meant for; a person may choose others."""
 
-    model: str = Field("starter", min_length=1, max_length=300)
-    data: str = Field("starter-ro", min_length=1, max_length=300)
+    model: str = Field("starter", min_length=1, max_length=300, json_schema_extra=basic())
+    data: str = Field("starter-ro", min_length=1, max_length=300, json_schema_extra=basic())
 
 
 class Recipe(Part):
@@ -122,3 +124,16 @@ class Recipe(Part):
     compute: Compute = Compute()
     watching: Watching = Watching()
     provenance: Annotated[dict[str, Provenance], Field(default_factory=dict)]
+
+    @property
+    def effective_batch(self) -> int:
+        """Conversations (or windows of text) behind one optimizer step."""
+        return self.batch.size * self.batch.accumulation
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> "Recipe":
+        if self.replay.share > 0 and not self.replay.data:
+            raise RecipeError("recipes.replay_without_data")
+        if self.replay.share > 0 and self.objective == "text":
+            raise RecipeError("recipes.replay_of_text")
+        return self

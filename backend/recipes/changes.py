@@ -1,0 +1,99 @@
+"""Recipes from values that people type, and how two recipes differ."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from backend.recipes import faults
+from backend.recipes.leaves import Field, by_name, leaves, value
+from backend.recipes.schema import Recipe
+
+DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*$")
+NOTHING = frozenset({"", "none", "null", "~", "-"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One setting that two recipes have differently."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+def parse(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from nested plain values; RecipeError is one sentence about the first fault."""
+    try:
+        recipe = Recipe.model_validate(_readable(dict(values), ""))
+    except ValidationError as error:
+        raise faults.explain(error) from error
+    for name in recipe.provenance:
+        if name not in by_name():
+            raise faults.unknown(name.split("."))
+    return recipe
+
+
+def with_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values under names like `lora.rank` or `lora__rank`; `rank` will do where it is clear.
+
+    Provenance of a changed value is dropped: it is the person's own now.
+    """
+    nested: dict[str, Any] = recipe.model_dump()
+    changed = {_full_name(name): given for name, given in changes.items()}
+    for name, given in changed.items():
+        *section, last = name.split(".")
+        here = nested
+        for depth, part in enumerate(section, start=1):
+            if not isinstance(here.get(part), dict):
+                raise faults.unknown(section[:depth])
+            here = here[part]
+        here[last] = given
+    made = parse(nested)
+    kept = {n: p for n, p in made.provenance.items() if value(made, n) == value(recipe, n)}
+    return made.model_copy(update={"provenance": kept})
+
+
+def compare(before: Recipe, after: Recipe) -> list[Change]:
+    """The settings that differ, in the order of the schema."""
+    pairs = ((leaf.name, value(before, leaf.name), value(after, leaf.name)) for leaf in leaves())
+    return [Change(*pair) for pair in pairs if pair[1] != pair[2]]
+
+
+def _full_name(name: str) -> str:
+    dotted = name.strip().replace("__", ".")
+    if "." in dotted or dotted in by_name():
+        return dotted
+    known = [full for full in by_name() if full.rsplit(".", 1)[-1] == dotted]
+    return known[0] if len(known) == 1 else dotted
+
+
+def _readable(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The same values, with text that means a number, or nothing at all, replaced by what it means."""
+    found = {}
+    for name, given in values.items():
+        leaf = by_name().get(f"{prefix}{name}")
+        if isinstance(given, dict) and leaf is None:
+            found[name] = _readable(given, f"{prefix}{name}.")
+        else:
+            found[name] = _meant(leaf, given) if leaf else given
+    return found
+
+
+def _meant(leaf: Field, given: Any) -> Any:
+    if leaf.optional and isinstance(given, str) and given.strip().casefold() in NOTHING:
+        return None
+    if leaf.kind not in ("integer", "number"):
+        return given
+    if isinstance(given, bool):
+        raise faults.wrong_value(leaf, "bool", given)
+    if not isinstance(given, str):
+        return given
+    text = given.replace(",", ".") if DECIMAL_COMMA.match(given) else given
+    try:
+        number = float(text)
+    except ValueError:
+        return given
+    return int(number) if leaf.kind == "integer" and number.is_integer() else number

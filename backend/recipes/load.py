@@ -1,0 +1,131 @@
+"""Recipes on disk: those that ship with the studio, and those a person saved."""
+
+import uuid
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from backend import names
+from backend.errors import AccessError, RecipeError
+from backend.paths import RECIPES, Workspace, write_atomically
+from backend.people import Person
+from backend.recipes import text
+from backend.recipes.changes import Change, compare, parse, with_changes
+from backend.recipes.leaves import Field, leaves
+from backend.recipes.schema import Recipe
+
+__all__ = [
+    "Change",
+    "Field",
+    "RecipeFile",
+    "available",
+    "bring",
+    "compare",
+    "delete",
+    "find",
+    "leaves",
+    "parse",
+    "read",
+    "save",
+    "shipped",
+    "with_changes",
+    "write",
+]
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe and the file it is in; a shipped one is `shipped`, the others belong to one person."""
+
+    id: str
+    recipe: Recipe
+    path: Path
+    shipped: bool = True
+
+    def title(self, language: str = "en") -> str:
+        words: dict[Any, str] = dict(self.recipe.title)
+        return words.get(language) or words.get("en") or self.id
+
+
+def read(path: Path) -> Recipe:
+    """The recipe in a file; RecipeError says what is wrong with it, OSError when it cannot be read at all."""
+    if path.stat().st_size > text.LARGEST:
+        raise RecipeError("recipes.too_big")
+    try:
+        written = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError("recipes.not_utf_8") from error
+    return parse(text.values(written))
+
+
+def write(recipe: Recipe, path: Path) -> None:
+    """Every setting is written, also those left at their default: a later version may have other defaults."""
+    values = recipe.model_dump(mode="json")
+    write_atomically(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100))
+
+
+def shipped() -> list[RecipeFile]:
+    """recipes/<family>/<id>.yaml, by family and id."""
+    return [_file(path, is_shipped=True) for path in sorted(RECIPES.glob("*/*.yaml"))]
+
+
+def available(person: Person, workspace: Workspace) -> list[RecipeFile]:
+    """The shipped recipes, then the person's own by title."""
+    own = [_file(path, is_shipped=False) for path in _folder(person, workspace).glob("*.yaml")]
+    return [*shipped(), *sorted(own, key=lambda file: (names.folded(file.title()), file.id))]
+
+
+def find(person: Person, workspace: Workspace, ref: str) -> RecipeFile:
+    """The recipe with this id, or this title in any language; AccessError when the person has none."""
+    every = available(person, workspace)
+    by_id = [file for file in every if file.id == ref]
+    by_title = (file for file in every if any(names.same(words, ref) for words in file.recipe.title.values()))
+    for file in by_id or by_title:
+        return file
+    raise AccessError("recipes.not_found", name=ref[:100])
+
+
+def bring(person: Person, workspace: Workspace, ref: str) -> RecipeFile:
+    """What the command line may name: a recipe by id or title, or a YAML file, which is only read."""
+    path = Path(ref)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return _file(path, is_shipped=False)
+    return find(person, workspace, ref)
+
+
+def save(person: Person, workspace: Workspace, name: str, recipe: Recipe) -> RecipeFile:
+    """Keep a recipe under a new name; JobError when the name is not allowed or taken."""
+    taken = [file.title(language) for file in available(person, workspace) for language in ("en", "ro", "it")]
+    title = names.unused(name, taken, "recipe")
+    named = recipe.model_copy(update={"title": {"en": title, "ro": title, "it": title}})
+    folder = _folder(person, workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{uuid.uuid4().hex}.yaml"
+    write(named, path)
+    return _file(path, is_shipped=False)
+
+
+def delete(person: Person, workspace: Workspace, recipe_id: str) -> None:
+    """Remove one of the person's own recipes; AccessError when there is none with this id."""
+    for file in available(person, workspace):
+        if file.id == recipe_id and not file.shipped:
+            file.path.unlink()
+            return
+    raise AccessError("recipes.not_found", name=recipe_id[:100])
+
+
+def _folder(person: Person, workspace: Workspace) -> Path:
+    return workspace.recipes / person.id
+
+
+def _file(path: Path, *, is_shipped: bool) -> RecipeFile:
+    return RecipeFile(id=path.stem, recipe=_known(path, path.stat().st_mtime_ns), path=path, shipped=is_shipped)
+
+
+@lru_cache(maxsize=256)
+def _known(path: Path, _changed_at: int) -> Recipe:
+    """Read once; again when the file has changed."""
+    return read(path)
