@@ -8,7 +8,7 @@ from backend.cli.output import answer
 from backend.errors import AccessError
 from backend.inference.client import Engine
 from backend.inference.sampling import Sampling
-from backend.jobs.queue import Jobs
+from backend.jobs.service import Jobs
 from backend.models import catalogue
 from backend.people import HOME
 from backend.setup import commands

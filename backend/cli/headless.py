@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from backend.jobs.queue import Jobs
+from backend.jobs.service import Jobs
 from backend.ledger.store import Ledger
 from backend.paths import ROOT, Workspace
 

@@ -7,7 +7,8 @@ from typing import Any
 from backend.cli.headless import open_jobs
 from backend.cli.output import answer
 from backend.cli.train import summary
-from backend.jobs.queue import Job, Jobs
+from backend.jobs.model import Job
+from backend.jobs.service import Jobs
 from backend.people import HOME
 from backend.setup import commands
 

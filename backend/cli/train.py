@@ -11,15 +11,15 @@ from backend.cli.output import answer, say
 from backend.cli.progress import Progress
 from backend.data import datasets
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import ExitCode, JobState
-from backend.jobs.queue import Job, Jobs
+from backend.jobs.model import ExitCode, Job, JobState
+from backend.jobs.service import Jobs
 from backend.jobs.tail import Tail
+from backend.messages import sentence
 from backend.people import HOME
 from backend.recipes import load
 from backend.setup import commands
 from backend.training.submit import start_training
 
-ENDED = (JobState.DONE, JobState.FAILED, JobState.STOPPED)
 POLL_SECONDS = 0.2
 
 
@@ -40,7 +40,7 @@ def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
     if options.data and Path(options.data).is_file():
         data = datasets.add(HOME, jobs.workspace, Path(options.data), Path(options.data).stem).id
     name = options.name or free_name(jobs, found.id)
-    return start_training(HOME, jobs, recipe, model=options.model or recipe.defaults.model, data=data, name=name)
+    return start_training(HOME, jobs, jobs.workspace, recipe, model=options.model or recipe.defaults.model, data=data, name=name)
 
 
 def free_name(jobs: Jobs, recipe_id: str) -> str:
@@ -55,7 +55,7 @@ def follow(jobs: Jobs, job: Job) -> Job:
     """Until the job has ended; Ctrl-C asks it to stop and save, a second Ctrl-C leaves it running."""
     progress, tail = Progress(), Tail(jobs.folder(job).events)
     asked = False
-    while job.state not in ENDED:
+    while not job.ended:
         try:
             time.sleep(POLL_SECONDS)
             job = jobs.get(HOME, job.id)
@@ -84,11 +84,15 @@ def summary(jobs: Jobs, job: Job) -> dict[str, Any]:
         "seconds": result.get("seconds"),
         "peak_memory_bytes": result.get("peak_memory_bytes"),
         "forecast_memory_bytes": result.get("forecast_memory_bytes", job.forecast_bytes),
-        "reason": job.reason(),
+        "reason": reason(job),
     }
+
+
+def reason(job: Job) -> str | None:
+    return sentence(job.reason_key, **job.reason_values) if job.reason_key else None
 
 
 def story(job: Job, values: dict[str, Any]) -> str:
     if job.state != JobState.DONE:
-        return f"{job.name}: {job.state.value}. {job.reason() or ''}".strip()
+        return f"{job.name}: {job.state.value}. {values['reason'] or ''}".strip()
     return f"{job.name}: done after {values['steps']} steps in {values['seconds']:.0f} s. Adapter: {values['adapter']}"
