@@ -1,0 +1,1 @@
+"""The model: loading it, its attention over packed documents, its loss, its answers."""

@@ -1,0 +1,61 @@
+"""The recipe's test questions, answered by the model as it stands."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers import GenerationConfig
+
+from backend.jobs import events
+from backend.recipes.schema import Question
+from backend.training.network.load import Network
+from backend.training.text.chat import ChatFormat
+from backend.training.watch import Watch
+
+SHORTEST, LONGEST = 48, 256
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Asks all questions at once, always takes the most likely token, and stops each answer at its end of turn."""
+
+    model: Network
+    chat: ChatFormat | None
+    questions: tuple[Question, ...]
+    watch: Watch
+    autocast: bool
+
+    def __call__(self, step: int) -> None:
+        if self.chat is None or not self.questions:
+            return
+        self.watch.phase("answering")
+        for index, (asked, answer) in enumerate(zip(self.questions, self._answers(), strict=True)):
+            self.watch.sample(
+                events.Sample(step=step, index=index, question=asked.question, answer=answer, expected=asked.expected)
+            )
+
+    def _answers(self) -> list[str]:
+        prompts = [self.chat.question(asked.question) for asked in self.questions]
+        width = max(map(len, prompts))
+        ends = self.chat.ends()
+        device = self.model.device
+        tokens = torch.tensor([[ends[0]] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+        settings = GenerationConfig(
+            do_sample=False, max_new_tokens=self._room(), eos_token_id=ends, pad_token_id=ends[0], use_cache=True
+        )
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
+            found = self.model.generate(input_ids=tokens, attention_mask=mask, generation_config=settings)
+        return [
+            str(self.chat.tokenizer.decode(_until(row, ends), skip_special_tokens=True)).strip()
+            for row in found[:, width:].tolist()
+        ]
+
+    def _room(self) -> int:
+        """New tokens an answer may have: room for the longest expected one, and half as much again."""
+        longest = max(len(self.chat.tokenizer(asked.expected)["input_ids"]) for asked in self.questions)
+        return min(LONGEST, max(SHORTEST, longest * 3 // 2))
+
+
+def _until(tokens: list[int], ends: list[int]) -> list[int]:
+    """The tokens before the first that ends a turn."""
+    return tokens[: next((at for at, token in enumerate(tokens) if token in ends), len(tokens))]

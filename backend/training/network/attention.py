@@ -1,0 +1,109 @@
+"""Causal attention in which several documents share one row and never see each other.
+
+The documents of a batch stand one after another in a single row; `cu_seq_lens_q` holds where each begins. Registered
+with transformers under `NAME`, so any model that takes an attention function trains without padding: by
+`torch.nn.attention.varlen` on a GPU, by one causal call per document on a CPU. Without `cu_seq_lens_q`, as in
+generation, it is the ordinary scaled-dot-product attention of transformers.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+NAME = "documents"
+HALF = (torch.float16, torch.bfloat16)
+
+
+def attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention as transformers calls it: query (1, heads, tokens, width) in, (1, tokens, heads, width) out."""
+    bounds: torch.Tensor | None = options.pop("cu_seq_lens_q", None)
+    if bounds is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    if query.is_cuda:
+        dtype = query.dtype if query.dtype in HALF else torch.get_autocast_dtype("cuda")
+        if query.dtype in HALF or torch.is_autocast_enabled("cuda"):
+            return _on_gpu(query.to(dtype), key.to(dtype), value.to(dtype), bounds, options), None
+    return _each_document(query, key, value, bounds, options), None
+
+
+def _on_gpu(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bounds: torch.Tensor, options: dict[str, Any]
+) -> torch.Tensor:
+    longest = int(options["max_length_q"])
+    window = options.get("sliding_window")
+    flat = [states[0].transpose(0, 1).contiguous() for states in (query, key, value)]
+    found = varlen_attn(
+        *flat,
+        bounds,
+        bounds,
+        longest,
+        longest,
+        scale=options.get("scaling"),
+        window_size=(window - 1 if window else -1, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )
+    assert isinstance(found, torch.Tensor)
+    return found.unsqueeze(0)
+
+
+def _each_document(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, bounds: torch.Tensor, options: dict[str, Any]
+) -> torch.Tensor:
+    grouped = query.shape[1] != key.shape[1]
+    found = []
+    for begin, end in _pairs(bounds):
+        mask = _window(end - begin, options.get("sliding_window"), query.device)
+        found.append(
+            scaled_dot_product_attention(
+                query[:, :, begin:end],
+                key[:, :, begin:end],
+                value[:, :, begin:end],
+                attn_mask=mask,
+                dropout_p=options.get("dropout", 0.0),
+                is_causal=mask is None,
+                scale=options.get("scaling"),
+                enable_gqa=grouped,
+            )
+        )
+    return torch.cat(found, 2).transpose(1, 2).contiguous()
+
+
+def _pairs(bounds: torch.Tensor) -> Iterator[tuple[int, int]]:
+    places: list[int] = bounds.tolist()
+    return pairwise(places)
+
+
+def _window(length: int, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """The mask of a model whose tokens see only the `window` latest ones; None where it hides nothing."""
+    if not window or length <= window:
+        return None
+    causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+    return causal.triu(1 - window)
+
+
+def _mask(*arguments: Any, **options: Any) -> torch.Tensor | None:
+    """No mask while documents are packed (there is no padding to hide), the usual one in generation."""
+    if options.get("attention_mask") is None:
+        return None
+    mask: torch.Tensor | None = sdpa_mask(*arguments, **options)
+    return mask
+
+
+def register() -> None:
+    """Make `attn_implementation="documents"` known to transformers; may be called again."""
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, _mask)

@@ -1,0 +1,170 @@
+"""Loading a base model in the precision this machine is good at, quantising it, and giving it an adapter."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from backend.errors import ModelError
+from backend.recipes.schema import Recipe
+from backend.training.network import attention
+from backend.training.network.loss import without_head
+from backend.training.text.batches import Document, collate
+
+Network = PreTrainedModel | PeftModel
+ATTENTION_LAYERS = ("attn", "attention")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """`weights`: how the frozen base is kept; `compute`: what products run in. Adapters are fp32 on every path."""
+
+    weights: torch.dtype
+    compute: torch.dtype
+
+    @property
+    def autocast(self) -> bool:
+        return self.compute is torch.bfloat16
+
+
+def precision(recipe: Recipe, device: torch.device) -> Precision:
+    """What the recipe asks for, or what the hardware does well.
+
+    On a CPU that is fp32: bf16 was slower there even with bf16 instructions (docs/decisions.md). Weights that are
+    trained themselves (method "full") stay fp32, for in bf16 a small learning rate does not move them.
+    """
+    wanted = recipe.compute.precision
+    if wanted == "auto":
+        wanted = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    compute = torch.bfloat16 if wanted == "bf16" else torch.float32
+    return Precision(torch.float32 if recipe.method == "full" else compute, compute)
+
+
+def load_tokenizer(location: str) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
+    return tokenizer
+
+
+def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrainedModel:
+    """The base model on `device`, from safetensors only, its attention keeping documents apart."""
+    attention.register()
+    kind = precision(recipe, device)
+    options: dict[str, Any] = {}
+    if recipe.method == "qlora":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=recipe.quantisation.kind,
+            bnb_4bit_use_double_quant=recipe.quantisation.double,
+            bnb_4bit_compute_dtype=kind.compute,
+        )
+        options["device_map"] = {"": device}
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        location,
+        dtype=kind.weights,
+        attn_implementation=attention.NAME,
+        trust_remote_code=False,
+        use_safetensors=True,
+        **options,
+    )
+    for module in quantised(model):
+        # Else bitsandbytes repacks the weight for inference at the first evaluation, and gradients end there.
+        module.support_avx512bf16_for_cpu = False
+    return model if recipe.method == "qlora" else model.to(device)
+
+
+def quantised(model: nn.Module) -> list[Any]:
+    """The layers whose weights are kept in four bits."""
+    return [module for module in model.modules() if type(module).__name__ == "Linear4bit"]
+
+
+def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
+    """What is trained: the base itself (method "full"), or the frozen base with a fresh adapter in fp32."""
+    if recipe.method == "full":
+        return base
+    base.requires_grad_(requires_grad=False)
+    settings = LoraConfig(
+        r=recipe.lora.rank,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=targets(base, recipe.lora.target_modules),
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=location,
+    )
+    torch.manual_seed(recipe.compute.seed)
+    model = get_peft_model(base, settings, autocast_adapter_dtype=True)
+    assert isinstance(model, PeftModel)
+    return model
+
+
+def targets(base: PreTrainedModel, kind: Literal["all-linear", "attention", "mlp"]) -> list[str]:
+    """Names of the linear layers to adapt, found in the model's structure; the head is never among them.
+
+    A layer belongs to the attention when a module on its path says so, else to the MLP.
+    """
+    head = base.get_output_embeddings()
+    found = set()
+    for path, module in base.named_modules():
+        if not isinstance(module, nn.Linear) or module is head:
+            continue
+        parents = path.split(".")[:-1]
+        inside = any(word in parent for parent in parents for word in ATTENTION_LAYERS)
+        if kind == "all-linear" or inside == (kind == "attention"):
+            found.add(path.split(".")[-1])
+    if not found:
+        raise ModelError("training.no_layers", kind=kind, model=base.config.model_type)
+    return sorted(found)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The output layer. `plain`: logits are exactly `layer(hidden)`, so the loss can be made in chunks."""
+
+    layer: nn.Module
+    plain: bool
+
+
+@torch.no_grad()
+def inspect(model: Network) -> Head:
+    """Find out how the model makes its logits, and that packed documents do not see each other.
+
+    Two short documents go through the model together and alone. ModelError when the results differ: then the model
+    has a state that runs across the row, and would learn from a mixture of conversations.
+    """
+    layer = model.get_output_embeddings()
+    device = layer.weight.device
+    count = layer.weight.shape[0]
+    first, second = (torch.arange(length) * 7 % count for length in (9, 6))
+    pair = [Document(tokens, torch.arange(len(tokens)) > 0) for tokens in (first, second)]
+    row = {name: value.to(device) if torch.is_tensor(value) else value for name, value in collate(pair).items()}
+    row = {name: value for name, value in row.items() if name not in ("positions", "targets")}
+    training = model.training
+    model.eval()
+    alone = torch.cat(
+        [model(input_ids=tokens.to(device)[None], use_cache=False).logits[0] for tokens in (first, second)]
+    )
+    packed = model(**row, use_cache=False).logits[0]
+    with without_head(layer):
+        hidden = model(**row, use_cache=False).logits[0]
+    model.train(training)
+    if not _close(packed, alone):
+        raise ModelError("training.model_mixes", model=model.config.model_type)
+    linear = isinstance(layer, nn.Linear) and hidden.shape[-1] == layer.in_features
+    return Head(
+        layer, linear and _close(nn.functional.linear(hidden.to(layer.weight.dtype), layer.weight, layer.bias), packed)
+    )
+
+
+def _close(found: torch.Tensor, wanted: torch.Tensor) -> bool:
+    """Equal but for rounding, which in bf16 is coarse."""
+    tolerance = 1e-3 if wanted.dtype is torch.float32 else 6e-2
+    scale = wanted.float().abs().max().clamp(min=1e-6)
+    return bool(((found.float() - wanted.float()).abs().max() / scale) < tolerance)

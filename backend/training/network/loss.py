@@ -1,0 +1,100 @@
+"""Cross-entropy of next tokens, in chunks, on the learned positions only.
+
+A model's full logits are tokens x vocabulary; most of them belong to prompts that nobody learns, and all of them are
+kept for the backward pass. Here the head is applied to a few hundred learned positions at a time and the gradient is
+computed at once, so the logits of one chunk are all that ever exists (the idea of "Cut Your Losses", arXiv 2411.09009,
+and of Liger's fused linear cross-entropy, arXiv 2410.10989).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CHUNK_BYTES = 32 * 2**20
+
+
+class ChunkedCrossEntropy(torch.autograd.Function):
+    """Sum over positions of -log softmax(hidden @ weight.T + bias)[target]; the gradient is made in the forward pass.
+
+    hidden (positions, width), weight (vocabulary, width), bias (vocabulary) or None, targets (positions,). A frozen
+    weight or bias costs nothing; `learn=False` leaves all gradients out.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, learn: bool) -> Tensor:
+        slopes = [
+            torch.zeros(tensor.shape, dtype=torch.float32, device=tensor.device)
+            if learn and needed and tensor is not None
+            else None
+            for tensor, needed in zip((hidden, weight, bias), ctx.needs_input_grad, strict=False)
+        ]
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        rows = max(1, CHUNK_BYTES // (4 * weight.shape[0]))
+        for begin in range(0, hidden.shape[0], rows):
+            part = slice(begin, begin + rows)
+            here = None if slopes[0] is None else slopes[0][part]
+            total += _chunk(hidden[part], weight, bias, targets[part], (here, slopes[1], slopes[2]))
+        dtypes = (hidden.dtype, weight.dtype, weight.dtype if bias is None else bias.dtype)
+        ctx.save_for_backward(*(s if s is None else s.to(dtype) for s, dtype in zip(slopes, dtypes, strict=True)))
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        return (*(None if slope is None else slope * outer[0] for slope in ctx.saved_tensors), None, None)
+
+
+def _chunk(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    slopes: tuple[Tensor | None, Tensor | None, Tensor | None],
+) -> Tensor:
+    """The summed loss of one chunk; adds its gradients into `slopes`.
+
+    With e = exp(logits - max) and z the sum of a row of e, d loss / d logits = e / z - onehot(target). The division is
+    done on the narrow side of each product, so the wide matrix is read and written as seldom as can be.
+    """
+    wide = (hidden @ weight.t()).float()
+    if bias is not None:
+        wide += bias
+    top = wide.amax(-1, keepdim=True)
+    chosen = wide.gather(1, targets[:, None])
+    wide.sub_(top).exp_()
+    z = wide.sum(-1, keepdim=True)
+    to_hidden, to_weight, to_bias = slopes
+    if to_hidden is not None:
+        pulled = wide.to(weight.dtype) @ weight
+        torch.sub(pulled.float() / z, weight[targets].float(), out=to_hidden)
+    if to_weight is not None:
+        scaled = hidden.float() / z
+        to_weight.addmm_(wide.t(), scaled).index_add_(0, targets, hidden.float(), alpha=-1)
+    if to_bias is not None:
+        to_bias += (wide / z).sum(0)
+        to_bias.index_add_(0, targets, torch.ones_like(targets, dtype=torch.float32), alpha=-1)
+    return (z.log() + top - chosen).sum()
+
+
+def summed_loss(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
+    """Cross-entropy of `head(hidden)`, summed over positions, without making all the logits."""
+    learn = torch.is_grad_enabled()
+    with torch.autocast(hidden.device.type, enabled=False):
+        found: Tensor = ChunkedCrossEntropy.apply(hidden.to(head.weight.dtype), head.weight, head.bias, targets, learn)
+    return found
+
+
+@contextmanager
+def without_head(head: nn.Module) -> Iterator[None]:
+    """Within it the model returns hidden states where it would return logits; parameters and their names stay."""
+    head.forward = _unchanged  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del head.forward
+
+
+def _unchanged(hidden: Tensor) -> Tensor:
+    return hidden

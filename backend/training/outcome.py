@@ -1,0 +1,103 @@
+"""What stays of a run: the adapter or model, what it was made from, and the figures."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from transformers.utils import cached_file
+
+from backend.jobs.folder import sync_folder
+from backend.training.checkpoints import Identity, sync_file
+from backend.training.request import TrainRequest
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
+WHOLE_UP_TO = 64 * 2**20
+HEADER = 2**20
+
+
+def versions() -> dict[str, str]:
+    return {name: version(name) for name in LIBRARIES}
+
+
+def identity(request: TrainRequest) -> Identity:
+    """What a checkpoint of this run belongs to."""
+    return Identity(parts=parts(request), versions=versions())
+
+
+def parts(request: TrainRequest) -> dict[str, dict[str, str]]:
+    """All that decides what is learned: settings by name, and hashes of the data sets and of the base model."""
+    sets = {"data": request.data.sha256}
+    if request.replay is not None:
+        sets["replay"] = request.replay.sha256
+    recipe = request.recipe.model_dump(mode="json", exclude={"title", "about", "provenance", "defaults"})
+    return {
+        "recipe": dict(_leaves(recipe)),
+        "data": sets,
+        "model": {"weights": weights_hash(str(request.model.location))},
+    }
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """("lora.rank", "16") and so on."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value, ensure_ascii=False)
+
+
+def weights_hash(location: str) -> str:
+    """SHA-256 over a model's safetensors files: small ones whole, large ones by size and first megabyte."""
+    found = hashlib.sha256()
+    for path in sorted(_folder(location).glob("*.safetensors")):
+        size = path.stat().st_size
+        found.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            found.update(file.read() if size <= WHOLE_UP_TO else file.read(HEADER))
+    return found.hexdigest()
+
+
+def _folder(location: str) -> Path:
+    """Where the files of a model are: its own folder, or for a Hub id that of its downloaded snapshot."""
+    if Path(location).is_dir():
+        return Path(location)
+    config = cached_file(location, "config.json")
+    assert config is not None
+    return Path(config).parent
+
+
+def record(request: TrainRequest, steps: int) -> dict[str, Any]:
+    """studio.json: which base an adapter belongs to, and what it was trained with."""
+    model, belongs = request.model, parts(request)
+    recipe = json.dumps(belongs["recipe"], sort_keys=True)
+    return {
+        "base": {
+            "id": model.id,
+            "name": model.name,
+            "location": str(model.location),
+            "sha256": belongs["model"]["weights"],
+        },
+        "data": {"id": request.data.id, "name": request.data.name, "sha256": request.data.sha256},
+        "recipe": {"method": request.recipe.method, "sha256": hashlib.sha256(recipe.encode()).hexdigest()},
+        "steps": steps,
+        "versions": versions(),
+    }
+
+
+def keep(final: Path, write: Callable[[Path], None], record: dict[str, Any]) -> None:
+    """Put what `write` makes, and its studio.json, at `final`: all of it or nothing."""
+    staging = final.with_name(f".{final.name}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    write(staging)
+    (staging / "studio.json").write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+    for path in staging.iterdir():
+        sync_file(path)
+    sync_folder(staging)
+    shutil.rmtree(final, ignore_errors=True)
+    staging.rename(final)
+    sync_folder(final.parent)

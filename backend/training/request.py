@@ -1,0 +1,26 @@
+"""What a training job is asked to do: the contents of its request.json."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.data.datasets import Dataset
+from backend.models.catalogue import Model
+from backend.recipes.schema import Recipe
+
+
+class TrainRequest(BaseModel):
+    """`data` and `replay` are files of rows in their stored form; `forecast` is what was shown before the start."""
+
+    model_config = ConfigDict(frozen=True)
+    recipe: Recipe
+    model: Model
+    data: Dataset
+    replay: Dataset | None = None
+    device: str = "cpu"
+    forecast: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def forecast_bytes(self) -> int | None:
+        total = self.forecast.get("total_bytes")
+        return int(total) if total is not None else None

@@ -1,0 +1,181 @@
+"""The training job: from a run folder to an adapter. Heavy: only the worker opens this module."""
+
+import errno
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+import transformers
+
+from backend.errors import JobError
+from backend.jobs.context import JobContext
+from backend.jobs.model import ExitCode
+from backend.training import outcome
+from backend.training.checkpoints import Checkpoint, Checkpoints
+from backend.training.fit import Fit, fit
+from backend.training.network.answers import Examiner
+from backend.training.network.load import Network, inspect, load_base, load_tokenizer, precision, prepare, quantised
+from backend.training.request import TrainRequest
+from backend.training.text.batches import Plan
+from backend.training.text.documents import Material, material
+from backend.training.trainer import Course, DivergedError, StudioTrainer, arguments, save_weights
+from backend.training.watch import Watch, peak_memory
+
+OUT_OF_MEMORY_WORDS = ("can't allocate memory", "out of memory")
+# Per trained number: its fp32 value and the two moments of Adam.
+BYTES_PER_TRAINED = 12
+
+
+def run(job: JobContext) -> int:
+    """Train as request.json says; a value of `ExitCode`. StudioError for what a person has to change first."""
+    request = TrainRequest.model_validate(job.request)
+    device = torch.device("cpu" if job.device == "cpu" else "cuda:0")
+    watch = Watch(job.say, device)
+    attempt = Run(job, request, device, watch, imports=psutil.Process().memory_info().rss)
+    try:
+        return attempt.go()
+    except DivergedError as end:
+        watch.note(JobError("training.diverged", step=end.step), "error")
+        return ExitCode.DIVERGED
+    except (MemoryError, RuntimeError) as error:
+        if not _is_memory(error):
+            raise
+        watch.note(JobError("training.out_of_memory", size=request.recipe.batch.size), "warning")
+        return ExitCode.OUT_OF_MEMORY
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        free, needed = shutil.disk_usage(job.folder.path).free // 10**6, attempt.needed // 10**6 + 1
+        watch.note(JobError("training.disk_full", free=free, needed=needed, folder=job.folder.path), "error")
+        return ExitCode.DISK_FULL
+
+
+def _is_memory(error: Exception) -> bool:
+    words = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(part in words for part in OUT_OF_MEMORY_WORDS)
+
+
+@dataclass
+class Run:
+    """One attempt at a run. `imports`: bytes this process had resident before it loaded anything; `needed`: bytes
+    of disk for two checkpoints."""
+
+    job: JobContext
+    request: TrainRequest
+    device: torch.device
+    watch: Watch
+    imports: int
+    needed: int = 0
+
+    def go(self) -> int:
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        recipe = self.request.recipe
+        checkpoints = Checkpoints(
+            self.job.folder.checkpoints, outcome.identity(self.request), recipe.watching.keep_checkpoints
+        )
+        checkpoint = self._newest(checkpoints)
+        chosen = fit(self.request, self.job.memory_failures, self.device)
+        self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
+        trainer = self._trainer(checkpoints, chosen)
+        self._require_space(trainer.model)
+        trainer.go(checkpoint)
+        if trainer.stopped:
+            return ExitCode.STOPPED
+        self._finish(trainer)
+        return ExitCode.DONE
+
+    def _newest(self, checkpoints: Checkpoints) -> Checkpoint | None:
+        """The checkpoint to go on from; what was wrong with newer ones, or differs, is said."""
+        found, damaged = checkpoints.newest()
+        for bad in damaged:
+            key = "training.damaged" if found else "training.damaged_only"
+            used = {"used": found.step} if found else {}
+            self.watch.note(JobError(key, step=bad.step, file=bad.file, **used), "warning")
+        for name, before in (found.versions if found else {}).items():
+            now = checkpoints.identity.versions.get(name)
+            if now != before:
+                self.watch.note(JobError("training.other_version", name=name, before=before, now=str(now)), "warning")
+        return found
+
+    def _trainer(self, checkpoints: Checkpoints, chosen: Fit) -> StudioTrainer:
+        recipe, location = self.request.recipe, str(self.request.model.location)
+        self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
+        torch.manual_seed(recipe.compute.seed)
+        tokenizer = load_tokenizer(location)
+        base = load_base(location, recipe, self.device)
+        self.watch.phase("checking")
+        head = inspect(base)
+        read = material(self.request, tokenizer)
+        model = prepare(base, recipe, location)
+        kind = precision(recipe, self.device)
+        plan = self._plan(read, chosen)
+        course = Course(
+            plan=plan,
+            documents=read.train,
+            held_out=read.held_out,
+            head=head,
+            watching=recipe.watching,
+            checkpoints=checkpoints,
+            watch=self.watch,
+            answer=Examiner(model, read.chat, recipe.watching.questions, self.watch, autocast=kind.autocast),
+            stop_requested=self.job.stop_requested,
+        )
+        return StudioTrainer(
+            model, arguments(recipe, plan, kind, self.device, checkpointing=chosen.checkpointing), course
+        )
+
+    def _plan(self, read: Material, chosen: Fit) -> Plan:
+        recipe = self.request.recipe
+        return Plan(
+            documents=len(read.train),
+            effective=recipe.batch.size * recipe.batch.accumulation,
+            micro=chosen.micro,
+            epochs=recipe.schedule.epochs,
+            max_steps=recipe.schedule.max_steps,
+            seed=recipe.compute.seed,
+        )
+
+    def _require_space(self, model: Network) -> None:
+        """OSError before the first step when the disk could not hold two checkpoints."""
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        self.needed = 2 * BYTES_PER_TRAINED * trained
+        if shutil.disk_usage(self.job.folder.path).free < self.needed:
+            raise OSError(errno.ENOSPC, f"{self.needed} bytes needed for checkpoints")
+
+    def _finish(self, trainer: StudioTrainer) -> None:
+        """Keep what was trained, measure it for the last time, write the figures."""
+        self.watch.phase("saving")
+        trainer.require_finite()
+        folder, request = self.job.folder, self.request
+        final = folder.model if request.recipe.method == "full" else folder.adapter
+        outcome.keep(final, partial(self._write, trainer.model), outcome.record(request, trainer.state.global_step))
+        trainer.look(trainer.state.global_step)
+        folder.write(folder.result, self._figures(trainer, final.name))
+
+    def _write(self, model: Network, folder: Path) -> None:
+        save_weights(model, folder)
+        if self.request.recipe.method == "full":
+            load_tokenizer(str(self.request.model.location)).save_pretrained(folder)
+
+    def _figures(self, trainer: StudioTrainer, adapter: str) -> dict[str, Any]:
+        model = trainer.model
+        return {
+            "steps": trainer.state.global_step,
+            "eval_loss": trainer.eval_loss,
+            "train_loss": self.watch.train_loss,
+            "seconds": self.job.clock(),
+            "tokens": trainer.state.num_input_tokens_seen,
+            "tokens_per_second": self.watch.mean_tokens_per_second,
+            "peak_memory_bytes": peak_memory(self.device),
+            "imports_memory_bytes": self.imports,
+            "forecast_memory_bytes": self.request.forecast_bytes,
+            "adapter": adapter,
+            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "quantised_layers": len(quantised(model)),
+            "versions": outcome.versions(),
+        }

@@ -1,0 +1,73 @@
+"""Starting a training: everything that can be refused is refused here, before a job exists."""
+
+from typing import Any
+
+from backend.data import check, datasets, rows
+from backend.data.datasets import Dataset
+from backend.data.split import split
+from backend.errors import DataError
+from backend.hardware import this_machine
+from backend.jobs.model import Job, NewJob
+from backend.jobs.service import Jobs
+from backend.models import catalogue
+from backend.paths import Workspace
+from backend.people import Person
+from backend.recipes.schema import Recipe
+from backend.training.request import TrainRequest
+
+
+def prepare(
+    person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data: str, forecast: dict[str, Any]
+) -> TrainRequest:
+    """The request for this recipe on this model and data; AccessError, DataError or ModelError for what cannot be."""
+    chosen = datasets.find(person, workspace, data)
+    replay = recipe.replay.data if recipe.replay.share > 0 else None
+    request = TrainRequest(
+        recipe=recipe,
+        model=catalogue.find(person, workspace, model),
+        data=chosen,
+        replay=datasets.find(person, workspace, replay) if replay else None,
+        device="gpu:0" if this_machine(workspace.root).gpus else "cpu",
+        forecast=forecast,
+    )
+    for used in (request.data, request.replay):
+        _require_use(used, recipe)
+    return request
+
+
+def start_training(  # noqa: PLR0913 - one keyword for each thing a person chooses
+    person: Person,
+    jobs: Jobs,
+    workspace: Workspace,
+    recipe: Recipe,
+    *,
+    model: str,
+    data: str,
+    name: str,
+    start_at: float | None = None,
+    forecast: dict[str, Any] | None = None,
+) -> Job:
+    """Queue a training under this name; JobError when the name cannot be used, else as `prepare`.
+
+    `start_at`: UTC epoch seconds before which it does not start. `forecast`: what was shown before the start.
+    """
+    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast or {})
+    new = NewJob(
+        kind="train",
+        name=name,
+        request=request.model_dump(mode="json"),
+        device=request.device,
+        start_at=start_at,
+        forecast_bytes=request.forecast_bytes,
+    )
+    return jobs.submit(person, new)
+
+
+def _require_use(data: Dataset | None, recipe: Recipe) -> None:
+    """DataError when these rows are of another kind than the recipe trains on, or hold its test questions."""
+    if data is None:
+        return
+    if data.shape != recipe.objective:
+        raise DataError("training.other_shape", data=data.name, shape=data.shape, wanted=recipe.objective)
+    learned, _ = split(rows.read(data.path), recipe.watching.eval_share, recipe.compute.seed)
+    check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])

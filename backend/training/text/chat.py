@@ -1,0 +1,109 @@
+"""From rows of a data set to documents: tokens, and which of them the model learns to write.
+
+Of a chat only the assistant's answers are learned, each with the token that ends its turn: without that token a model
+never learns to stop. Which tokens those are is said by the template's `{% generation %}` marks, or found by rendering
+the conversation up to each answer; either way it is checked, row by row, before any training.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from backend.errors import DataError, ModelError
+from backend.training.text.batches import Document
+
+Messages = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """A tokenizer with a chat template; `marked` when the template itself marks what the assistant writes."""
+
+    tokenizer: PreTrainedTokenizerBase
+    marked: bool
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase, model: str) -> "ChatFormat":
+        """ModelError when the model has no chat template."""
+        template = tokenizer.chat_template
+        if not template:
+            raise ModelError("training.no_chat_template", model=model)
+        return cls(tokenizer, isinstance(template, str) and "{% generation %}" in template.replace("{%-", "{%"))
+
+    def document(self, messages: Messages, *, row: int) -> Document:
+        """The conversation as tokens; DataError when the learned tokens would not be the answers and their ends."""
+        tokens, learned = self._marked(messages) if self.marked else self._compared(messages)
+        self._check(tokens, learned, messages, row)
+        learned[0] = False
+        return Document(torch.tensor(tokens, dtype=torch.int32), torch.tensor(learned, dtype=torch.bool))
+
+    def question(self, text: str) -> list[int]:
+        """A question as the model is asked it: tokens up to where the answer begins."""
+        messages = [{"role": "user", "content": text}]
+        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return self._encode(str(prompt))["input_ids"]
+
+    def ends(self) -> list[int]:
+        """The tokens that end an assistant's turn, besides the tokenizer's own end: found in a rendered example."""
+        probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        tokens, learned = self._marked(probe) if self.marked else self._compared(probe)
+        last = [token for token, wanted in zip(tokens, learned, strict=True) if wanted][-1:]
+        own = [self.tokenizer.eos_token_id] if self.tokenizer.eos_token_id is not None else []
+        return sorted({*last, *own})
+
+    def _marked(self, messages: Messages) -> tuple[list[int], list[bool]]:
+        found: Any = self.tokenizer.apply_chat_template(
+            messages, return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False
+        )
+        return list(found["input_ids"]), [bool(mark) for mark in found["assistant_masks"]]
+
+    def _compared(self, messages: Messages) -> tuple[list[int], list[bool]]:
+        """An answer begins where the prompt before it ends, and ends with the first special token behind its text."""
+        whole = self._render(messages)
+        encoded = self._encode(whole, return_offsets_mapping=True)
+        tokens, places = encoded["input_ids"], encoded["offset_mapping"]
+        learned = [False] * len(tokens)
+        special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
+        for index, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            prompt = self._render(messages[:index], add_generation_prompt=True)
+            begin = len(prompt)
+            end = begin + len(message["content"].strip())
+            for at, (left, right) in enumerate(places):
+                if left >= begin and right > left:
+                    learned[at] = True
+                    if left >= end and tokens[at] in special:
+                        break
+        return tokens, learned
+
+    def _render(self, messages: Messages, **options: Any) -> str:
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **options))
+
+    def _encode(self, text: str, **options: Any) -> Any:
+        """The template writes the special tokens itself, so the tokenizer adds none."""
+        return self.tokenizer(text, add_special_tokens=False, **options)
+
+    def _check(self, tokens: list[int], learned: list[bool], messages: Messages, row: int) -> None:
+        answers = [message["content"].strip() for message in messages if message["role"] == "assistant"]
+        runs = [
+            [token for token, _ in run]
+            for wanted, run in groupby(zip(tokens, learned, strict=True), key=lambda pair: pair[1])
+            if wanted
+        ]
+        if len(runs) != len(answers):
+            raise DataError("training.answers_not_found", row=row, found=len(runs), expected=len(answers))
+        for run, answer in zip(runs, answers, strict=True):
+            *said, end = run
+            text = str(self.tokenizer.decode(said)).strip()
+            if end not in self._enders:
+                raise ModelError("training.no_end_of_turn", row=row, text=str(self.tokenizer.decode(run))[-60:])
+            if text != answer:
+                raise DataError("training.learned_differs", row=row, text=text[:60], answer=answer[:60])
+
+    @property
+    def _enders(self) -> set[int]:
+        return set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)

@@ -1,0 +1,94 @@
+"""Which rows a run trains on and which it is measured on, as documents."""
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from backend.data import check, rows
+from backend.data.split import split
+from backend.errors import DataError
+from backend.recipes.schema import Recipe
+from backend.training.request import TrainRequest
+from backend.training.text.batches import Document
+from backend.training.text.chat import ChatFormat
+
+
+@dataclass(frozen=True)
+class Material:
+    """`chat` is None when the recipe's objective is plain text."""
+
+    train: list[Document]
+    held_out: list[Document]
+    chat: ChatFormat | None
+
+
+def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Material:
+    """Read, split, mix and tokenise the rows of a request, once. DataError or ModelError for what cannot be learned."""
+    recipe = request.recipe
+    if request.data.shape != recipe.objective:
+        raise DataError(
+            "training.other_shape", data=request.data.name, shape=request.data.shape, wanted=recipe.objective
+        )
+    every = list(rows.read(request.data.path))
+    learned, held_out = split(every, recipe.watching.eval_share, recipe.compute.seed)
+    if request.replay is not None:
+        learned += replayed(request, len(learned))
+    if recipe.objective == "text":
+        read = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
+        return Material(_some(read[0], request), read[1], None)
+    chat = ChatFormat.of(tokenizer, request.model.name)
+    check.control_words(every, _control_words(tokenizer))
+    check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
+    read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
+    return Material(_some(read[0], request), read[1], chat)
+
+
+def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
+    """Rows of the second data set, as many as make `share` of all when `count` others are trained on."""
+    recipe: Recipe = request.recipe
+    assert request.replay is not None
+    pool = list(rows.read(request.replay.path))
+    wanted = round(count * recipe.replay.share / (1 - recipe.replay.share))
+    draw = random.Random(recipe.compute.seed)
+    picked: list[rows.Row] = []
+    while len(picked) < wanted:
+        picked += draw.sample(pool, min(len(pool), wanted - len(picked)))
+    return picked
+
+
+def chats(found: Iterable[rows.Row], chat: ChatFormat, max_length: int) -> Iterator[Document]:
+    """One document per conversation, cut at `max_length`; one with nothing left to learn is dropped."""
+    for number, row in enumerate(found, start=1):
+        document = chat.document(row["messages"], row=number)
+        cut = Document(document.tokens[:max_length], document.learned[:max_length])
+        if cut.learned.any():
+            yield cut
+
+
+def texts(found: Iterable[rows.Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Document]:
+    """Windows of at most `max_length` tokens, each text ended by the tokenizer's end; all but the first are learned."""
+    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    for row in found:
+        encoded: Any = tokenizer(row["text"], add_special_tokens=False)
+        tokens: list[int] = [*encoded["input_ids"], *end]
+        for at in range(0, len(tokens), max_length):
+            window = torch.tensor(tokens[at : at + max_length], dtype=torch.int32)
+            learned = torch.ones(len(window), dtype=torch.bool)
+            learned[0] = False
+            if len(window) > 1:
+                yield Document(window, learned)
+
+
+def _some(documents: list[Document], request: TrainRequest) -> list[Document]:
+    if not documents:
+        raise DataError("training.nothing_to_learn", data=request.data.name, length=request.recipe.batch.max_length)
+    return documents
+
+
+def _control_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """What this model would take as a command inside a text, except for words a person may well write."""
+    return [word for word in tokenizer.all_special_tokens if any(sign in word for sign in "<|>[]")]

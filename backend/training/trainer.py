@@ -1,0 +1,275 @@
+"""The training loop: transformers.Trainer with our data order, loss, checkpoints and events."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import torch
+from peft import PeftModel, set_peft_model_state_dict
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from backend.jobs import events
+from backend.recipes.schema import Recipe, Watching
+from backend.training.checkpoints import Checkpoint, Checkpoints
+from backend.training.network.load import Head, Network, Precision
+from backend.training.network.loss import summed_loss, without_head
+from backend.training.text.batches import Batch, Document, Plan, Stream, collate
+from backend.training.watch import Watch
+
+STRIKES = 3
+EVALUATION_TOKENS = 4096
+
+
+class DivergedError(Exception):
+    """The loss or a trained tensor is no longer a number; `step` is where it was noticed."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that a run trains on and how it is watched."""
+
+    plan: Plan
+    documents: list[Document]
+    held_out: list[Document]
+    head: Head
+    watching: Watching
+    checkpoints: Checkpoints
+    watch: Watch
+    answer: Callable[[int], None]
+    stop_requested: Callable[[], str | None]
+
+
+def arguments(
+    recipe: Recipe, plan: Plan, precision: Precision, device: torch.device, *, checkpointing: bool
+) -> TrainingArguments:
+    """The recipe in transformers' words; what we do ourselves (logging, evaluation, checkpoints) is off."""
+    return TrainingArguments(
+        output_dir=gettempdir(),
+        max_steps=plan.steps,
+        per_device_train_batch_size=plan.micro,
+        gradient_accumulation_steps=plan.accumulation,
+        learning_rate=recipe.schedule.learning_rate,
+        lr_scheduler_type=recipe.schedule.scheduler,
+        warmup_steps=round(recipe.schedule.warmup_ratio * plan.steps),
+        weight_decay=recipe.schedule.weight_decay,
+        max_grad_norm=recipe.schedule.max_grad_norm,
+        adam_beta2=recipe.schedule.adam_beta2,
+        bf16=precision.autocast,
+        activation_checkpointing=checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
+        use_cpu=device.type == "cpu",
+        seed=recipe.compute.seed,
+        logging_nan_inf_filter=False,
+        logging_strategy="no",
+        save_strategy="no",
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+        ignore_data_skip=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )
+
+
+class StudioTrainer(Trainer):
+    """One run. `stopped` says how it was asked to stop, if it was."""
+
+    def __init__(self, model: Network, args: TrainingArguments, course: Course) -> None:
+        super().__init__(model=model, args=args, train_dataset=course.documents)
+        self.remove_callback(PrinterCallback)
+        self.course = course
+        self.stopped: str | None = None
+        self.eval_loss: float | None = None
+        self._first = 0
+        self._strikes = 0
+        self._saved = self._evaluated = self._answered = -1
+
+    def go(self, checkpoint: Checkpoint | None) -> None:
+        """Train from the checkpoint, or from the beginning, to the end or until asked to stop; DivergedError."""
+        if checkpoint is None:
+            self.look(0)
+            self.course.watch.begin(0, 0)
+        else:
+            self._first = self._saved = checkpoint.step
+        self.course.watch.phase("training")
+        self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+
+    # What the loop trains on
+
+    def get_train_dataloader(self) -> Any:
+        return Stream(self.course.plan, self.course.documents, self._first)
+
+    def num_examples(self, dataloader: Any) -> int:
+        return len(self.course.documents)
+
+    def floating_point_ops(self, inputs: dict[str, Tensor | Any]) -> int:
+        """Not counted: transformers walks over all parameters at every step to guess it."""
+        return 0
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor | None:
+        """Learned tokens of the whole effective batch: over micro-batches, and over ranks."""
+        own = torch.tensor(sum(_tensor(batch["targets"]).numel() for batch in batch_samples), device=device)
+        return self.accelerator.gather(own).sum() if self.args.world_size > 1 else own
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """This micro-batch's part of the mean loss per learned token of the effective batch."""
+        self.state.num_input_tokens_seen += _tensor(inputs["input_ids"]).numel()
+        total = batch_loss(model, dict(inputs), self.course.head)
+        assert num_items_in_batch is not None
+        # Ranks average their gradients, so each rank's part counts as many times as there are ranks.
+        return total / num_items_in_batch * self.args.world_size
+
+    # What happens after each step
+
+    def _maybe_log_save_evaluate(
+        self, tr_loss: Tensor, grad_norm: Any, model: nn.Module, *_: Any, learning_rate: float | None = None, **__: Any
+    ) -> None:
+        step, watching = self.state.global_step, self.course.watching
+        if step == self._globalstep_last_logged:
+            return
+        self._globalstep_last_logged = step
+        loss = tr_loss.item()
+        tr_loss.zero_()
+        self._say_step(loss, float(grad_norm) if grad_norm is not None else None, learning_rate or 0.0)
+        self._strikes = 0 if isfinite(loss) else self._strikes + 1
+        if self._strikes >= STRIKES:
+            raise DivergedError(step)
+        self.stopped = self.course.stop_requested() if step < self.state.max_steps else None
+        if self.stopped:
+            self.control.should_training_stop = True
+        elif step < self.state.max_steps:
+            self.look(step, evaluate=step % watching.eval_every == 0, answer=step % watching.answer_every == 0)
+        if self.stopped == "save" or (self.stopped is None and step % watching.save_every == 0):
+            self._save_checkpoint(model, None)
+
+    def _say_step(self, loss: float, grad_norm: float | None, learning_rate: float) -> None:
+        self.course.watch.step(
+            events.Step(
+                step=self.state.global_step,
+                total=self.state.max_steps,
+                loss=loss if isfinite(loss) else None,
+                learning_rate=learning_rate,
+                grad_norm=grad_norm if grad_norm is not None and isfinite(grad_norm) else None,
+                tokens=self.state.num_input_tokens_seen,
+                tokens_per_second=0.0,
+                eta_seconds=None,
+            )
+        )
+
+    def look(self, step: int, *, evaluate: bool = True, answer: bool = True) -> None:
+        """Measure the loss on held-out rows and answer the test questions, without touching any random state."""
+        watch = self.course.watch
+        due = [evaluate and self._evaluated != step and bool(self.course.held_out), answer and self._answered != step]
+        if not any(due):
+            return
+        self.model.eval()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            if due[0]:
+                watch.phase("evaluating")
+                self.eval_loss = self._measure()
+                self._evaluated = step
+                watch.evaluated(step, self.eval_loss if isfinite(self.eval_loss) else None)
+            if due[1]:
+                self._answered = step
+                self.course.answer(step)
+        self.model.train()
+        if self.is_in_train:
+            watch.phase("training")
+
+    def _measure(self) -> float:
+        total, count = 0.0, 0
+        for documents in grouped(self.course.held_out, EVALUATION_TOKENS):
+            batch = self._prepare_inputs(collate(documents))
+            count += _tensor(batch["targets"]).numel()
+            with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
+                total += batch_loss(self.model, batch, self.course.head).item()
+        return total / max(count, 1)
+
+    # Checkpoints
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        step = self.state.global_step
+        if self._saved == step:
+            return
+        self.course.watch.phase("saving")
+        self.require_finite()
+        self.course.watch.saved(step, self.course.checkpoints.save(step, self._write))
+        self._saved = step
+        self.course.watch.phase("training")
+
+    def _write(self, folder: Path) -> None:
+        save_weights(self.model, folder)
+        self._save_optimizer_and_scheduler(str(folder))
+        self._save_rng_state(str(folder))
+        self.state.save_to_json(str(folder / "trainer_state.json"))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not isinstance(self.model, PeftModel):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        weights = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
+        set_peft_model_state_dict(self.model, weights)
+        state = json.loads((Path(resume_from_checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))
+        self.course.watch.begin(state["global_step"], state["num_input_tokens_seen"])
+
+    def require_finite(self) -> None:
+        """DivergedError when anything trained holds a number that is none."""
+        for parameter in self.model.parameters():
+            if parameter.requires_grad and not bool(torch.isfinite(parameter).all()):
+                raise DivergedError(self.state.global_step)
+
+
+def batch_loss(model: nn.Module, batch: dict[str, Any], head: Head) -> Tensor:
+    """Cross-entropy summed over the learned positions of one row of documents."""
+    positions, targets = batch.pop("positions"), batch.pop("targets")
+    if not head.plain:
+        logits = model(**batch, use_cache=False, logits_to_keep=positions).logits[0]
+        return nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+    with without_head(head.layer):
+        hidden = model(**batch, use_cache=False, logits_to_keep=positions).logits[0]
+    return summed_loss(hidden, head.layer, targets)
+
+
+def save_weights(model: Network, folder: Path) -> None:
+    """What was trained, as safetensors: the adapter in the format of peft, or the whole model."""
+    if not isinstance(model, PeftModel):
+        model.save_pretrained(str(folder))
+        return
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    # An empty form of a model card.
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def grouped(documents: list[Document], tokens: int) -> list[list[Document]]:
+    """Neighbours together, up to about `tokens` tokens a group."""
+    groups: list[list[Document]] = [[]]
+    size = 0
+    for document in documents:
+        if groups[-1] and size + len(document) > tokens:
+            groups.append([])
+            size = 0
+        groups[-1].append(document)
+        size += len(document)
+    return groups
+
+
+def _tensor(value: Tensor | int) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value
