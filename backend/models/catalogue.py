@@ -1,0 +1,121 @@
+"""The base models a person may use: those that ship with the studio and those they brought.
+
+A model of a person is a folder of the workspace named by its id, with model.json; the weights are beside it, or at
+`location` when they stay where they were.
+"""
+
+import json
+import os
+import re
+import time
+import uuid
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend import names
+from backend.errors import AccessError, ModelError
+from backend.models import weights
+from backend.models.facts import facts
+from backend.paths import SHIPPED_MODELS, Workspace, write_atomically
+from backend.people import Person
+
+RECORD = "model.json"
+HUB_ID = re.compile(r"^[\w.-]{1,96}/[\w.-]{1,96}$")
+
+
+class Model(BaseModel):
+    """`location` is a folder with config.json, safetensors and the tokenizer; `source` is what the person named."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str
+    name: str
+    location: str
+    shipped: bool = False
+    owner: str = ""
+    source: str = ""
+    titles: dict[str, str] = Field(default_factory=dict)
+    about: dict[str, str] = Field(default_factory=dict)
+    added_at: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.location)
+
+    def title(self, language: str) -> str:
+        return self.titles.get(language, self.name)
+
+
+def available(person: Person, workspace: Workspace) -> list[Model]:
+    """The shipped models, then the person's own, oldest first."""
+    own = [_own(record) for record in workspace.models.glob(f"*/{RECORD}")]
+    mine = sorted((model for model in own if model.owner == person.id), key=lambda model: (model.added_at, model.id))
+    return [*(_shipped(record) for record in sorted(SHIPPED_MODELS.glob(f"*/{RECORD}"))), *mine]
+
+
+def find(person: Person, workspace: Workspace, ref: str) -> Model:
+    """The model with this id, name or source; AccessError when this person has none."""
+    every = available(person, workspace)
+    by_id = [model for model in every if model.id == ref]
+    by_name = (m for m in every if m.source == ref or any(names.same(w, ref) for w in (m.name, *m.titles.values())))
+    for model in by_id or by_name:
+        return model
+    raise AccessError("models.not_found", name=ref[:200])
+
+
+def bring(person: Person, workspace: Workspace, ref: str) -> Model:
+    """What the command line may name: a known model, a folder with one, or the Hub id of one that is on this machine.
+
+    Its files stay where they are; ModelError when they cannot be used.
+    """
+    try:
+        return find(person, workspace, ref)
+    except AccessError:
+        folder = Path(ref).resolve() if Path(ref).is_dir() else _in_hub_cache(ref)
+        if folder is None:
+            raise
+    source = ref if HUB_ID.match(ref) and not Path(ref).is_dir() else str(folder)
+    every = available(person, workspace)
+    for known in every:
+        if known.source == source or (known.shipped and known.folder.resolve() == folder):
+            return known
+    facts(folder)
+    weights.require(folder)
+    taken = [model.name for model in every]
+    name = names.free(names.from_file(Path(source).name, "model"), taken, "model")
+    return _register(person, workspace, Model(id="", name=name, location=str(folder), source=source))
+
+
+def _register(person: Person, workspace: Workspace, model: Model) -> Model:
+    folder = workspace.models / uuid.uuid4().hex
+    folder.mkdir()
+    made = model.model_copy(update={"id": folder.name, "owner": person.id, "added_at": time.time()})
+    write_atomically(folder / RECORD, made.model_dump_json(exclude={"shipped"}, indent=1))
+    return made
+
+
+def _shipped(record: Path) -> Model:
+    values = json.loads(record.read_text(encoding="utf-8"))
+    title, about = values.get("title", {}), values.get("about", {})
+    name = title.get("en", values["id"])
+    folder = str(record.parent)
+    return Model(id=values["id"], name=name, location=folder, shipped=True, titles=title, about=about)
+
+
+def _own(record: Path) -> Model:
+    values = json.loads(record.read_text(encoding="utf-8"))
+    location = values.get("location") or str(record.parent)
+    return Model(**{**values, "id": record.parent.name, "location": location, "shipped": False})
+
+
+def _in_hub_cache(ref: str) -> Path | None:
+    """The newest snapshot of a Hub model in huggingface_hub's cache; None for what is no Hub id."""
+    if not HUB_ID.match(ref):
+        return None
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub")) / f"models--{ref.replace('/', '--')}"
+    pointer = cache / "refs" / "main"
+    snapshot = cache / "snapshots" / pointer.read_text(encoding="utf-8").strip() if pointer.is_file() else cache
+    if not (snapshot / "config.json").is_file():
+        raise ModelError("models.not_downloaded", name=ref)
+    return snapshot
