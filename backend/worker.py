@@ -9,27 +9,30 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from filelock import BaseFileLock, Timeout
 
-from backend.errors import StudioError
+from backend.errors import SetupError, StudioError
 from backend.jobs import events
 from backend.jobs.claims import Claims, Outcome
 from backend.jobs.context import JobContext, StopSignal, mend
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import ExitCode
+from backend.jobs.model import ExitCode, Job
 from backend.jobs.process import Identity
+from backend.jobs.upkeep import disk
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
 from backend.settings import Settings
 
 RUNNERS = {"train": "backend.training.run"}
 LOCK_SECONDS = 3.0
+LEDGER_SECONDS = 120.0
 log = logging.getLogger(__name__)
 
 
@@ -67,7 +70,7 @@ def work(path: Path, runners: Mapping[str, str], stop: StopSignal) -> int:
     claims = Claims(ledger, workspace, losses=settings.losses)
     told = folder.read(folder.attempt)
     me = Identity.of(os.getpid())
-    job = claims.begin(path.name, str(told.get("token")), me) if me else None
+    job = _patiently(lambda: claims.begin(path.name, str(told.get("token")), me)) if me else None
     if job is None:
         return ExitCode.CLAIM_REVOKED
     _see_only(job.device)
@@ -82,11 +85,24 @@ def work(path: Path, runners: Mapping[str, str], stop: StopSignal) -> int:
     )
     context.show()
     outcome = attempt(context, runners[job.kind])
+    if outcome.code == ExitCode.DISK_FULL:
+        disk.let_go(workspace)
     _last_words(context, outcome)
-    settled = claims.conclude(job.id, told["token"], outcome)
+    settled = _patiently(lambda: claims.conclude(job.id, told["token"], outcome))
     log.info("attempt %d ended: %s", job.attempt, settled.state if settled else "revoked")
     ledger.close()
     return _leave(outcome, life)
+
+
+def _patiently(ask: Callable[[], Job | None]) -> Job | None:
+    """Ask the ledger until it answers: what a run has to say to it is worth a wait of two minutes."""
+    until = time.monotonic() + LEDGER_SECONDS
+    while True:
+        try:
+            return ask()
+        except SetupError:
+            if time.monotonic() >= until:
+                raise
 
 
 def attempt(context: JobContext, module: str) -> Outcome:

@@ -150,9 +150,10 @@ class Claims:
             )
         )
         folder = RunFolder(self.workspace.run(job.id))
-        folder.stop.unlink(missing_ok=True)
-        told = {"number": number, "token": token, "memory_failures": job.memory_failures, "device": job.device}
-        folder.write(folder.attempt, {**told, "checkpoints": checkpoints(folder)}, mode=0o600)
+        if folder.path.is_dir():
+            folder.stop.unlink(missing_ok=True)
+            told = {"number": number, "token": token, "memory_failures": job.memory_failures, "device": job.device}
+            folder.write(folder.attempt, {**told, "checkpoints": checkpoints(folder)}, mode=0o600)
         claimed = rows.get(opened, job.id)
         return Claim(claimed or job, token)
 

@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from filelock import Timeout
@@ -34,36 +34,34 @@ class Jobs:
         self.workspace = workspace
 
     def submit(self, person: Person, new: NewJob) -> Job:
-        """Put a job at the end of the queue; JobError when the name cannot be used.
+        """Put a job at the end of the queue; JobError when the name cannot be used."""
+        job = self.submit_if(person, new, lambda opened: True)
+        assert job is not None
+        return job
+
+    def submit_if(self, person: Person, new: NewJob, allowed: Callable[[Connection], bool]) -> Job | None:
+        """As `submit`, unless `allowed`, asked in the same transaction, says no (None).
 
         The folder is on the disk before the row: a row without a request cannot exist, and a folder without a row is
         picked up when the ledger is rebuilt.
         """
-        self._require_free_name(person, new.name)
-        job = Job(
-            id=new_id(),
-            owner=person.id,
-            kind=new.kind,
-            name=names.check(new.name),
-            state=JobState.QUEUED,
-            attempt=0,
-            position=0.0,
-            device=new.device,
-            created_at=time.time(),
-            start_at=new.start_at,
-            forecast_bytes=new.forecast_bytes,
-        )
+        with self.ledger.read() as opened:
+            name = self._require_unused(opened, person, new.name)
+        job = _first_state(person, new, name)
         folder = self._write_folder(job, new.request)
+        entered = False
         try:
             with self.ledger.write() as opened:
-                self._require_unused(opened, person, job.name)
-                job = order.at_the_end(opened, job)
-                rows.insert(opened, job, name_key=names.folded(job.name))
-        except JobError:
-            shutil.rmtree(folder.path)
-            raise
+                self._require_unused(opened, person, name)
+                if allowed(opened):
+                    job = order.at_the_end(opened, job)
+                    rows.insert(opened, job, name_key=names.folded(name))
+                    entered = True
+        finally:
+            if not entered:
+                shutil.rmtree(folder.path)
         self.kick()
-        return job
+        return job if entered else None
 
     def get(self, person: Person, job_id: str) -> Job:
         """AccessError when there is no such job, or it is somebody else's."""
@@ -206,10 +204,6 @@ class Jobs:
         except Timeout:
             return True
 
-    def _require_free_name(self, person: Person, name: str) -> None:
-        with self.ledger.read() as opened:
-            self._require_unused(opened, person, name)
-
     def _require_unused(self, opened: Connection, person: Person, name: str, but: str = "") -> str:
         """The checked name; JobError says what is wrong with it, or which run of this person has it."""
         key = names.folded(names.check(name))
@@ -242,3 +236,19 @@ class Jobs:
             else:
                 opened.execute(wishes.insert().values(owner=person.id, what=what, wished_at=time.time()))
         self.kick()
+
+
+def _first_state(person: Person, new: NewJob, name: str) -> Job:
+    return Job(
+        id=new_id(),
+        owner=person.id,
+        kind=new.kind,
+        name=name,
+        state=JobState.QUEUED,
+        attempt=0,
+        position=0.0,
+        device=new.device,
+        created_at=time.time(),
+        start_at=new.start_at,
+        forecast_bytes=new.forecast_bytes,
+    )

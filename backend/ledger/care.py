@@ -28,7 +28,7 @@ def is_sound(path: Path) -> bool:
         with closing(sqlite3.connect(path, timeout=15)) as file:
             return bool(file.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.OperationalError:
-        raise
+        return True  # busy, or not to be opened: whoever opens it next will say so
     except sqlite3.DatabaseError:
         return False
 

@@ -39,14 +39,17 @@ class Ledger:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Rows as they were at one moment; never waits for a writer."""
-        with self.engine.connect() as rows, rows.begin():
+        """Rows as they were at one moment; never waits for a writer. SetupError when the file is held for too long."""
+        with _busy_in_words(), self.engine.connect() as rows, rows.begin():
             yield rows
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is the only writer from its first line: what it reads stays true until it commits."""
-        with self.engine.connect() as plain:
+        """A transaction that is the only writer from its first line: what it reads stays true until it commits.
+
+        SetupError when another program holds the file for longer than 15 seconds.
+        """
+        with _busy_in_words(), self.engine.connect() as plain:
             rows = plain.execution_options(studio_writer=True)
             with rows.begin():
                 if self.path is None:
@@ -92,6 +95,16 @@ class Ledger:
             raise SetupError("ledger.newer", found=found, known=schema.HEAD)
         elif found != schema.HEAD:
             care.migrate(self.engine, self.path)
+
+
+@contextmanager
+def _busy_in_words() -> Iterator[None]:
+    try:
+        yield
+    except exc.OperationalError as error:
+        if "database is locked" in str(error.orig):
+            raise SetupError("ledger.busy") from error
+        raise
 
 
 def _sqlite(path: Path) -> Engine:

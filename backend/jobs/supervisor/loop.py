@@ -12,7 +12,7 @@ from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job
 from backend.jobs.supervisor.start import Child, spawn
 from backend.jobs.supervisor.warm import WarmWorker
-from backend.jobs.supervisor.watch import Watch, lives
+from backend.jobs.supervisor.watch import Watch, last_words, lives
 from backend.paths import Workspace
 
 GLANCE = 0.1
@@ -32,7 +32,7 @@ class Running:
 
 @dataclass
 class Loop:
-    """`blocked()` is None, or the sentence of why nothing may start; `make_room(job)` is called before a start."""
+    """`blocked()` is None, or why nothing may start; `make_room(job)` comes before a start, `also()` ends a round."""
 
     claims: Claims
     workspace: Workspace
@@ -41,6 +41,7 @@ class Loop:
     worker: str = "backend.worker"
     blocked: Callable[[], object | None] = lambda: None
     make_room: Callable[[Job], None] = lambda job: None
+    also: Callable[[], None] = lambda: None
     running: dict[str, Running] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
     awake: float = 0.0
@@ -73,6 +74,7 @@ class Loop:
             self.watch.look(self.awake, {token: who for token, who in children.items() if who is not None})
             self.start_due()
             self.warm.tend(self.awake, busy=bool(self.running))
+            self.also()
         except Exception:  # the top of the supervisor: a bad round must not take the queue down
             log.exception("this round of the supervisor failed; the next one comes")
         return True
@@ -100,18 +102,21 @@ class Loop:
             return
         if code < 0 and process.memory_kills() > run.kills:
             code = ExitCode.OUT_OF_MEMORY
-        settled = self.claims.conclude(job.id, token, Outcome(code))
+        said = last_words(RunFolder(self.workspace.run(job.id)), job.attempt)
+        settled = self.claims.conclude(job.id, token, said or Outcome(code))
         if settled is not None:
             log.warning("run %s ended with %d; it is now %s", job.id, code, settled.state)
 
     def _may_start(self, job: Job) -> bool:
         """Not while a process of an earlier attempt still holds the lock: it is about to end."""
-        from_before = RunFolder(self.workspace.run(job.id))
-        return from_before.request.exists() and not lives(from_before)
+        return not lives(RunFolder(self.workspace.run(job.id)))
 
     def _start(self, claim: Claim) -> None:
-        self.make_room(claim.job)
         folder = RunFolder(self.workspace.run(claim.job.id))
+        if not folder.request.exists():
+            self.claims.conclude(claim.job.id, claim.token, Outcome(1, "jobs.no_folder", {"path": str(folder.path)}))
+            return
+        self.make_room(claim.job)
         kills = process.memory_kills()
         try:
             child = self.warm.become(folder.path) or spawn(self.worker, [str(folder.path)], folder.log)

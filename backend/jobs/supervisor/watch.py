@@ -52,12 +52,19 @@ class Watch:
             self._note_signs(folder, sight, now)
             cap(folder)
             child = children.get(claim.token)
+            if child is not None and claim.job.state == JobState.STARTING and now - sight.first > self.patience:
+                process.end_group(child, surely=True)
             if child is None and not lives(folder):
                 self._settle_dead(claim, folder, now - sight.first)
             elif claim.job.stop_asked_at is not None:
                 self._press(claim, child or claim.process, sight, now)
             elif claim.job.state == JobState.RUNNING:
                 self._notice_stall(claim, sight, now)
+
+    @property
+    def patience(self) -> float:
+        """How long a process of our own may load before it takes up its job."""
+        return PATIENCE * self.settings.starting
 
     def _settle_dead(self, claim: Held, folder: RunFolder, age: float) -> None:
         """Its lock is free and nobody here waits for it: never arrived, or dead."""
