@@ -15,6 +15,7 @@ from backend.jobs.model import ExitCode, Job, JobState
 from backend.jobs.service import Jobs
 from backend.jobs.tail import Tail
 from backend.messages import sentence
+from backend.models import catalogue
 from backend.people import HOME
 from backend.recipes import load
 from backend.setup import commands
@@ -34,13 +35,12 @@ def command(options: argparse.Namespace) -> int:
 
 
 def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
-    found = load.find(HOME, jobs.workspace, options.recipe)
+    found = load.bring(HOME, jobs.workspace, options.recipe)
     recipe = load.with_changes(found.recipe, dict(change.split("=", 1) for change in options.set))
-    data = options.data or recipe.defaults.data
-    if options.data and Path(options.data).is_file():
-        data = datasets.add(HOME, jobs.workspace, Path(options.data), Path(options.data).stem).id
+    data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id
+    model = catalogue.bring(HOME, jobs.workspace, options.model or recipe.defaults.model).id
     name = options.name or free_name(jobs, found.id)
-    return start_training(HOME, jobs, jobs.workspace, recipe, model=options.model or recipe.defaults.model, data=data, name=name)
+    return start_training(HOME, jobs, jobs.workspace, recipe, model=model, data=data, name=name)
 
 
 def free_name(jobs: Jobs, recipe_id: str) -> str:
