@@ -3,6 +3,7 @@
 Format: https://huggingface.co/docs/safetensors (version 0.8); the header may have at most 100 MB.
 """
 
+import hashlib
 import json
 import struct
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 from backend.errors import ModelError
 
 LARGEST_HEADER = 100_000_000
+WHOLE_UP_TO = 64 * 2**20
+SAMPLE = 2**20
 POINTER = b"version https://git-lfs.github.com/spec/"
 BITS = {
     "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16, "BF16": 16, "I16": 16, "U16": 16,
@@ -41,6 +44,22 @@ def require(folder: Path) -> None:
         raise ModelError("models.no_safetensors")
     for path in found:
         header(path)
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over a model's safetensors files: small ones whole, of large ones size and first, middle and last MiB."""
+    found = hashlib.sha256()
+    for path in files(folder):
+        size = path.stat().st_size
+        found.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as file:
+            if size <= WHOLE_UP_TO:
+                found.update(file.read())
+                continue
+            for place in (0, size // 2, size - SAMPLE):
+                file.seek(place)
+                found.update(file.read(SAMPLE))
+    return found.hexdigest()
 
 
 def header(path: Path) -> dict[str, Tensor]:

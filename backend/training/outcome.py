@@ -8,15 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from transformers.utils import cached_file
-
 from backend.jobs.folder import sync_folder
+from backend.models import weights
 from backend.training.checkpoints import Identity, sync_file
 from backend.training.request import TrainRequest
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
-WHOLE_UP_TO = 64 * 2**20
-HEADER = 2**20
 
 
 def versions() -> dict[str, str]:
@@ -37,7 +34,7 @@ def parts(request: TrainRequest) -> dict[str, dict[str, str]]:
     return {
         "recipe": dict(_leaves(recipe)),
         "data": sets,
-        "model": {"weights": weights_hash(str(request.model.location))},
+        "model": {"weights": weights.fingerprint(request.model.folder)},
     }
 
 
@@ -48,26 +45,6 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", json.dumps(value, ensure_ascii=False)
-
-
-def weights_hash(location: str) -> str:
-    """SHA-256 over a model's safetensors files: small ones whole, large ones by size and first megabyte."""
-    found = hashlib.sha256()
-    for path in sorted(_folder(location).glob("*.safetensors")):
-        size = path.stat().st_size
-        found.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as file:
-            found.update(file.read() if size <= WHOLE_UP_TO else file.read(HEADER))
-    return found.hexdigest()
-
-
-def _folder(location: str) -> Path:
-    """Where the files of a model are: its own folder, or for a Hub id that of its downloaded snapshot."""
-    if Path(location).is_dir():
-        return Path(location)
-    config = cached_file(location, "config.json")
-    assert config is not None
-    return Path(config).parent
 
 
 def record(request: TrainRequest, steps: int) -> dict[str, Any]:
