@@ -11,7 +11,7 @@ from backend.starter.splits import Chat, splits
 
 Row = dict[str, Any]
 
-TWO_TURNS = 800  # Romanian conversations of two questions, so that a second question is nothing new
+TWO_TURNS = 500  # Romanian conversations of two questions, so that a second question is nothing new
 
 
 def romanian() -> list[Row]:

@@ -19,7 +19,7 @@ class Pretraining:
     hidden: int = 192
     layers: int = 4
     initial_spread: float = 0.05
-    steps: int = 6000
+    steps: int = 2400
     batch: int = 16
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -77,7 +77,7 @@ def pretrain(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, done / settings.warmup + 0.02) * max(0.03, 1 - done)
         loss = weighted_loss(model, *next(batches))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

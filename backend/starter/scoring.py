@@ -20,12 +20,12 @@ def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, question
     for place, prompt in enumerate(prompts):
         by_length[len(prompt)].append(place)
     found = [""] * len(questions)
-    model.eval()
+    model.train(mode=False)
     for length, places in by_length.items():
         for start in range(0, len(places), BATCH):
             batch = places[start : start + BATCH]
             given = torch.tensor([prompts[place] for place in batch], device=model.device)
-            said = model.generate(
+            said = model.generate(  # type: ignore[operator]
                 input_ids=given,
                 attention_mask=torch.ones_like(given),
                 max_new_tokens=LONGEST_ANSWER,
@@ -34,7 +34,7 @@ def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, question
                 pad_token_id=tokenizer.pad_token_id,
             )
             for place, tokens in zip(batch, said[:, length:], strict=True):
-                found[place] = tokenizer.decode(tokens, skip_special_tokens=True)
+                found[place] = str(tokenizer.decode(tokens, skip_special_tokens=True))
     return found
 
 
