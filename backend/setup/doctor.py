@@ -1,6 +1,5 @@
 """`launch.py doctor`: what this machine is, and what keeps the studio from working; needs no installed package."""
 
-import importlib.util
 import os
 import re
 import sqlite3
@@ -74,7 +73,7 @@ def examine(environment: Environment, workspace: Path) -> dict[str, Any]:
 def diagnose(facts: dict[str, Any], environment: Environment, workspace: Path) -> list[Problem]:
     """What is missing or wrong, most important first."""
     found = []
-    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+    if machine.missing_modules():
         found.append(Problem("doctor_no_venv", {}))
     if not facts["venv"]["ready"]:
         found.append(Problem("doctor_not_installed", {"folder": environment.folder}))

@@ -1,6 +1,5 @@
 """Make .venv and install a requirements file into it: say what it costs, show progress, resume, stamp it."""
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -40,6 +39,8 @@ def ensure(environment: Environment, voice: Voice, requirements: str = USER, sou
             voice.say("checking_pack", folder=source)
             pack.verify(source)
         _install(environment, voice, requirements, source)
+        if source is not None:
+            pack.restore_models(environment, source)
 
 
 def _alone(environment: Environment, voice: Voice) -> Lock:
@@ -126,8 +127,8 @@ def _quiet(environment: Environment, module: str, *arguments: str) -> bool:
 
 
 def _require_venv() -> None:
-    """SetupError when this Python comes without the modules that make a .venv (Debian and Ubuntu ship them apart)."""
-    if all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+    """SetupError when this Python comes without the modules that make a .venv."""
+    if not machine.missing_modules():
         return
     if shutil.which("apt-get"):
         raise SetupError("setup.no_venv_debian", version=python_version())

@@ -1,5 +1,6 @@
 """What this machine is, as far as setting up must know: its cards, its memory, and how big an installation is."""
 
+import importlib
 import os
 import platform
 import shutil
@@ -68,12 +69,12 @@ class Need:
 def need(source: str = ORDINARY, system: str = sys.platform) -> Need:
     """How big the installation is.
 
-    Linux was measured (torch 2.15, x86-64); the others are its figures with torch's and CUDA's wheels
-    exchanged for the ones of that system.
+    Linux: measured on x86-64 with torch 2.15 (3.23 GB, 6.33 GB). Elsewhere the download is the sum of that system's
+    wheels, and the disk is Linux's without torch, triton and CUDA, with that system's torch added.
     """
     if system == "linux" or source == PYTORCH_INDEX:
-        return Need(2_700_000_000, 5_600_000_000)
-    return Need(600_000_000, 2_000_000_000)
+        return Need(3_200_000_000, 6_400_000_000)
+    return Need(330_000_000, 1_500_000_000)
 
 
 def free_disk(path: Path) -> int:
@@ -87,6 +88,19 @@ def memory_bytes() -> int | None:
     if sys.platform == "win32" or "SC_PHYS_PAGES" not in os.sysconf_names:
         return None
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def missing_modules() -> list[str]:
+    """The modules that make a .venv and that this Python lacks; Debian and Ubuntu ship them apart."""
+    return [name for name in ("venv", "ensurepip") if not _imports(name)]
+
+
+def _imports(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
 
 
 def describe() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from backend.setup.start import tether
 
 LOG_LIMIT = 5_000_000
-FIRST_PAUSE = 1.0
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
 """Seconds after which a child counts as healthy, so that its next death is a first one again."""
@@ -71,9 +71,9 @@ class Child:
     def pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    def start_when_due(self) -> None:
-        if self._process is None and time.monotonic() >= self._start_at:
-            self.start()
+    def is_due(self) -> bool:
+        """Not running, and its pause is over."""
+        return self._process is None and time.monotonic() >= self._start_at
 
     def ask_to_end(self) -> None:
         if self._process is None:

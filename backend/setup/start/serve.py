@@ -14,6 +14,7 @@ from backend.errors import SetupError
 from backend.paths import Workspace
 from backend.setup import commands
 from backend.setup.environment import Environment
+from backend.setup.lock import Lock
 from backend.setup.start import address, folder
 from backend.setup.start.child import Child
 from backend.setup.voice import Voice
@@ -22,38 +23,49 @@ POLL_SECONDS = 0.1
 END_SECONDS = 10.0
 HOPELESS = 3
 """Deaths in a row, with no page seen in between, after which starting again is pointless."""
+LOCK_HELD = 75
+CANNOT_RUN = 78
+"""The supervisor's exit statuses (`backend.jobs.model.ExitCode`): another one is at work; this folder will not do."""
 
 
 class Studio:
-    """Both children, and what a person is told about them."""
+    """Both children, and what a person is told about them.
 
-    def __init__(self, page: Child, supervisor: Child, voice: Voice) -> None:
+    A command such as `launch.py train` has a supervisor of its own, which serves the page too: until it frees
+    `supervisor_lock`, ours waits.
+    """
+
+    def __init__(self, page: Child, supervisor: Child, supervisor_lock: Lock, voice: Voice) -> None:
         self.page = page
         self.supervisor = supervisor
         self.voice = voice
         self.was_ready = False
-
-    def start(self) -> None:
-        self.page.start()
-        self.supervisor.start()
+        self._lock = supervisor_lock
+        self._waits = False
 
     def tend(self) -> None:
-        """Start again what died; SetupError when that is pointless."""
+        """Start what is not running; SetupError when that is pointless."""
         for child in (self.page, self.supervisor):
             status = child.died()
             if status is not None:
                 self._mourn(child, status)
-            child.start_when_due()
+            if child.is_due() and (child is self.page or self._may_supervise()):
+                child.start()
+
+    def _may_supervise(self) -> bool:
+        free = self._lock.take()
+        self._lock.free()
+        if not free and not self._waits:
+            self.voice.say("supervisor_elsewhere")
+        self._waits = not free
+        return free
 
     def _mourn(self, child: Child, status: int) -> None:
-        if child is self.supervisor and status == commands.WORKSPACE:
-            # A command such as `launch.py train` has a supervisor of its own, which serves the page too until it ends.
-            if child.deaths == 1:
-                self.voice.say("supervisor_elsewhere")
+        if child is self.supervisor and status == LOCK_HELD:
             return
-        if child.deaths >= HOPELESS and not self.was_ready:
+        if status == CANNOT_RUN or (child.deaths >= HOPELESS and not self.was_ready):
             raise SetupError(f"setup.{child.name}_cannot_start", said=child.last_words(), log=child.log)
-        self.voice.say(f"{child.name}_died", status=status, seconds=round(child.pause), log=child.log)
+        self.voice.say(f"{child.name}_died", status=status, seconds=child.pause, log=child.log)
 
     def end(self) -> None:
         """Within `END_SECONDS`; more presses of Ctrl-C change nothing."""
@@ -78,7 +90,6 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
         folder.tell_address(workspace, link)
         with _ended_by_signal():
             try:
-                studio.start()
                 voice.say("starting")
                 _wait_ready(studio, options.host, port)
                 _greet(options, f"{link}?token={token}", workspace, voice)
@@ -115,7 +126,7 @@ def _studio(
         environment.root,
         variables,
     )
-    return Studio(page, supervisor, voice)
+    return Studio(page, supervisor, Lock(workspace.supervisor_lock), voice)
 
 
 def _wait_ready(studio: Studio, host: str, port: int) -> None:
