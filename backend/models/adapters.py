@@ -1,0 +1,123 @@
+"""Whether an adapter can be put on a model: read from its files, before any of it is loaded."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backend.errors import AccessError, ModelError
+from backend.models import catalogue, weights
+from backend.models.catalogue import Model
+from backend.models.facts import ModelFacts, facts
+from backend.models.weights import Tensor
+from backend.paths import Workspace
+from backend.people import Person
+
+CONFIG, TENSORS, RECORD = "adapter_config.json", "adapter_model.safetensors", "studio.json"
+SUPPORTED = ("LORA",)
+LORA = re.compile(r"\.layers\.(?P<layer>\d+)\.\w+\.(?P<name>\w+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
+FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+BF16_NOT_FINITE = 0x7F80
+SHOWN = 8
+
+
+def check(folder: Path, model: Model) -> None:
+    """ModelError when the adapter in `folder` is damaged, of an unknown kind, or made for another model."""
+    config = _config(folder)
+    path = folder / TENSORS
+    if not path.is_file():
+        unsafe = any(folder.glob("adapter_model.*"))
+        raise ModelError("models.no_safetensors") if unsafe else ModelError("models.no_adapter", file=TENSORS)
+    record = _record(folder)
+    if record.get("sha256", "") not in ("", weights.fingerprint(model.folder)):
+        raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
+    base = facts(model.folder)
+    _refuse_missing_layers(config, base)
+    tensors = weights.header(path)
+    if not all(_fits(name, tensor, base) for name, tensor in tensors.items()):
+        raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
+    bad = sum(not finite(path, tensor) for tensor in tensors.values())
+    if bad:
+        raise ModelError("models.not_finite", bad=bad, total=len(tensors))
+
+
+def base_of(person: Person, workspace: Workspace, folder: Path) -> Model:
+    """The model an adapter was made for; ModelError when this person does not have it. Nothing is fetched."""
+    named = _record(folder).get("id") or str(_config(folder).get("base_model_name_or_path") or "")
+    for model in catalogue.available(person, workspace):
+        if named in (model.id, model.source, model.location):
+            return model
+    try:
+        return catalogue.find(person, workspace, named)
+    except AccessError as error:
+        raise ModelError("models.base_missing", name=_made_for(folder)) from error
+
+
+def finite(path: Path, tensor: Tensor) -> bool:
+    """Whether every number of a tensor is finite; types that are not floating point always are."""
+    if tensor.dtype != "BF16" and tensor.dtype not in FLOATS:
+        return True
+    count = (tensor.end - tensor.start) * 8 // weights.BITS[tensor.dtype]
+    if not count:
+        return True
+    kind = FLOATS.get(tensor.dtype, "<u2")
+    numbers = np.memmap(path, dtype=kind, mode="r", offset=tensor.start, shape=(count,))
+    if tensor.dtype == "BF16":
+        return not bool(((numbers & BF16_NOT_FINITE) == BF16_NOT_FINITE).any())
+    return bool(np.isfinite(numbers).all())
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    if not (folder / CONFIG).is_file():
+        raise ModelError("models.no_adapter", file=CONFIG)
+    config = _json(folder / CONFIG)
+    kind = str(config.get("peft_type", ""))
+    if kind not in SUPPORTED:
+        raise ModelError("models.adapter_type", type=kind[:60])
+    return config
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError("models.bad_config", file=path.name, line=getattr(error, "lineno", 1)) from error
+    if not isinstance(found, dict):
+        raise ModelError("models.bad_config", file=path.name, line=1)
+    return found
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What the studio wrote about the base model; {} for an adapter from elsewhere."""
+    base = _json(folder / RECORD).get("base", {}) if (folder / RECORD).is_file() else {}
+    return base if isinstance(base, dict) else {}
+
+
+def _made_for(folder: Path) -> str:
+    named = _record(folder).get("name") or _json(folder / CONFIG).get("base_model_name_or_path") or "?"
+    return str(named).rstrip("/")[-100:]
+
+
+def _refuse_missing_layers(config: dict[str, Any], base: ModelFacts) -> None:
+    targets = config.get("target_modules") or []
+    if not isinstance(targets, list):
+        return  # a pattern; the names of the tensors are looked at instead
+    available = [linear.name for linear in base.linears]
+    known = {*available, "lm_head", "embed_tokens"}
+    missing = [str(name) for name in targets if str(name).rsplit(".", 1)[-1] not in known]
+    if missing:
+        layers = ", ".join(sorted(missing)[:SHOWN])
+        raise ModelError("models.no_such_layers", layers=layers, available=", ".join(available))
+
+
+def _fits(name: str, tensor: Tensor, base: ModelFacts) -> bool:
+    """Whether a LoRA matrix has the width of the matrix it is for; other tensors are left to the loader."""
+    found = LORA.search(name)
+    if found is None:
+        return True
+    linear = next((linear for linear in base.linears if linear.name == found["name"]), None)
+    if linear is None or int(found["layer"]) >= base.layers or len(tensor.shape) != 2:
+        return False
+    return tensor.shape[1] == linear.inputs if found["side"] == "A" else tensor.shape[0] == linear.outputs
