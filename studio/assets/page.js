@@ -1,0 +1,88 @@
+// The page's own scripts share one object: `studioPage`, whose language and words the server has written into the head.
+// A place of the page (`mount`) is filled by the drawing function of its name, again whenever its news arrive.
+(() => {
+  const page = window.studioPage;
+  const drawers = {};
+  const places = new Set();
+  const news = {};
+
+  page.t = (key, values = {}) =>
+    Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), page.words[key] ?? key);
+
+  // element("p", {class: "x"}, "text", child): text is always text, never markup.
+  page.element = (tag, attributes = {}, ...children) => {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+    }
+    made.append(...children.filter((child) => child !== null && child !== undefined));
+    return made;
+  };
+
+  page.draws = (name, events, draw) => (drawers[name] = { events, draw });
+
+  page.mount = (name, element, choose) => {
+    const root = element.querySelector("div") ?? element;
+    const place = { name, root, choose, kept: {} };
+    places.add(place);
+    drawers[name].draw(place, news);
+  };
+
+  // What the server has said last, by event name; every place that listens to it is drawn again.
+  page.told = (event, said) => {
+    news[event] = said;
+    for (const place of places) {
+      if (!place.root.isConnected) places.delete(place);
+      else if (drawers[place.name].events.includes(event)) drawers[place.name].draw(place, news, event);
+    }
+  };
+  page.news = news;
+
+  page.run = () => new URLSearchParams(location.hash.slice(1)).get("run");
+  page.look = (run) => {
+    if (run === page.run()) return;
+    history.replaceState(null, "", run ? `#run=${encodeURIComponent(run)}` : location.pathname);
+    news.curves = news.status = undefined;
+    page.told("chosen", run);
+    page.listen();
+  };
+  page.forget = () => page.look(null);
+  page.open = (tab, run) => {
+    if (run) page.look(run);
+    document.getElementById(`tab-${tab}-button`)?.click();
+    window.scrollTo(0, 0);
+  };
+
+  // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).
+  const dark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : null);
+  const obey = () => {
+    const wanted = dark();
+    if (wanted !== null && document.body.classList.contains("dark") !== wanted)
+      document.body.classList.toggle("dark", wanted);
+  };
+  page.toggleTheme = () => {
+    const next = document.body.classList.contains("dark") ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    localStorage.setItem("studio-theme", next);
+    obey();
+    page.told("theme", next);
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    obey();
+    new MutationObserver(obey).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  });
+
+  page.draws("top", ["machine", "connection"], (place, { machine, connection }) => {
+    const { element, t } = page;
+    const languages = [["en", "English"], ["ro", "Română"], ["it", "Italiano"]].map(([code, name]) =>
+      element("a", { href: `${page.prefix}/${code}/${location.hash}`, lang: code, title: name, "aria-current": code === page.language && "true" }, code.toUpperCase()));
+    place.root.className = "top";
+    place.root.replaceChildren(
+      element("span", { class: "brand" }, "Romanza", element("i", {}, "Studio")),
+      element("span", { class: "device", id: "device" }, connection === "lost" ? t("lost") : machine ?? ""),
+      element("nav", { class: "languages", "aria-label": t("language") }, ...languages),
+      element("button", { class: "theme", type: "button", "aria-label": t("theme"), title: t("theme"), onclick: page.toggleTheme }, "◐"),
+    );
+  });
+})();

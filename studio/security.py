@@ -1,0 +1,199 @@
+"""In front of everything: host, origin, size and session are checked, and the answer gets its security headers.
+
+Pure ASGI, so that streams pass through untouched. Gradio's own checks stay behind it as a second line.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studio.sessions import LIFETIME, Sessions
+from studio.text import Words, preferred
+from studio.views.pages import no_session_page
+
+JSON_LIMIT = 1_000_000
+UPLOAD_LIMIT = 512_000_000
+UPLOAD_PATH = "/gradio_api/upload"
+OPEN_PATHS = ("/assets/", "/healthz")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    # gr.HTML compiles its templates and Gradio's page starts from an inline script: both words are needed there.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; "
+    "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class TooLarge(Exception):
+    """The body grew over its limit while it was read."""
+
+
+def cookies(headers: Headers) -> dict[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Which Host headers are ours. A page of somebody else that points its name at us (DNS rebinding) is not among them.
+
+    Listening on every address, an address written in figures is ours too: a name can be rebound, figures cannot.
+    """
+
+    names: frozenset[str]
+    figures: bool = False
+
+    @classmethod
+    def of(cls, host: str, *more: str) -> "Hosts":
+        every = host in ("0.0.0.0", "::", "")
+        return cls(frozenset({"localhost", "127.0.0.1", "[::1]", *more} | (set() if every else {host})), every)
+
+    def allow(self, header: str) -> bool:
+        name = header.rsplit(":", 1)[0] if not header.endswith("]") else header
+        if name in self.names or header in self.names:
+            return True
+        try:
+            return self.figures and bool(ipaddress.ip_address(name.strip("[]")))
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The middleware. `prefix` is the path that a proxy puts before ours; `cookie` the name of the session cookie."""
+
+    app: ASGIApp
+    sessions: Sessions
+    hosts: Hosts
+    prefix: str = ""
+    cookie: str = "studio_session"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        scope = self._without_prefix(scope)
+        headers = Headers(scope=scope)
+        given = cookies(headers)
+        words = Words(preferred(headers.get("accept-language", ""), given.get("studio_language", "")))
+        guarded_send = with_headers(send)
+        answer = self._refuse(scope, headers, words) or self._log_in(scope, given) or self._ask(scope, given, words)
+        if answer is not None:
+            await answer(scope, receive, guarded_send)
+            return
+        scope.setdefault("state", {})["person"] = self.sessions.person(given.get(self.cookie))
+        try:
+            await self.app(scope, limited(receive, body_limit(scope)), guarded_send)
+        except TooLarge:
+            await too_large(words, body_limit(scope))(scope, receive, guarded_send)
+
+    def _without_prefix(self, scope: Scope) -> Scope:
+        """The path as we route it, whether or not the proxy has already taken its prefix away."""
+        path = scope["path"]
+        if self.prefix and (path == self.prefix or path.startswith(self.prefix + "/")):
+            path = path.removeprefix(self.prefix) or "/"
+        return {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
+
+    def _refuse(self, scope: Scope, headers: Headers, words: Words) -> Response | None:
+        host = headers.get("host", "")
+        if not self.hosts.allow(host):
+            return PlainTextResponse(words.t("gate.host"), 421)
+        if scope["method"] not in SAFE_METHODS and not same_site(headers, host):
+            return PlainTextResponse(words.t("gate.origin"), 403)
+        try:
+            length = int(headers.get("content-length", "0"))
+        except ValueError:
+            return PlainTextResponse(words.t("gate.length"), 400)
+        return too_large(words, body_limit(scope)) if length > body_limit(scope) else None
+
+    def _log_in(self, scope: Scope, given: dict[str, str]) -> Response | None:
+        """`/?token=…` becomes a cookie and an address without the token."""
+        if scope["path"] != "/" or scope["method"] != "GET":
+            return None
+        token = parse_qs(scope["query_string"].decode("latin1")).get("token", [""])[0]
+        if not token:
+            return None
+        answer = RedirectResponse(f"{self.prefix}/", 303)
+        if self.sessions.person(given.get(self.cookie)) is None:
+            opened = self.sessions.exchange(token)
+            if opened is None:
+                return None
+            answer.set_cookie(
+                self.cookie,
+                opened,
+                max_age=LIFETIME,
+                path=self.prefix or "/",
+                httponly=True,
+                samesite="lax",
+                secure=scope["scheme"] == "https",
+            )
+        return answer
+
+    def _ask(self, scope: Scope, given: dict[str, str], words: Words) -> Response | None:
+        """Without a session: one plain page that says what to do; nothing else is answered."""
+        if scope["path"].startswith(OPEN_PATHS) or self.sessions.person(given.get(self.cookie)) is not None:
+            return None
+        if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
+            return HTMLResponse(no_session_page(words, self.prefix), 401)
+        return PlainTextResponse(words.t("gate.session"), 401)
+
+
+def same_site(headers: Headers, host: str) -> bool:
+    """Whether a changing request comes from our own page, or from a program (which sends neither header)."""
+    origin = headers.get("origin")
+    return headers.get("sec-fetch-site") not in ("cross-site", "same-site") and (
+        origin is None or urlsplit(origin).netloc == host
+    )
+
+
+def body_limit(scope: Scope) -> int:
+    return UPLOAD_LIMIT if scope["path"].endswith(UPLOAD_PATH) else JSON_LIMIT
+
+
+def too_large(words: Words, limit: int) -> Response:
+    return PlainTextResponse(words.t("gate.too_large", limit=words.size(limit)), 413)
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """Counts what is really read: a request without a length cannot be longer than one with it."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise TooLarge
+        return message
+
+    return counted
+
+
+def with_headers(send: Send) -> Send:
+    """Adds our headers; takes away Gradio's `Access-Control-Allow-*`, which would let other origins read answers."""
+
+    async def changed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message["headers"])
+            for name in [name for name in headers if name.lower().startswith("access-control-allow")]:
+                del headers[name]
+            for name, value in HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return changed

@@ -1,0 +1,124 @@
+"""The one door from the page to the backend: what the tabs may ask, for the person who is logged in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend import hardware
+from backend.data import datasets
+from backend.data.datasets import Dataset
+from backend.forecast import facade as forecast
+from backend.forecast.facade import Forecast
+from backend.hardware import Machine
+from backend.inference.client import Engine
+from backend.inference.sampling import Sampling
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import Job
+from backend.jobs.service import Jobs
+from backend.ledger.store import Ledger
+from backend.models import catalogue
+from backend.models.catalogue import Model
+from backend.paths import Workspace
+from backend.people import HOME, Person
+from backend.recipes import load
+from backend.recipes.load import Field, RecipeFile
+from backend.recipes.schema import Recipe
+from backend.training.submit import start_training
+
+
+@dataclass(frozen=True)
+class Services:
+    workspace: Workspace
+    jobs: Jobs
+    engine: Engine
+    person: Person = HOME
+
+    @classmethod
+    def at(cls, root: Path) -> "Services":
+        """SetupError when the folder cannot hold a workspace."""
+        workspace = Workspace(root.resolve()).create()
+        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace), Engine(workspace))
+
+    # What there is to choose from
+
+    def recipes(self) -> list[RecipeFile]:
+        return load.available(self.person, self.workspace)
+
+    def recipe(self, ref: str, changes: Mapping[str, str] | None = None) -> Recipe:
+        """RecipeError for a value that is not allowed, with the field's name in it."""
+        return load.with_changes(load.find(self.person, self.workspace, ref).recipe, dict(changes or {}))
+
+    def fields(self) -> list[Field]:
+        """What the form asks; model and data have their own lists, test questions belong to the recipe."""
+        return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+
+    def models(self) -> list[Model]:
+        return catalogue.available(self.person, self.workspace)
+
+    def datasets(self) -> list[Dataset]:
+        return datasets.available(self.person, self.workspace)
+
+    def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Dataset:
+        return datasets.add(self.person, self.workspace, path, name, skip_bad=skip_bad)
+
+    # Before, at and after the start of a run
+
+    def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
+        return forecast.of(self.person, self.workspace, recipe, model=model, data=data)
+
+    def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
+        return start_training(self.person, self.jobs, self.workspace, recipe, model=model, data=data, name=name)
+
+    def runs(self) -> list[Job]:
+        return self.jobs.all(self.person)
+
+    def run(self, run: str) -> Job:
+        """AccessError when there is no such run, or it is somebody else's."""
+        return self.jobs.get(self.person, run)
+
+    def folder(self, run: str) -> RunFolder:
+        return RunFolder(self.workspace.run(self.run(run).id))
+
+    def stop(self, run: str, *, save: bool) -> Job:
+        return self.jobs.stop(self.person, run, save=save)
+
+    def resume(self, run: str) -> Job:
+        return self.jobs.resume(self.person, run)
+
+    def rename(self, run: str, name: str) -> Job:
+        return self.jobs.rename(self.person, run, name)
+
+    def delete(self, run: str) -> None:
+        self.jobs.delete(self.person, run)
+
+    def answering(self) -> list[Job]:
+        """The runs that left something to chat with, newest first."""
+        return [job for job in self.runs() if job.kind == "train" and job.ended and self._made(self.folder(job.id))]
+
+    def base_of(self, run: str) -> str | None:
+        """The id of the model that a run was trained on; None when it is not known."""
+        request = self.folder(run).read(self.folder(run).request)
+        found: str | None = request.get("model", {}).get("id")
+        return found
+
+    @staticmethod
+    def _made(folder: RunFolder) -> bool:
+        return folder.adapter.exists() or folder.model.exists()
+
+    # The machine and the engine
+
+    def machine(self) -> Machine:
+        return hardware.this_machine(self.workspace.root)
+
+    def page_opened(self) -> None:
+        """Somebody looks: a worker may warm up."""
+        self.jobs.want_worker(self.person)
+
+    def want_engine(self) -> None:
+        self.jobs.want_engine(self.person)
+
+    def engine_ready(self) -> bool:
+        return self.engine.ready()
+
+    def stream(self, messages: list[dict[str, str]], model: str, settings: Sampling) -> Iterator[str]:
+        return self.engine.stream(messages, model=model, settings=settings)

@@ -1,0 +1,46 @@
+"""Home: what this is, the way to a first adapter, what runs now."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backend.errors import StudioError
+from studio.events import in_browser, on
+from studio.framework import gr
+from studio.services import Services
+from studio.shared import Shared
+from studio.text import Words
+from studio.views.home import greeting
+from studio.widgets.live_views import place
+
+FIRST_RECIPE = "starter-lora"
+
+
+@dataclass(frozen=True)
+class Handlers:
+    services: Services
+    words: Words
+
+    def opened(self) -> dict[str, Any]:
+        """The first button says how long it would take here; somebody looks, so a worker may warm up."""
+        self.services.page_opened()
+        recipe = self.services.recipe(FIRST_RECIPE)
+        try:
+            seconds = self.services.forecast(recipe, recipe.defaults.model, recipe.defaults.data).seconds
+        except StudioError:
+            return gr.update(value=self.words.t("home.first"))
+        label = self.words.t("home.first.time", time=self.words.duration(seconds))
+        found: dict[str, Any] = gr.update(value=label)
+        return found
+
+
+def build(shared: Shared, _: gr.Tab) -> None:
+    words = shared.words
+    with gr.Column(elem_classes="home"):
+        gr.HTML(greeting(words), html_template="${value}", apply_default_css=False, js_on_load=None)
+        with gr.Row(elem_classes="actions doors"):
+            first = gr.Button(words.t("home.first"), variant="primary", size="lg", elem_id="first")
+            talk = gr.Button(words.t("home.chat"), size="lg")
+        place("now")
+    on(shared.page.load, Handlers(shared.services, words).opened, words, outputs=first)
+    in_browser(first.click, "() => studioPage.open('train')")
+    in_browser(talk.click, "() => studioPage.open('chat')")

@@ -1,0 +1,57 @@
+"""The whole pages that are not Gradio's: what somebody without a session sees, and the head of every page."""
+
+import json
+
+from studio.text import Words
+from studio.views.html import SafeHtml, element
+
+DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
+
+
+def no_session_page(words: Words, prefix: str) -> str:
+    page = element(
+        "html",
+        element(
+            "head",
+            SafeHtml('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+            element("title", words.t("studio.name")),
+            SafeHtml(f'<link rel="stylesheet" href="{prefix}/assets/studio.css">'),
+        ),
+        element(
+            "body",
+            element(
+                "main",
+                element("h1", words.t("studio.name"), class_="brand"),
+                element("p", words.t("gate.page.first")),
+                element("p", words.t("gate.page.then")),
+                class_="gate",
+            ),
+            class_="plain",
+        ),
+        lang=words.language,
+    )
+    return "<!doctype html>" + page
+
+
+def page_head(words: Words, prefix: str, stamp: str) -> str:
+    """Goes into Gradio's page before its own scripts: our style and scripts, and the words these scripts say.
+
+    Gradio chooses the language of its widgets from the browser; on our page it is the page that decides. It has no
+    Italian, so there the English catalogue is overwritten (`studio.pages`). `stamp` changes when a file changed.
+    """
+    spoken = "en" if words.language == "it" else words.language
+    said = json.dumps(
+        {"language": words.language, "prefix": prefix, "words": words.section("live.")}, ensure_ascii=False
+    ).replace("<", "\\u003c")
+    scripts = "".join(
+        f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>'
+        for name in ("uPlot.iife.js", "page.js", "chart.js", "runs.js", "live.js")
+    )
+    styles = "".join(
+        f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">' for name in ("uPlot.min.css", "studio.css")
+    )
+    return (
+        f"<script>Object.defineProperty(navigator,'language',{{value:'{spoken}'}});"
+        f"window.studioPage={said};{DARK_OR_LIGHT}</script>{styles}{scripts}"
+        f'<link rel="icon" href="{prefix}/assets/icon.svg" type="image/svg+xml">'
+    )

@@ -1,0 +1,131 @@
+"""Stand-ins with the methods of the real thing, for tests of the page: no process, no model, no disk beyond tmp_path."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from backend import names
+from backend.errors import AccessError
+from backend.hardware import Machine
+from backend.jobs import events
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import Job, JobState
+from backend.recipes import load
+from backend.recipes.schema import Recipe
+
+GIB = 1024**3
+
+
+def machine() -> Machine:
+    return Machine("Some CPU", 2, 24 * 10**9, 21 * 10**9, False, (), 10**12, 5 * 10**11)
+
+
+def job(number: int, name: str, state: JobState = JobState.DONE) -> Job:
+    made = 1_790_000_000.0 + number
+    return Job(f"run{number}", "home", "train", name, state, 1, float(number), "cpu", made)
+
+
+@dataclass
+class FakeServices:
+    """What `studio.services.Services` does, in memory; runs are folders of `root` with hand-written events."""
+
+    root: Path
+    jobs: dict[str, Job] = field(default_factory=dict)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    reply: str = "Câinele are patru picioare."
+    recipe_now: Recipe = field(default_factory=lambda: Recipe(title={"en": "First adapter (LoRA)"}, about={}))
+
+    def recipes(self) -> list[Any]:
+        return [load.RecipeFile("starter-lora", self.recipe_now, self.root / "starter-lora.yaml")]
+
+    def recipe(self, ref: str, changes: Mapping[str, str] | None = None) -> Recipe:
+        if ref != "starter-lora":
+            raise AccessError("recipes.not_found", name=ref)
+        return load.with_changes(self.recipe_now, dict(changes or {}))
+
+    def fields(self) -> list[Any]:
+        return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+
+    def models(self) -> list[Any]:
+        return [SimpleNamespace(id="starter", title=lambda language: "Starter, 2 million")]
+
+    def datasets(self) -> list[Any]:
+        return [SimpleNamespace(id="starter-ro", name="Romanian chats", rows=3200, title=lambda language: "Romanian chats")]
+
+    def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Any:
+        self.asked.append(("add_dataset", (path.read_text(), name, skip_bad)))
+        return SimpleNamespace(id="mine", name=name, rows=12)
+
+    def forecast(self, recipe: Recipe, model: str, data: str) -> Any:
+        parts = {"runtime": 420_000_000, "weights": 8_000_000, "adapter": 2_000_000, "gradients": 2_000_000,
+                 "optimizer": 4_000_000, "activations": 460_000_000, "logits": 30_000_000}
+        total = sum(parts.values())
+        return SimpleNamespace(parts=parts, total_bytes=total, seconds=100.0, disk_bytes=12_000_000, fits=True)
+
+    def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
+        cleaned = names.unused(name, [known.name for known in self.jobs.values()])
+        made = job(len(self.jobs) + 1, cleaned, JobState.QUEUED)
+        self.asked.append(("start", (recipe, model, data, name)))
+        self.jobs[made.id] = made
+        return made
+
+    def runs(self) -> list[Job]:
+        return sorted(self.jobs.values(), key=lambda one: -one.created_at)
+
+    def run(self, run: str) -> Job:
+        if run not in self.jobs:
+            raise AccessError("jobs.unknown", name=run)
+        return self.jobs[run]
+
+    def folder(self, run: str) -> RunFolder:
+        path = self.root / self.run(run).id
+        path.mkdir(exist_ok=True)
+        return RunFolder(path)
+
+    def stop(self, run: str, *, save: bool) -> Job:
+        self.asked.append(("stop", (run, save)))
+        return self._becomes(run, stop_asked_at=time.time())
+
+    def resume(self, run: str) -> Job:
+        return self._becomes(run, state=JobState.QUEUED)
+
+    def rename(self, run: str, name: str) -> Job:
+        return self._becomes(run, name=names.check(name))
+
+    def delete(self, run: str) -> None:
+        del self.jobs[self.run(run).id]
+
+    def answering(self) -> list[Job]:
+        return [one for one in self.runs() if one.state is JobState.DONE]
+
+    def base_of(self, run: str) -> str | None:
+        return "starter"
+
+    def machine(self) -> Machine:
+        return machine()
+
+    def page_opened(self) -> None:
+        self.asked.append(("page_opened", None))
+
+    def want_engine(self) -> None:
+        self.asked.append(("want_engine", None))
+
+    def engine_ready(self) -> bool:
+        return True
+
+    def stream(self, messages: list[dict[str, str]], model: str, settings: Any) -> Iterator[str]:
+        self.asked.append(("stream", (messages, model, settings)))
+        for word in self.reply.split(" "):
+            yield word + " "
+
+    def _becomes(self, run: str, **values: Any) -> Job:
+        self.jobs[run] = replace(self.run(run), **values)
+        return self.jobs[run]
+
+
+def write_events(folder: RunFolder, *said: events.Said) -> None:
+    with folder.events.open("a", encoding="utf-8") as file:
+        file.writelines(events.line(one) for one in said)
