@@ -48,7 +48,7 @@ def with_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         here = nested
         for depth, part in enumerate(section, start=1):
             if not isinstance(here.get(part), dict):
-                raise faults.unknown(section[:depth])
+                raise faults.unknown([name] if part in here else section[:depth])
             here = here[part]
         here[last] = given
     made = parse(nested)

@@ -10,6 +10,7 @@ from backend.errors import RecipeError
 
 LARGEST = 1_000_000
 DEEPEST = 20
+MOST_ENTRIES = 5000
 OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
@@ -20,14 +21,15 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - overrides the mutable one of the base class
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
+        """Names are kept as they are written, also those that look like numbers."""
+        found: dict[Any, Any] = {}
+        for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise RecipeError("recipes.bad_key", line=key.start_mark.line + 1)
-            if key.value in seen:
+            if key.value in found:
                 raise RecipeError("recipes.key_twice", line=key.start_mark.line + 1, key=key.value)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+            found[key.value] = self.construct_object(value, deep=deep)
+        return found
 
     def construct_decimal(self, node: yaml.ScalarNode) -> int:
         return int(self.construct_scalar(node))
@@ -60,13 +62,15 @@ def values(text: str) -> dict[str, Any]:
         raise RecipeError("recipes.unreadable") from error
     if not isinstance(found, dict):
         raise RecipeError("recipes.no_settings")
-    return {str(name): value for name, value in found.items()}
+    return found
 
 
 def _refuse_tricks(events: Iterator[yaml.Event]) -> None:
     """Looks at one event after another, so that a file that would unfold to something huge is never unfolded."""
     depth = 0
-    for event in events:
+    for count, event in enumerate(events):
+        if count > MOST_ENTRIES:
+            raise RecipeError("recipes.too_many", most=MOST_ENTRIES)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise RecipeError("recipes.alias")
         if getattr(event, "tag", None):
