@@ -98,7 +98,8 @@ def _visible(index: int) -> bool:
     if allowed is None:
         return True
     wanted = [part.strip() for part in allowed.split(",")]
-    return str(index) in wanted or any(not part.isdigit() for part in wanted if part)
+    by_name = any(part.startswith(("GPU-", "MIG-")) for part in wanted)
+    return by_name or str(index) in wanted
 
 
 def _cores() -> int:
@@ -117,8 +118,15 @@ def _memory_limit() -> tuple[int, int]:
     for limit, used in pairs:
         with contextlib.suppress(OSError, ValueError):
             base = Path("/sys/fs/cgroup")
-            return int((base / limit).read_text()), int((base / used).read_text())
+            return int((base / limit).read_text()), int((base / used).read_text()) - _cached(base / used)
     return 2**62, 0
+
+
+def _cached(used: Path) -> int:
+    """Bytes of files that the kernel keeps in memory but would give up at once."""
+    lines = used.with_name("memory.stat").read_text(encoding="ascii").splitlines()
+    facts = dict(line.split() for line in lines)
+    return int(facts.get("inactive_file", 0))
 
 
 @cache

@@ -1,0 +1,67 @@
+"""A workspace with a ledger and jobs, and a supervisor's loop over it: real processes, tuned to be quick."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backend.jobs.claims import Claims
+from backend.jobs.model import Job, NewJob
+from backend.jobs.process import Identity
+from backend.jobs.service import Jobs
+from backend.jobs.supervisor.loop import Loop
+from backend.jobs.supervisor.warm import WarmWorker
+from backend.jobs.supervisor.watch import Watch
+from backend.ledger.store import Ledger
+from backend.paths import Workspace
+from backend.people import HOME
+from backend.settings import Settings
+
+WORKER = "tests.faults.fake_worker"
+QUICK = Settings(grace=0.5, starting=0.5)
+
+
+@dataclass
+class Stage:
+    workspace: Workspace
+    ledger: Ledger
+    jobs: Jobs
+
+    @classmethod
+    def at(cls, folder: Path) -> "Stage":
+        workspace = Workspace(folder).create()
+        ledger = Ledger(workspace.ledger)
+        return cls(workspace, ledger, Jobs(ledger, workspace))
+
+    def submit(self, name: str, *, device: str = "cpu", start_at: float | None = None, **request: Any) -> Job:
+        return self.jobs.submit(HOME, NewJob("count", name, {"steps": 10, **request}, device=device, start_at=start_at))
+
+    def job(self, job: Job) -> Job:
+        return self.jobs.get(HOME, job.id)
+
+    @property
+    def claims(self) -> Claims:
+        return Claims(self.ledger, self.workspace)
+
+    def loop(self, *, worker: str = WORKER, **settings: Any) -> Loop:
+        chosen = replace(QUICK, **settings)
+        claims = Claims(self.ledger, self.workspace, losses=chosen.losses)
+        warm = WarmWorker(self.workspace, worker, enabled=False)
+        return Loop(claims, self.workspace, Watch(claims, self.workspace, chosen), warm, worker=worker)
+
+    def begun(self, job: Job, process: Identity) -> str:
+        """Claim this job, the first of the queue, and begin it as `process`; the token of the claim."""
+        claim = self.claims.take(lambda first: first.id == job.id)
+        assert claim is not None
+        assert self.claims.begin(job.id, claim.token, process) is not None
+        return claim.token
+
+
+def until(true: Callable[[], Any], *, seconds: float = 30.0, each: Callable[[], Any] = lambda: None) -> None:
+    """Wait for a condition, doing `each` meanwhile; AssertionError when the time is over."""
+    over = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < over, "it did not come to that in time"
+        each()
+        time.sleep(0.02)
