@@ -26,7 +26,7 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
         variables[NAMED] = browser
     report: list[dict[str, object]] = []
     status = commands.DONE
-    for name, command in _checks(options, environment):
+    for name, command in planned(options, environment):
         started = time.monotonic()
         voice.line(f"== {name}")
         status = subprocess.run(command, cwd=environment.root, env=variables, check=False).returncode
@@ -37,7 +37,8 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
     return status
 
 
-def _checks(options: Namespace, environment: Environment) -> list[tuple[str, list[str]]]:
+def planned(options: Namespace, environment: Environment) -> list[tuple[str, list[str]]]:
+    """Each check and its command. With arguments for pytest, pytest alone."""
     python = [str(environment.python), "-m"]
     chosen = [] if options.all else ["-m", "not slow"]
     tests = ("pytest", [*python, "pytest", *chosen, *options.pytest])

@@ -37,14 +37,20 @@ def make(environment: Environment, voice: Voice, folder: Path) -> dict[str, obje
         (folder / MANIFEST).unlink(missing_ok=True)
         _save_wheels(environment, folder)
         _save_models(environment, folder)
-        files = {str(path.relative_to(folder).as_posix()): _facts(path) for path in _files(folder)}
-        manifest = {"for": platform_name(), "made": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
-        (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        files = write_manifest(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     total = sum(int(facts["bytes"]) for facts in files.values())
     voice.say("packed", folder=folder, count=len(files), size=bytes_text(total))
     return {"folder": str(folder), "files": len(files), "bytes": total, "for": platform_name()}
+
+
+def write_manifest(folder: Path) -> dict[str, dict[str, str | int]]:
+    """Every file of the pack with its hash and size, written last: a folder without it is not a whole pack."""
+    files = {path.relative_to(folder).as_posix(): _facts(path) for path in _files(folder)}
+    manifest = {"for": platform_name(), "made": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return files
 
 
 def verify(folder: Path) -> None:
@@ -78,10 +84,10 @@ def _save_wheels(environment: Environment, folder: Path) -> None:
     status, said = output.show([*command, "-r", str(environment.root / DEVELOPER), "uv"])
     if status != 0:
         raise output.failure(said, folder)
-    _drop_superseded(wheels(folder))
+    drop_superseded(wheels(folder))
 
 
-def _drop_superseded(folder: Path) -> None:
+def drop_superseded(folder: Path) -> None:
     """One file per package: of two versions, left by an earlier pack, the one saved first goes."""
     newest: dict[str, Path] = {}
     for path in sorted(folder.glob("*.whl"), key=lambda wheel: wheel.stat().st_mtime_ns):

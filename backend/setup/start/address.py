@@ -16,8 +16,8 @@ def choose(host: str, port: int) -> int:
         return _try(host, port)
     except PermissionError as error:
         raise SetupError("setup.port_forbidden", port=port) from error
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
+    except (OSError, UnicodeError) as error:  # a name too long for DNS is a UnicodeError
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise SetupError("setup.port_taken", port=port, free=_next_free(host, port)) from error
         raise SetupError("setup.host_unknown", host=host) from error
 

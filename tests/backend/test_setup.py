@@ -1,0 +1,307 @@
+"""Setting up, part by part: what is said when, which torch, which folder, which port."""
+
+import ast
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from backend.errors import SetupError
+from backend.messages import catalogue
+from backend.setup import checks, commands, machine, output, voice
+from backend.setup.environment import DEVELOPER, USER, Environment
+from backend.setup.lock import Lock
+from backend.setup.start import address, folder
+from backend.setup.start.child import Child
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SETUP = [ROOT / "launch.py", *sorted((ROOT / "backend/setup").rglob("*.py"))]
+
+PIP_OFFLINE = """WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError(
+'<pip._vendor.urllib3.connection.HTTPSConnection object>: Failed to establish a new connection: [Errno -2] Name or
+service not known')': /simple/uv/
+ERROR: Could not find a version that satisfies the requirement uv (from versions: none)
+ERROR: No matching distribution found for uv"""
+UV_OFFLINE = """error: Failed to fetch: `https://pypi.org/simple/torch/`
+  Caused by: error sending request for url (https://pypi.org/simple/torch/)
+  Caused by: client error (Connect)
+  Caused by: dns error: failed to lookup address information: Temporary failure in name resolution"""
+PIP_FULL = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+UV_FULL = """error: Failed to install: torch-2.15.0.whl (torch==2.15.0)
+  Caused by: failed to copy file from /a to /b: No space left on device (os error 28)"""
+WINDOWS_FULL = "OSError: [WinError 112] There is not enough space on the disk"
+UV_OTHER = """  × No solution found when resolving dependencies:
+  ╰─▶ Because torch==99 was not found, your requirements are unsatisfiable."""
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        (PIP_OFFLINE, "setup.no_network"),
+        (UV_OFFLINE, "setup.no_network"),
+        (PIP_FULL, "setup.disk_full"),
+        (UV_FULL, "setup.disk_full"),
+        (WINDOWS_FULL, "setup.disk_full"),
+        (UV_OTHER, "setup.install_failed"),
+        ("", "setup.install_failed"),
+    ],
+)
+def test_an_installers_last_words_become_one_sentence(said: str, key: str, tmp_path: Path) -> None:
+    error = output.failure(said, tmp_path)
+    assert error.key == key
+    assert "{" not in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_disk_that_is_full_now_is_the_reason_whatever_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "ALMOST_FULL", machine.free_disk(tmp_path) + 10**12)
+    assert output.failure("it broke", tmp_path).key == "setup.disk_full"
+
+
+def test_on_a_terminal_the_installer_gets_a_terminal_and_is_still_remembered() -> None:
+    ours, theirs = pty.openpty()
+    ask = "from backend.setup import output; import sys;"
+    child = "import sys; print('tty' if sys.stderr.isatty() and sys.stdout.isatty() else 'pipe'); sys.exit(7)"
+    ask += f"print(*output.show([sys.executable, '-c', {child!r}]))"
+    asked = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    assert asked.stdout.split() == ["7", "tty"]
+    assert b"tty" in os.read(ours, 1000)
+    os.close(ours)
+
+
+def test_every_sentence_that_set_up_says_exists_and_every_one_that_exists_is_said() -> None:
+    said = {"old_python", "page_died", "supervisor_died", "page_cannot_start", "supervisor_cannot_start"}
+    for path in SETUP:
+        for call in (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)):
+            said |= {str(a.value).removeprefix("setup.") for a in call.args if isinstance(a, ast.Constant)}
+        said |= set(re.findall(r'"(will_\w+|runs?_go(?:es)?_on)"', path.read_text("utf-8")))
+    exist = {key.partition(".")[2] for key in catalogue("en") if key.startswith("setup.")}
+    assert exist - said == set()
+    texts = "".join(path.read_text("utf-8") for path in SETUP)
+    asked = set(re.findall(r'(?:SetupError|voice\.say|Problem)\(\s*"(?:setup\.)?(\w+)"', texts))
+    assert len(asked) > 30
+    assert asked - exist == set()
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "ro_RO.UTF-8"}, "ro"),
+        ({"LC_ALL": "it_IT", "LANG": "ro_RO"}, "it"),
+        ({"LANG": "ja_JP.UTF-8"}, "en"),
+        ({"LC_ALL": "", "LANG": "it"}, "it"),
+    ],
+)
+def test_the_language_is_the_persons(variables: dict[str, str], language: str) -> None:
+    assert voice.language(variables) == language
+
+
+CARD = machine.Card("NVIDIA H100", 80 * 2**30, "580.95.05")
+OLD_CARD = machine.Card("NVIDIA T4", 15 * 2**30, "535.247.01")
+
+
+@pytest.mark.parametrize(
+    ("cards", "system", "source"),
+    [
+        ((), "linux", machine.ORDINARY),
+        ((), "win32", machine.ORDINARY),
+        ((), "darwin", machine.ORDINARY),
+        ((CARD,), "linux", machine.ORDINARY),
+        ((CARD,), "win32", machine.PYTORCH_INDEX),
+        ((OLD_CARD,), "linux", machine.PYTORCH_INDEX),
+        ((CARD, OLD_CARD), "linux", machine.PYTORCH_INDEX),
+    ],
+)
+def test_torch_fits_the_card(cards: tuple[machine.Card, ...], system: str, source: str) -> None:
+    assert machine.torch_source(cards, system) == source
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "expected"),
+    [
+        ("NVIDIA H100 80GB HBM3, 81559, 580.95.05", 0, [("NVIDIA H100 80GB HBM3", 81559 * 2**20, 580)]),
+        ("Odd, Name, 100, 535.1\nB, [N/A], 550", 0, [("Odd, Name", 100 * 2**20, 535), ("B", 0, 550)]),
+        ("NVIDIA-SMI has failed because it could not communicate with the driver", 9, []),
+        ("No devices were found", 0, []),
+    ],
+)
+def test_cards_are_what_the_driver_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, expected: list[tuple[str, int, int]]
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\nexit {status}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert [(card.name, card.memory_bytes, card.driver_major) for card in machine.cards()] == expected
+
+
+def test_a_machine_without_a_driver_has_no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine.cards() == ()
+
+
+MOUNTS = """/dev/vda / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/sdb /home/ana/disk ext4 rw 0 0
+//nas/share /mnt/class\\040disk cifs rw 0 0
+sshfs /mnt/lab fuse.sshfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/studio", None),
+        ("/home/ion/studio", "nfs4"),
+        ("/home/ana/disk/studio", None),
+        ("/mnt/class disk/workspace", "cifs"),
+        ("/mnt/class", None),
+        ("/mnt/lab/a/b", "fuse.sshfs"),
+    ],
+)
+def test_a_network_disk_is_recognised_by_its_mount(path: str, kind: str | None, tmp_path: Path) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert folder.network_type(Path(path), tmp_path / "mounts") == kind
+
+
+def test_a_workspace_on_a_network_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mounts").write_text(f"server:/x {tmp_path} nfs rw 0 0\n")
+    monkeypatch.setattr(folder.network_type, "__defaults__", (tmp_path / "mounts",))
+    with pytest.raises(SetupError, match=r"is on a network disk \(nfs\)"):
+        folder.open_workspace(tmp_path / "workspace")
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_a_new_workspace_is_made_with_its_folders(tmp_path: Path) -> None:
+    workspace = folder.open_workspace(tmp_path / "new" / "workspace")
+    assert workspace.runs.is_dir()
+    assert not list(workspace.root.glob(".writable-*"))
+
+
+def test_a_lock_is_held_by_one_and_freed_for_the_next(tmp_path: Path) -> None:
+    with Lock(tmp_path / "lock") as first:
+        assert first.take()
+        assert not Lock(tmp_path / "lock").take()
+    assert Lock(tmp_path / "lock").take()
+
+
+@pytest.mark.parametrize(
+    ("host", "root_path", "link"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:7860/?token=t"),
+        ("0.0.0.0", "", "http://127.0.0.1:7860/?token=t"),
+        ("::1", "", "http://[::1]:7860/?token=t"),
+        ("localhost", "studio", "http://localhost:7860/studio/?token=t"),
+        ("localhost", "/a/b/", "http://localhost:7860/a/b/?token=t"),
+    ],
+)
+def test_the_address_opens_in_a_browser_of_this_machine(host: str, root_path: str, link: str) -> None:
+    assert address.link(host, 7860, root_path, "t") == link
+
+
+@pytest.mark.parametrize(
+    ("host", "only"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("10.0.0.3", False)]
+)
+def test_loopback_is_known(host: str, only: bool) -> None:
+    assert address.is_this_machine_only(host) is only
+
+
+@pytest.mark.parametrize("host", ["203.0.113.7", "x" * 70])
+def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
+    with pytest.raises(SetupError, match="is not an address of this machine"):
+        address.choose(host, 0)
+
+
+def test_a_port_for_root_alone_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may use every port")
+    with pytest.raises(SetupError, match="Port 80 is not allowed"):
+        address.choose("127.0.0.1", 80)
+
+
+def test_a_child_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None:
+    child = Child(
+        "page", [sys.executable, "-c", "print('last words')\nraise SystemExit(9)"], tmp_path / "log", tmp_path, {}
+    )
+    pauses = []
+    for _ in range(3):
+        child.start()
+        deadline = time.monotonic() + 10
+        while (status := child.died()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert status == 9
+        assert not child.is_due()
+        pauses.append(child.pause)
+    assert pauses == [0.5, 1.0, 2.0]
+    assert child.last_words() == "last words"
+    assert child.died() is None
+
+
+def test_a_child_that_ignores_the_end_is_killed_with_its_group(tmp_path: Path) -> None:
+    stubborn = "import signal, subprocess, sys, time; signal.signal(15, signal.SIG_IGN);"
+    stubborn += "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    child = Child("page", [sys.executable, "-c", stubborn], tmp_path / "log", tmp_path, {"PATH": os.environ["PATH"]})
+    child.start()
+    deadline = time.monotonic() + 10
+    while not child.last_words():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    child.ask_to_end()
+    child.end(time.monotonic() + 0.2)
+    grandchild = Path(f"/proc/{child.last_words()}/stat")
+    assert not grandchild.exists() or grandchild.read_text().split()[2] == "Z"
+
+
+def test_a_long_log_makes_room_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "studio.log"
+    log.write_bytes(b"x" * 5_000_001)
+    child = Child("page", [sys.executable, "-c", ""], log, tmp_path, {})
+    child.start()
+    child.end(time.monotonic() + 10)
+    assert log.stat().st_size == 0
+    assert (tmp_path / "studio.old.log").stat().st_size == 5_000_001
+
+
+def test_tests_choose_pytest_alone_when_it_gets_arguments(tmp_path: Path) -> None:
+    every = checks.planned(commands.read(["test"]), Environment(tmp_path))
+    assert [name for name, _ in every] == ["ruff check", "ruff format", "mypy", "import contracts", "pytest"]
+    assert every[-1][1][-2:] == ["-m", "not slow"]
+    long = checks.planned(commands.read(["test", "--all"]), Environment(tmp_path))
+    assert "not slow" not in long[-1][1]
+    (name, command), *others = checks.planned(commands.read(["test", "tests/x.py", "-k", "one"]), Environment(tmp_path))
+    assert (name, others) == ("pytest", [])
+    assert command[-3:] == ["tests/x.py", "-k", "one"]
+
+
+def test_a_named_chromium_comes_first_and_is_not_replaced_when_it_is_missing(tmp_path: Path) -> None:
+    for name in ("mine", "chromium"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    assert checks.find_chromium(str(tmp_path / "mine"), str(tmp_path)) == str(tmp_path / "mine")
+    assert checks.find_chromium("", str(tmp_path)) == str(tmp_path / "chromium")
+    assert checks.find_chromium(str(tmp_path / "gone"), str(tmp_path)) is None
+
+
+def test_the_stamp_follows_included_requirements_and_survives_damage(tmp_path: Path) -> None:
+    environment = Environment(tmp_path)
+    environment.scripts.mkdir(parents=True)
+    environment.python.symlink_to(sys.executable)
+    (tmp_path / USER).write_text("leaf\n")
+    (tmp_path / DEVELOPER).write_text("-r requirements.txt\ntwig\n")
+    assert not environment.is_ready(DEVELOPER)
+    environment.mark_ready(DEVELOPER)
+    assert environment.is_ready(DEVELOPER)
+    (tmp_path / USER).write_text("leaf>=2\n")
+    assert not environment.is_ready(DEVELOPER)
+    environment.stamp(DEVELOPER).write_text('{"requ')
+    assert not environment.is_ready(DEVELOPER)
