@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.errors import StudioError
 from backend.messages import LANGUAGES
+from backend.setup.start import tether
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.security import Gate, Hosts
@@ -149,4 +150,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    tether.hold()
     sys.exit(main(sys.argv[1:]))

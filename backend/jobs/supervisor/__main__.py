@@ -14,6 +14,7 @@ from backend.jobs.model import ExitCode
 from backend.jobs.supervisor.house import House
 from backend.paths import Workspace
 from backend.settings import Settings
+from backend.setup.start import tether
 
 
 def main(arguments: list[str]) -> int:
@@ -48,6 +49,7 @@ def _refuse(error: StudioError, code: int) -> int:
 
 
 if __name__ == "__main__":
+    tether.hold()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     sys.exit(main(sys.argv[1:]))
