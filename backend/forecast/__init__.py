@@ -1,0 +1,3 @@
+from backend.forecast.model import Forecast
+
+__all__ = ["Forecast"]

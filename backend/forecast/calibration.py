@@ -1,0 +1,89 @@
+"""What is known of this machine from measuring it: kept in workspace/calibration, one JSON file per machine.
+
+A file belongs to one processor (or graphics card) and one set of library versions; after either changes the machine is
+measured again.
+"""
+
+import hashlib
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend.hardware import Machine
+from backend.jobs.folder import write_atomically
+from backend.paths import Workspace
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
+MOST_RATIOS = 9
+SHORTEST_SECONDS = 1.0
+
+
+class Calibration(BaseModel):
+    """Seconds and bytes of this machine.
+
+    `runtime_bytes`: of a process that has loaded the training libraries; `seconds_per_flop`: of matrix products while
+    training; `seconds_per_layer`: what a layer costs in one forward and backward pass however few tokens it gets;
+    `seconds_per_number`: of making one number out of four bits; `ratios`: measured by forecast time of the latest runs
+    of each method.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    runtime_bytes: int = Field(gt=0)
+    seconds_per_flop: float = Field(gt=0)
+    seconds_per_layer: float = Field(gt=0)
+    seconds_per_number: float = Field(gt=0)
+    ratios: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+
+    def ratio(self, method: str) -> float:
+        """Median of the latest runs of this method on this machine; 1 before the first."""
+        known = sorted(self.ratios.get(method, ()))
+        return known[len(known) // 2] if known else 1.0
+
+
+def machine_id(machine: Machine) -> str:
+    """A name for this processor or card with these libraries, the same at every start."""
+    device = machine.gpus[0].name if machine.gpus else machine.cpu_name
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    known = [device, str(machine.cores), threads, *(f"{name} {_version(name)}" for name in LIBRARIES)]
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()[:16]
+
+
+def load(workspace: Workspace, machine: Machine) -> Calibration | None:
+    """What is known of this machine; None when it has not been measured, or the file is of no use."""
+    path = workspace.calibration / f"{machine_id(machine)}.json"
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def save(workspace: Workspace, machine: Machine, calibration: Calibration) -> None:
+    workspace.calibration.mkdir(parents=True, exist_ok=True)
+    path = workspace.calibration / f"{machine_id(machine)}.json"
+    write_atomically(path, calibration.model_dump_json(indent=1))
+
+
+def learn(
+    workspace: Workspace, machine: Machine, method: str, forecast: dict[str, Any], result: dict[str, Any]
+) -> None:
+    """Remember how much longer or shorter a finished run took than was forecast. Memory is never learned from runs.
+
+    `forecast` as stored with the run's request, `result` as in its result.json. A run without a forecast of its time,
+    or one that was over at once, teaches nothing.
+    """
+    known = load(workspace, machine)
+    said, took = forecast.get("seconds"), result.get("seconds")
+    if known is None or not said or not took or took < SHORTEST_SECONDS:
+        return
+    unscaled = float(said) / known.ratio(method)
+    latest = (*known.ratios.get(method, ()), round(float(took) / unscaled, 4))[-MOST_RATIOS:]
+    save(workspace, machine, known.model_copy(update={"ratios": {**known.ratios, method: latest}}))
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,65 @@
+"""How long a run takes, from its floating-point operations and what was measured on this machine."""
+
+from math import ceil
+
+from backend.forecast.calibration import Calibration
+from backend.forecast.memory import Load
+from backend.forecast.work import Work
+
+MULTIPLY_ADD = 2
+START_SECONDS = 2.0
+# A forward pass is a third of a forward and backward one where weights are trained, half where only adapters are.
+FORWARD_SHARE = 0.4
+ANSWER_TOKENS = 24
+
+
+def seconds(load: Load, work: Work, calibration: Calibration) -> float:
+    """Of the whole run: loading, steps, evaluations, answers to the test questions."""
+    once = _overhead(load, calibration)
+    steps = work.tokens * training_flops(load, work) * calibration.seconds_per_flop + work.micro_batches * once
+    looks = _looks(load, work, calibration)
+    return (START_SECONDS + steps + looks) * calibration.ratio(load.recipe.method)
+
+
+def training_flops(load: Load, work: Work) -> float:
+    """Operations per token of a forward and a backward pass.
+
+    A matrix costs one product forward, one for the gradient of what goes in, one more for the gradient of its weights
+    where they are trained. Attention over a causal document of n tokens is 2 n Q forward per token and layer, and two
+    and a half times that backward. The head sees only learned tokens, and never runs twice.
+    """
+    facts = load.facts
+    inside = facts.parts["attention"] + facts.parts["mlp"]
+    passes = 3 if load.full else 2
+    again = 1 if load.checkpointing else 0
+    adapter = 0 if load.full else 3 * load.trained
+    attention = facts.layers * work.length * facts.heads * facts.head_dim * (3.5 + again)
+    head = passes * work.learned * load.table
+    return MULTIPLY_ADD * (inside * (passes + again) + adapter + attention + head)
+
+
+def forward_flops(load: Load, work: Work) -> float:
+    facts = load.facts
+    inside = facts.parts["attention"] + facts.parts["mlp"]
+    attention = facts.layers * work.length * facts.heads * facts.head_dim
+    return MULTIPLY_ADD * (inside + attention + work.learned * load.table)
+
+
+def _overhead(load: Load, calibration: Calibration) -> float:
+    """Of one forward and backward pass: what layers cost anyway, and making weights out of four bits twice."""
+    inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
+    dequantised = 2 * inside * calibration.seconds_per_number if load.recipe.method == "qlora" else 0.0
+    return load.facts.layers * calibration.seconds_per_layer + dequantised
+
+
+def _looks(load: Load, work: Work, calibration: Calibration) -> float:
+    """Measuring held-out rows and answering the questions: before the first step, every so often, and at the end."""
+    watching = load.recipe.watching
+    evaluations = (2 + (work.steps - 1) // watching.eval_every) if work.held_out else 0
+    answers = (2 + (work.steps - 1) // watching.answer_every) if watching.questions else 0
+    once = FORWARD_SHARE * _overhead(load, calibration)
+    flops = forward_flops(load, work) * calibration.seconds_per_flop
+    groups = ceil(work.held_out / max(work.evaluated, 1))
+    evaluation = work.held_out * flops + groups * once
+    answer = ANSWER_TOKENS * (once + len(watching.questions) * flops)
+    return evaluations * evaluation + answers * answer

@@ -1,0 +1,96 @@
+"""The forecast of a run, from the model's config.json, the recipe, the lengths of the data and the machine."""
+
+from dataclasses import replace
+
+from backend.errors import RecipeError
+from backend.forecast import disk, duration, memory
+from backend.forecast.calibration import Calibration
+from backend.forecast.lengths import Lengths
+from backend.forecast.model import Forecast
+from backend.forecast.size import size
+from backend.forecast.work import Work, work
+from backend.hardware import Machine
+from backend.models.facts import ModelFacts
+from backend.recipes.schema import Recipe
+
+# Measured on Linux with the versions in requirements.txt; a calibration of the machine replaces it.
+CPU_RUNTIME_BYTES = 920 * 2**20
+# Context, kernels and workspaces of CUDA on the card.
+GPU_RUNTIME_BYTES = 700 * 2**20
+
+
+def estimate(
+    facts: ModelFacts, recipe: Recipe, lengths: Lengths, machine: Machine, calibration: Calibration | None
+) -> Forecast:
+    """Memory, time and disk of training `facts` by `recipe` on rows of these lengths on this machine.
+
+    With gradient_checkpointing "auto" it is on only where the run would not fit into free memory without it.
+    """
+    todo = work(lengths, recipe)
+    load = _load(facts, recipe, todo, machine, calibration)
+    parts = memory.parts(load)
+    total, free = _device(machine)
+    if recipe.compute.gradient_checkpointing == "auto" and sum(parts.values()) > free:
+        load = replace(load, checkpointing=True)
+        parts = memory.parts(load)
+    forecast = Forecast(
+        parts=parts,
+        total_bytes=sum(parts.values()),
+        device_bytes=total,
+        free_bytes=free,
+        steps=todo.steps,
+        tokens_per_step=todo.tokens_per_step,
+        gradient_checkpointing=load.checkpointing,
+        disk_bytes=disk.disk_bytes(load),
+        disk_free_bytes=machine.disk_free_bytes,
+        seconds=duration.seconds(load, todo, calibration) if calibration else None,
+    )
+    return forecast.model_copy(update={"advice": _advice(forecast, recipe)})
+
+
+def refuse_too_big(forecast: Forecast) -> None:
+    """RecipeError when the run needs more memory, or more disk, than this machine has at all or has left."""
+    if forecast.total_bytes > forecast.device_bytes:
+        raise RecipeError("forecast.too_big", needed=size(forecast.total_bytes), has=size(forecast.device_bytes))
+    if forecast.disk_bytes > forecast.disk_free_bytes:
+        raise RecipeError("forecast.no_disk", needed=size(forecast.disk_bytes), free=size(forecast.disk_free_bytes))
+
+
+def _load(
+    facts: ModelFacts, recipe: Recipe, todo: Work, machine: Machine, calibration: Calibration | None
+) -> memory.Load:
+    gpu = bool(machine.gpus)
+    runtime = GPU_RUNTIME_BYTES if gpu else CPU_RUNTIME_BYTES
+    return memory.Load(
+        facts=facts,
+        recipe=recipe,
+        tokens=todo.largest,
+        learned=round(todo.largest * todo.learned),
+        evaluated=todo.evaluated,
+        runtime=calibration.runtime_bytes if calibration else runtime,
+        gpu=gpu,
+        checkpointing=recipe.compute.gradient_checkpointing == "on",
+    )
+
+
+def _device(machine: Machine) -> tuple[int, int]:
+    """Memory and free memory of what the run would run on."""
+    best = max(machine.gpus, key=lambda gpu: gpu.free_bytes, default=None)
+    if best is None:
+        return machine.memory_bytes, machine.memory_free_bytes
+    return best.memory_bytes, best.free_bytes
+
+
+def _advice(forecast: Forecast, recipe: Recipe) -> str:
+    """The key of the sentence that would help most, or "" when it fits."""
+    if forecast.fits:
+        return ""
+    taken = {name: count for name, count in forecast.parts.items() if name != "runtime"}
+    largest = max(taken, key=lambda name: taken[name])
+    if largest in ("activations", "logits") and recipe.batch.size > 1:
+        return "forecast.advice_batch"
+    if largest in ("activations", "logits"):
+        return "forecast.advice_length"
+    if recipe.method == "full":
+        return "forecast.advice_lora"
+    return "forecast.advice_qlora" if recipe.method == "lora" else "forecast.advice_model"

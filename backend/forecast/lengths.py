@@ -1,0 +1,119 @@
+"""How many tokens a data set has for a model, without loading a tokenizer.
+
+Counted is the longest match in the tokenizer's vocabulary from left to right, which comes within a few percent of byte
+pair encoding; the words around each message are those of ChatML, which most templates resemble.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from backend.data import rows
+from backend.data.rows import Row
+
+SAMPLE = 1000
+WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
+ROLE_MARKS = 4  # begin, newline after the role, end, newline
+CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens of the conversations or texts of a data set: a sample of them, in order of length, uncut.
+
+    `rows`: how many there are; `learned`: share of all tokens that counts in the loss.
+    """
+
+    rows: int
+    tokens: tuple[int, ...]
+    learned: float
+
+    @property
+    def mean(self) -> float:
+        return sum(self.tokens) / len(self.tokens)
+
+
+class Vocabulary:
+    """The pieces of a tokenizer.json."""
+
+    def __init__(self, tokenizer: dict[str, Any]) -> None:
+        vocabulary = tokenizer["model"]["vocab"]
+        pieces = vocabulary if isinstance(vocabulary, dict) else [piece for piece, _ in vocabulary]
+        self._pieces = frozenset(pieces)
+        self._longest = min(64, max(map(len, self._pieces)))
+        self._bytes = _byte_letters() if "ByteLevel" in json.dumps(tokenizer.get("pre_tokenizer")) else None
+        self.count = lru_cache(maxsize=100_000)(self._count)
+
+    def tokens(self, text: str) -> int:
+        return sum(self.count(word) for word in WORD.findall(text))
+
+    def _count(self, word: str) -> int:
+        if self._bytes is not None:
+            written = "".join(self._bytes[byte] for byte in word.encode())
+        else:
+            written = word.replace(" ", "▁") if word.startswith(" ") else f"▁{word}"
+        at = found = 0
+        while at < len(written):
+            ends = range(min(len(written), at + self._longest), at + 1, -1)
+            at = next((end for end in ends if written[at:end] in self._pieces), at + 1)
+            found += 1
+        return found
+
+
+def measured(path: Path, count: int, tokenizer: Path) -> Lengths:
+    """Lengths of the `count` rows in the file at `path` for the tokenizer.json at `tokenizer`."""
+    changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
+    return _measured(path, path.stat().st_mtime_ns, count, tokenizer, changed)
+
+
+@lru_cache(maxsize=32)
+def _measured(path: Path, _path_changed: int, count: int, tokenizer: Path, changed: int) -> Lengths:
+    vocabulary = _vocabulary(tokenizer, changed) if changed else None
+    every = max(1, count // SAMPLE)
+    return of(islice(rows.read(path), 0, None, every), count, vocabulary)
+
+
+@lru_cache(maxsize=4)
+def _vocabulary(tokenizer: Path, _changed: int) -> Vocabulary:
+    return Vocabulary(json.loads(tokenizer.read_text(encoding="utf-8")))
+
+
+def of(found: Iterable[Row], count: int, vocabulary: Vocabulary | None) -> Lengths:
+    """Lengths of `count` rows of which `found` is a sample."""
+    pairs = [_row(row, vocabulary) for row in found]
+    whole = sum(tokens for tokens, _ in pairs)
+    learned = sum(part for _, part in pairs)
+    return Lengths(count, tuple(sorted(tokens for tokens, _ in pairs)), learned / max(whole, 1))
+
+
+def _row(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
+    """(tokens, of these learned)"""
+    if "text" in row:
+        size = _tokens(row["text"], vocabulary) + 1
+        return size, size - 1
+    whole = learned = 0
+    for role, size in _messages(row, vocabulary):
+        whole += size + ROLE_MARKS + _tokens(role, vocabulary)
+        learned += size + 1 if role == "assistant" else 0
+    return whole, learned
+
+
+def _messages(row: Row, vocabulary: Vocabulary | None) -> Iterator[tuple[str, int]]:
+    for message in row["messages"]:
+        yield message["role"], _tokens(message["content"], vocabulary)
+
+
+def _tokens(text: str, vocabulary: Vocabulary | None) -> int:
+    return vocabulary.tokens(text) if vocabulary else round(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def _byte_letters() -> tuple[str, ...]:
+    """The letter that stands for each byte in a byte-level vocabulary (as in GPT-2's tokenizer)."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    spare = iter(range(256, 512))
+    return tuple(chr(byte) if byte in printable else chr(next(spare)) for byte in range(256))

@@ -1,0 +1,171 @@
+"""Where the memory of a training run goes, part by part, at its highest moment.
+
+The floats that autograd keeps per token were counted in a Llama layer with `saved_tensors_hooks`, not fitted; the
+derivation stands in docs/forecast.md. In the comments H, Q, K and I are the widths of the hidden state, of queries, of
+keys (and values), and of the MLP.
+"""
+
+from dataclasses import dataclass
+
+from backend.forecast.model import PARTS
+from backend.models.facts import ModelFacts
+from backend.recipes.schema import Recipe
+
+FP32, BF16 = 4, 2
+ADAM_MOMENTS = 2
+LOGITS_CHUNK_BYTES = 32 * 2**20
+QUANTISATION_BLOCK = 64
+DOUBLE_QUANTISATION_BLOCK = 256
+Parts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What goes through the model at once.
+
+    `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
+    the largest group of held-out rows; `runtime`: bytes of the process before it has a model.
+    """
+
+    facts: ModelFacts
+    recipe: Recipe
+    tokens: int
+    learned: int
+    evaluated: int
+    runtime: int
+    gpu: bool = False
+    checkpointing: bool = False
+
+    @property
+    def full(self) -> bool:
+        return self.recipe.method == "full"
+
+    @property
+    def number_bytes(self) -> int:
+        """Bytes of a number that goes from layer to layer."""
+        return BF16 if self.gpu and self.recipe.compute.precision != "fp32" else FP32
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of a number of the base model; weights that are trained themselves stay fp32."""
+        return FP32 if self.full else self.number_bytes
+
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained."""
+        lora = self.recipe.lora
+        return self.facts.parameters if self.full else self.facts.lora_parameters(lora.rank, lora.target_modules)
+
+    @property
+    def table(self) -> int:
+        """Numbers in the embeddings, and in the head."""
+        return self.facts.vocab_size * self.facts.hidden_size
+
+
+def parts(load: Load) -> Parts:
+    """Bytes by part when the run needs most; their sum is the peak."""
+    return max((_training(load), _evaluating(load)), key=lambda moment: sum(moment.values()))
+
+
+def _training(load: Load) -> Parts:
+    """The higher of two moments of the backward pass: its beginning (activations) or its end (gradients)."""
+    waiting = FP32 * load.trained if load.recipe.batch.accumulation > 1 else 0
+    begin = _at(load, gradients=waiting, activations=activations(load) + backward(load), logits=logits(load))
+    end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
+    return max(begin, end, key=lambda moment: sum(moment.values()))
+
+
+def _evaluating(load: Load) -> Parts:
+    return _at(load, activations=load.evaluated * _passing(load) * load.number_bytes, logits=_chunk(load))
+
+
+def _at(load: Load, **moment: int) -> Parts:
+    """What is there all the time, and what is there at one moment."""
+    standing = {
+        "runtime": load.runtime,
+        "weights": weights(load),
+        "adapter": 0 if load.full else FP32 * load.trained,
+        "optimizer": ADAM_MOMENTS * FP32 * load.trained,
+    }
+    return dict.fromkeys(PARTS, 0) | standing | moment
+
+
+def weights(load: Load) -> int:
+    """The base model as it is kept while training. QLoRA leaves embeddings, head and norms as they are."""
+    inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
+    if load.recipe.method != "qlora":
+        return load.facts.parameters * load.weight_bytes
+    packed = quantised_bytes(inside, double=load.recipe.quantisation.double)
+    return packed + (load.facts.parameters - inside) * load.weight_bytes
+
+
+def quantised_bytes(count: int, *, double: bool) -> int:
+    """Bytes of `count` parameters in NF4 or FP4 (QLoRA, arXiv 2305.14314, sections 2 and 3).
+
+    Half a byte each, and a scale for every block of 64: an fp32, or with double quantisation one byte, and an fp32 for
+    every 256 of those.
+    """
+    scales = count // QUANTISATION_BLOCK
+    if not double:
+        return count // 2 + FP32 * scales
+    return count // 2 + scales + FP32 * (scales // DOUBLE_QUANTISATION_BLOCK)
+
+
+def activations(load: Load) -> int:
+    """What the forward pass keeps for the backward pass, and the last norm's input and output."""
+    kept = load.facts.layers * saved_per_token(load)
+    if load.checkpointing:
+        # Only what goes into each layer is kept, and one layer at a time is made again.
+        kept = load.facts.layers * load.facts.hidden_size + saved_per_token(load)
+    return load.tokens * load.number_bytes * (kept + 2 * load.facts.hidden_size)
+
+
+def saved_per_token(load: Load) -> int:
+    """Floats per token that autograd keeps of one layer.
+
+    Norms keep their input (2 H), attention its rotated queries, its keys, values and results (2 Q + 2 K) and one
+    logsumexp per head, the MLP its gate before and after the activation and its other half (3 I). A matrix keeps its
+    input only where the gradient of a weight needs it: in a layer that is trained itself, or for an adapter.
+    """
+    facts = load.facts
+    hidden, inner = facts.hidden_size, facts.intermediate_size
+    query, key = facts.heads * facts.head_dim, facts.kv_heads * facts.head_dim
+    kept = 2 * hidden + 2 * query + 2 * key + facts.heads + 3 * inner
+    if load.full:
+        return kept + 2 * hidden + (2 * hidden + query + inner)
+    lora = load.recipe.lora
+    adapted = facts.targets(lora.target_modules)
+    kept += lora.rank * len(adapted)
+    if lora.dropout > 0:
+        # Every adapter drops its own copy of the input, and keeps the noise it was multiplied with.
+        return kept + 2 * sum(linear.inputs for linear in adapted)
+    # Matrices with the same input share it.
+    halves = {linear.part for linear in adapted}
+    return kept + (hidden + query) * ("attention" in halves) + (hidden + inner) * ("mlp" in halves)
+
+
+def backward(load: Load) -> int:
+    """Gradients inside the last layer's MLP, before anything of that layer has been let go; a dequantised matrix."""
+    hidden, inner = load.facts.hidden_size, load.facts.intermediate_size
+    dequantised = hidden * inner if load.recipe.method == "qlora" else 0
+    return (load.tokens * (3 * inner + hidden) + dequantised) * load.number_bytes
+
+
+def logits(load: Load) -> int:
+    """One chunk of logits; the gradients of the hidden states, and of the head where it is trained."""
+    head = FP32 * load.table if load.full else 0
+    return _chunk(load) + 2 * FP32 * load.learned * load.facts.hidden_size + head
+
+
+def _chunk(load: Load) -> int:
+    return min(LOGITS_CHUNK_BYTES, FP32 * load.learned * load.facts.vocab_size)
+
+
+def _second_table(load: Load) -> int:
+    """Embeddings that are also the head get two gradients, and for a moment both are there."""
+    return load.table if load.full and load.facts.tied_embeddings else 0
+
+
+def _passing(load: Load) -> int:
+    """Floats per token at the widest place of a forward pass that keeps nothing: the second projection of the MLP."""
+    return 2 * load.facts.hidden_size + (3 if load.full else 4) * load.facts.intermediate_size

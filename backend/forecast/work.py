@@ -1,0 +1,88 @@
+"""How much a run has to do: documents, steps, tokens of the usual and of the largest micro-batch."""
+
+import random
+from dataclasses import dataclass
+from math import ceil
+
+from backend.forecast.lengths import Lengths
+from backend.recipes.schema import Recipe
+
+DRAWS = 100_000
+MOST_BATCHES = 2000
+EVALUATION_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Work:
+    """`tokens`: of all steps together; `largest`: of the largest micro-batch; `length`: of a document on average.
+
+    `held_out`: tokens measured at each evaluation; `evaluated`: of the largest group of them.
+    """
+
+    steps: int
+    micro_batches: int
+    tokens: int
+    largest: int
+    length: float
+    learned: float
+    held_out: int
+    evaluated: int
+
+    @property
+    def tokens_per_step(self) -> int:
+        return round(self.tokens / self.steps)
+
+
+def work(lengths: Lengths, recipe: Recipe) -> Work:
+    """What the recipe does with a data set of these lengths."""
+    sample = documents(lengths.tokens, recipe)
+    mean = sum(sample) / len(sample)
+    count = _count(lengths, recipe, len(sample))
+    held = round(count * recipe.watching.eval_share)
+    trained = count - held
+    if recipe.replay.data and recipe.replay.share > 0:
+        trained = round(trained / (1 - recipe.replay.share))
+    effective = recipe.batch.size * recipe.batch.accumulation
+    limit = recipe.schedule.max_steps
+    seen = limit * effective if limit is not None else max(1, round(trained * recipe.schedule.epochs))
+    steps = ceil(seen / effective)
+    held_out = round(held * mean)
+    return Work(
+        steps=steps,
+        micro_batches=ceil(seen / recipe.batch.size),
+        tokens=round(seen * mean),
+        largest=largest(sample, min(recipe.batch.size, seen), ceil(seen / recipe.batch.size)),
+        length=mean,
+        learned=lengths.learned,
+        held_out=held_out,
+        evaluated=min(held_out, max(EVALUATION_TOKENS, sample[-1])),
+    )
+
+
+def documents(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:
+    """Lengths of the documents that these rows become, shortest first: chats are cut, long texts make windows."""
+    most = recipe.batch.max_length
+    if recipe.objective == "chat":
+        return [min(size, most) for size in tokens]
+    windows = []
+    for size in tokens:
+        # A text of a billion tokens need not be written out: its windows are all alike.
+        windows += [most] * min(size // most, DRAWS // max(1, len(tokens)))
+        windows += [size % most] if size % most else []
+    return sorted(windows)
+
+
+def _count(lengths: Lengths, recipe: Recipe, sampled: int) -> int:
+    """Documents of the whole set."""
+    if recipe.objective == "chat":
+        return lengths.rows
+    most = recipe.batch.max_length
+    windows = sum(ceil(size / most) for size in lengths.tokens)
+    return max(sampled, round(lengths.rows * windows / len(lengths.tokens)))
+
+
+def largest(sample: list[int], size: int, batches: int) -> int:
+    """Tokens of the largest of so many micro-batches of `size` documents, drawn as often as is worth it."""
+    draw = random.Random(0)
+    tries = max(20, min(batches, MOST_BATCHES, DRAWS // size))
+    return max(sum(draw.choices(sample, k=size)) for _ in range(min(tries, batches)))
