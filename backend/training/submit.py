@@ -10,6 +10,7 @@ from backend.hardware import this_machine
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.models import catalogue
+from backend.models.control_words import control_words
 from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes.schema import Recipe
@@ -31,7 +32,7 @@ def prepare(
         forecast=forecast,
     )
     for used in (request.data, request.replay):
-        _require_use(used, recipe)
+        _require_use(used, request)
     return request
 
 
@@ -63,11 +64,15 @@ def start_training(  # noqa: PLR0913 - one keyword for each thing a person choos
     return jobs.submit(person, new)
 
 
-def _require_use(data: Dataset | None, recipe: Recipe) -> None:
-    """DataError when these rows are of another kind than the recipe trains on, or hold its test questions."""
+def _require_use(data: Dataset | None, request: TrainRequest) -> None:
+    """DataError when these rows are of another kind than the recipe trains on, hold its test questions, or hold words
+    that the model would take as commands.
+    """
     if data is None:
         return
+    recipe = request.recipe
     if data.shape != recipe.objective:
         raise DataError("training.other_shape", data=data.name, shape=data.shape, wanted=recipe.objective)
     learned, _ = split(rows.read(data.path), recipe.watching.eval_share, recipe.compute.seed)
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
+    check.control_words(rows.read(data.path), control_words(request.model.folder))
