@@ -52,8 +52,8 @@ class Jobs:
         entered = False
         try:
             with self.ledger.write() as opened:
-                self._require_unused(opened, person, name)
                 if allowed(opened):
+                    self._require_unused(opened, person, name)
                     job = order.at_the_end(opened, job)
                     rows.insert(opened, job, name_key=names.folded(name))
                     entered = True

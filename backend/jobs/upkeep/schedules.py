@@ -5,6 +5,7 @@ or a second tick starts nothing twice. On the night when clocks go forward, 02:3
 means the first of the two.
 """
 
+import logging
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from backend.people import Person
 EVERY_DAY = "0123456"
 LATE_SECONDS = 900
 CLOCK_SLACK = 86_400
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,11 @@ class Schedules:
         day = datetime.fromtimestamp(due, ZoneInfo(schedule.zone)).date().isoformat()
         person = Person(schedule.owner)
         name = names.free(f"{schedule.name} {day}", self._taken(person))
-        return self.jobs.submit_if(person, NewJob(**schedule.job | {"name": name, "start_at": None}), mark)
+        try:
+            return self.jobs.submit_if(person, NewJob(**schedule.job | {"name": name, "start_at": None}), mark)
+        except JobError as error:
+            log.warning("schedule %s could not fire now, and is tried again: %s", schedule.id, error)
+            return None
 
     def _taken(self, person: Person) -> list[str]:
         with self.ledger.read() as opened:
