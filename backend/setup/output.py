@@ -54,12 +54,11 @@ def show(command: Sequence[str], *, environment: dict[str, str] | None = None) -
     On a terminal the installer gets a terminal too, so that it draws its progress bars. Windows has no such thing:
     there it writes to ours directly, and nothing is remembered.
     """
-    on_terminal = sys.stderr.isatty()
-    if not on_terminal:
+    if not sys.stderr.isatty():
         return _through_pipe(command, environment)
-    if sys.platform == "win32":
-        return subprocess.run(command, env=environment, check=False).returncode, ""
-    return _through_terminal(command, environment)
+    if sys.platform != "win32":
+        return _through_terminal(command, environment)
+    return subprocess.run(command, env=environment, check=False).returncode, ""
 
 
 def _through_pipe(command: Sequence[str], environment: dict[str, str] | None) -> tuple[int, str]:
