@@ -1,0 +1,368 @@
+"""The supervisor and real worker processes: started, stopped, killed, adopted, held back."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+from sqlalchemy import select, update
+
+from backend.errors import SetupError
+from backend.jobs import process
+from backend.jobs.model import ExitCode, Job, JobState
+from backend.jobs.process import Identity
+from backend.jobs.supervisor import watch
+from backend.jobs.supervisor.loop import Loop
+from backend.ledger import schema, store
+from backend.people import HOME
+from tests.faults.counter import answer
+from tests.faults.stage import Stage, until
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Whatever a test leaves running is ended after it."""
+    made = Stage.at(tmp_path)
+    yield made
+    for claim in made.claims.held():
+        if claim.process is not None:
+            process.end_group(claim.process, surely=True)
+
+
+@pytest.fixture
+def innocent() -> Iterator[Identity]:
+    """A process of somebody else, a session leader as ours are."""
+    sleeping = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    who = Identity.of(sleeping.pid)
+    assert who is not None
+    yield who
+    sleeping.kill()
+    sleeping.wait()
+
+
+def supervisor(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", str(stage.workspace.root)]
+    worker = ["--worker", "tests.faults.fake_worker", "--until-idle"]
+    return subprocess.run([*command, *worker, *more], capture_output=True, text=True, check=False, timeout=60)
+
+
+def ends(stage: Stage, loop: Loop, job: Job, *, seconds: float = 30) -> Job:
+    """Let the supervisor work until the job has ended and its process is gone."""
+    until(lambda: stage.job(job).ended and not loop.running, each=loop.beat, seconds=seconds)
+    return stage.job(job)
+
+
+def runs(stage: Stage, loop: Loop, job: Job, *, step: int = 1) -> Identity:
+    """Let the supervisor work until the job has made this many steps."""
+    status = stage.jobs.folder(job).status
+
+    def there() -> bool:
+        return stage.job(job).state == JobState.RUNNING and (
+            step == 0 or (status.exists() and _step(stage, job) >= step)
+        )
+
+    until(there, each=loop.beat)
+    found = next(claim.process for claim in stage.claims.held() if claim.job.id == job.id)
+    assert found is not None
+    return found
+
+
+def _step(stage: Stage, job: Job) -> int:
+    return max((getattr(event, "step", 0) for event in stage.jobs.folder(job).said()), default=0)
+
+
+def result(stage: Stage, job: Job) -> object:
+    return stage.jobs.folder(job).read(stage.jobs.folder(job).result)["answer"]
+
+
+def test_the_command_works_off_the_queue_and_ends_when_it_is_empty(stage: Stage) -> None:
+    good, bad = stage.submit("good"), stage.submit("bad", odd="refuses")
+    done = supervisor(stage)
+    assert done.returncode == 0, done.stderr
+    assert (stage.job(good).state, stage.job(bad).state) == (JobState.DONE, JobState.FAILED)
+    assert result(stage, good) == answer(10)
+    assert not stage.workspace.supervisor_status.exists()
+
+
+def test_a_second_supervisor_of_a_workspace_is_refused_in_one_sentence(stage: Stage) -> None:
+    with FileLock(stage.workspace.supervisor_lock):
+        second = supervisor(stage)
+    assert second.returncode == ExitCode.LOCK_HELD
+    assert second.stderr.splitlines() == [str(SetupError("jobs.second_supervisor", path=stage.workspace.root))]
+
+
+def test_a_workspace_that_cannot_be_is_refused_in_one_sentence() -> None:
+    command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", "/proc/studio"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.CANNOT_RUN
+    assert len(done.stderr.splitlines()) == 1
+    assert "/proc/studio" in done.stderr
+
+
+def test_a_submitted_run_is_taken_up_within_a_third_of_a_second(stage: Stage) -> None:
+    loop = stage.loop()
+    thread = threading.Thread(target=loop.run)
+    thread.start()
+    time.sleep(0.3)
+    job = stage.submit("a")
+    until(lambda: stage.job(job).attempt == 1)
+    with stage.ledger.read() as rows:
+        claimed = rows.execute(select(schema.attempts.c.claimed_at)).scalar_one()
+    until(lambda: stage.job(job).ended)
+    loop.ended.set()
+    thread.join()
+    assert claimed - job.created_at < 0.3
+
+
+def test_a_stopped_run_keeps_its_work_and_ends_with_the_answer_of_an_uninterrupted_one(stage: Stage) -> None:
+    job, loop = stage.submit("a", steps=40, pause=0.02), stage.loop()
+    runs(stage, loop, job, step=3)
+    stage.jobs.stop(HOME, job.id)
+    stage.jobs.stop(HOME, job.id)
+    stopped = ends(stage, loop, job)
+    assert (stopped.state, stopped.reason_key) == (JobState.STOPPED, "jobs.stopped")
+    assert list(stage.jobs.folder(job).checkpoints.iterdir())
+    stage.jobs.resume(HOME, job.id)
+    assert ends(stage, loop, job).state == JobState.DONE
+    assert (result(stage, job), stage.job(job).attempt) == (answer(40), 2)
+
+
+def test_a_run_that_does_not_hear_is_ended_with_all_it_started(stage: Stage) -> None:
+    job, loop = stage.submit("a", odd="deaf"), stage.loop()
+    leader = runs(stage, loop, job, step=0)
+    note = stage.jobs.folder(job).path / "helper.pid"
+    until(lambda: note.exists() and note.read_text(), each=loop.beat)
+    time.sleep(0.2)  # the helper's interpreter has set its own deafness by now
+    stage.jobs.stop(HOME, job.id)
+    assert ends(stage, loop, job).state == JobState.STOPPED
+    assert process.start_of(int(note.read_text())) is None
+    assert not leader.same
+
+
+def test_a_helper_left_behind_by_a_finished_run_is_ended(stage: Stage) -> None:
+    job, loop = stage.submit("a", odd="helper"), stage.loop()
+    assert ends(stage, loop, job).state == JobState.DONE
+    helper = int((stage.jobs.folder(job).path / "helper.pid").read_text())
+    until(lambda: process.start_of(helper) is None, seconds=2)
+
+
+def test_a_killed_worker_is_replaced_and_the_answer_is_the_same(stage: Stage) -> None:
+    job, loop = stage.submit("a", steps=40, pause=0.02), stage.loop()
+    leader = runs(stage, loop, job, step=7)
+    os.kill(leader.pid, signal.SIGKILL)
+    assert ends(stage, loop, job).state == JobState.DONE
+    assert (result(stage, job), stage.job(job).attempt, stage.job(job).losses) == (answer(40), 2, 1)
+
+
+def test_a_run_that_always_dies_comes_to_rest(stage: Stage) -> None:
+    job, loop = stage.submit("a", odd="killed"), stage.loop(losses=1)
+    found = ends(stage, loop, job)
+    assert (found.state, found.reason_key, found.attempt) == (JobState.INTERRUPTED, "jobs.lost_often", 2)
+
+
+def test_death_for_lack_of_memory_is_told_from_other_deaths(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = iter([3, 4, 4, 4])
+    monkeypatch.setattr(process, "memory_kills", lambda: next(counts))
+    job, loop = stage.submit("a", odd="killed"), stage.loop(losses=0)
+    found = ends(stage, loop, job)
+    assert (found.memory_failures, found.losses, found.state) == (1, 1, JobState.INTERRUPTED)
+
+
+def test_a_supervisor_adopts_the_runs_of_the_one_before_and_lets_them_finish(stage: Stage) -> None:
+    job = stage.submit("a", steps=60, pause=0.01)
+    leader = runs(stage, stage.loop(), job, step=3)
+    after = stage.loop()
+    until(lambda: stage.job(job).ended, each=after.beat)
+    assert (stage.job(job).state, stage.job(job).attempt, result(stage, job)) == (JobState.DONE, 1, answer(60))
+    assert not after.running
+    assert leader.pid
+
+
+def test_a_supervisor_settles_what_died_while_there_was_none(stage: Stage) -> None:
+    job, before = stage.submit("a", steps=60, pause=0.01), stage.loop()
+    leader = runs(stage, before, job, step=7)
+    os.kill(leader.pid, signal.SIGKILL)
+    next(iter(before.running.values())).child.popen.wait()
+    after = stage.loop()
+    assert ends(stage, after, job).state == JobState.DONE
+    assert (stage.job(job).attempt, result(stage, job)) == (2, answer(60))
+
+
+@pytest.mark.parametrize("forged", ["start", "boot"])
+@pytest.mark.parametrize("stopping", [False, True])
+def test_an_innocent_process_with_the_recorded_pid_is_never_touched(
+    stage: Stage, innocent: Identity, forged: str, stopping: bool
+) -> None:
+    job, loop = stage.submit("a"), stage.loop(grace=0.0)
+    stage.begun(job, replace(innocent, start="1") if forged == "start" else replace(innocent, boot="another boot"))
+    if stopping:
+        stage.jobs.stop(HOME, job.id)
+    with stage.jobs.folder(job).lock().acquire():
+        for now in (0.0, 1.0, 20.0, 40.0):
+            loop.watch.look(now, {})
+    loop.watch.look(60.0, {})
+    assert innocent.same
+    assert stage.job(job).state == (JobState.STOPPED if stopping else JobState.QUEUED)
+    if not stopping:
+        reason = "jobs.machine_restarted" if forged == "boot" else "jobs.lost"
+        assert stage.job(job).reason_key == reason
+
+
+def test_a_claim_that_nobody_takes_up_goes_back_to_the_queue(stage: Stage) -> None:
+    job, loop = stage.submit("a"), stage.loop(starting=5.0)
+    assert stage.claims.take(lambda first: True) is not None
+    loop.watch.look(100.0, {})
+    loop.watch.look(104.0, {})
+    assert stage.job(job).state == JobState.STARTING
+    loop.watch.look(105.0, {})
+    assert stage.job(job).state == JobState.QUEUED
+
+
+def test_a_silent_run_is_called_stalled_and_nothing_is_done_to_it(stage: Stage) -> None:
+    job, loop = stage.submit("a"), stage.loop(stall=600.0)
+    stage.begun(job, Identity(os.getpid(), "1", "x"))
+    with stage.jobs.folder(job).lock().acquire():
+        for now in (0.0, 599.0):
+            loop.watch.look(now, {})
+            assert stage.job(job).reason_key is None
+        loop.watch.look(600.0, {})
+        assert (stage.job(job).reason_key, stage.job(job).reason_values) == ("jobs.stalled", {"minutes": 10})
+        stage.jobs.folder(job).events.write_text("")
+        loop.watch.look(601.0, {})
+        assert (stage.job(job).reason_key, stage.job(job).state) == (None, JobState.RUNNING)
+
+
+def test_a_suspended_laptop_is_not_a_stalled_run(stage: Stage) -> None:
+    job, loop = stage.submit("a"), stage.loop(stall=600.0)
+    stage.begun(job, Identity(os.getpid(), "1", "x"))
+    with stage.jobs.folder(job).lock().acquire():
+        loop.beat()
+        loop._last -= 8 * 3600  # as if eight hours had passed since the last round, on a clock that counts sleep
+        loop.beat()
+    assert loop.awake < 60
+    assert stage.job(job).reason_key is None
+
+
+def test_a_log_storm_is_cut_and_the_run_does_not_notice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOG_BYTES", 8 * 2**20)
+    monkeypatch.setattr(watch, "LOG_KEPT", 2**20)
+    job, loop = stage.submit("a", odd="storm", megabytes=30), stage.loop()
+    assert ends(stage, loop, job).state == JobState.DONE
+    log = stage.jobs.folder(job).log
+    assert log.stat().st_size < 2 * 2**20
+    assert log.read_bytes().startswith(b"[the older part of this log was removed")
+
+
+def test_a_run_without_its_folder_fails_with_a_sentence_and_does_not_block_the_queue(stage: Stage) -> None:
+    lost, good, loop = stage.submit("lost"), stage.submit("good", pause=0), stage.loop()
+    folder = stage.jobs.folder(lost)
+    folder.request.unlink()
+    folder.path.rmdir()
+    assert ends(stage, loop, good).state == JobState.DONE
+    assert (stage.job(lost).state, stage.job(lost).reason_key) == (JobState.FAILED, "jobs.no_folder")
+
+
+def test_while_the_disk_is_nearly_full_nothing_starts(stage: Stage) -> None:
+    job, loop, full = stage.submit("a"), stage.loop(), [SetupError("jobs.disk_low", free="1 MB", need="2 MB")]
+    loop.blocked = lambda: full[0] if full else None
+    loop.beat()
+    assert stage.job(job).state == JobState.QUEUED
+    full.clear()
+    runs(stage, loop, job, step=0)
+    assert ends(stage, loop, job).state == JobState.DONE
+
+
+def test_a_ledger_held_by_another_program_costs_a_round_and_no_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.1)
+    job = stage.submit("a", pause=0)
+    held = Stage.at(stage.workspace.root)
+    loop = held.loop()
+    with stage.ledger.write():
+        assert loop.beat()
+        assert stage.job(job).state == JobState.QUEUED
+    assert ends(held, loop, job).state == JobState.DONE
+
+
+@pytest.mark.parametrize("point", ["before begin", "after begin", "before conclude", "after conclude"])
+def test_a_worker_killed_at_any_step_of_its_own_loses_nothing(stage: Stage, point: str) -> None:
+    job, loop = stage.submit("a", die_at=point, pause=0), stage.loop()
+    assert ends(stage, loop, job).state == JobState.DONE
+    assert result(stage, job) == answer(10)
+    expected = {"before begin": 2, "after begin": 2, "before conclude": 1, "after conclude": 1}
+    assert stage.job(job).attempt == expected[point]
+
+
+@pytest.mark.parametrize("hurt", [False, True])
+def test_a_warm_worker_becomes_the_job_and_a_dead_one_is_no_loss(stage: Stage, hurt: bool) -> None:
+    loop = stage.loop()
+    loop.warm.enabled = loop.warm.wanted = True
+    loop.beat()
+    warm = loop.warm.child
+    assert warm is not None
+    if hurt:
+        warm.popen.kill()
+        warm.popen.wait()
+    job = stage.submit("a", steps=5)
+    until(lambda: loop.running, each=loop.beat)
+    taken = next(iter(loop.running.values())).child.popen.pid
+    assert (taken == warm.popen.pid) is not hurt
+    assert ends(stage, loop, job).state == JobState.DONE
+    assert result(stage, job) == answer(5)
+    loop.warm.end()
+
+
+def test_a_warm_worker_writes_into_the_log_of_its_run(stage: Stage) -> None:
+    loop = stage.loop()
+    loop.warm.enabled = loop.warm.wanted = True
+    loop.beat()
+    job = stage.submit("a", odd="bug")
+    assert ends(stage, loop, job).reason_key == "jobs.program_error"
+    assert "ZeroDivisionError" in stage.jobs.folder(job).log.read_text()
+    loop.warm.end()
+
+
+def test_no_warm_worker_is_kept_when_memory_is_short_or_a_run_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = stage.loop()
+    loop.warm.enabled = loop.warm.wanted = True
+    loop.warm.tend(0.0, busy=True)
+    assert loop.warm.child is None
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**30}))
+    loop.warm.tend(1.0, busy=False)
+    assert loop.warm.child is None
+
+
+def test_nothing_of_our_environment_but_the_listed_names_reaches_a_run() -> None:
+    from backend.jobs.supervisor.start import environment
+
+    given = {
+        "PATH": "/bin",
+        "HF_TOKEN": "t",
+        "STUDIO_TOKEN": "secret",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "OMP_NUM_THREADS": "1",
+    }
+    seen = environment(given)
+    assert {name for name in seen if name in given} == {"PATH", "HF_TOKEN", "OMP_NUM_THREADS"}
+    assert "secret" not in seen.values()
+
+
+def test_an_update_from_outside_of_the_table_is_not_overwritten_by_a_late_reap(stage: Stage) -> None:
+    """The row was settled by the worker; the supervisor, which reaps it later with code 0, changes nothing."""
+    job, loop = stage.submit("a", pause=0), stage.loop()
+    until(lambda: stage.job(job).ended, each=lambda: loop.beat() if not loop.running else None)
+    with stage.ledger.write() as rows:
+        rows.execute(update(schema.jobs).values(note="kept"))
+    until(lambda: not loop.running, each=loop.beat)
+    assert (stage.job(job).state, stage.job(job).note) == (JobState.DONE, "kept")
