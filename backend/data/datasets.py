@@ -27,6 +27,7 @@ from backend.people import Person
 
 SHIPPED = SAMPLE_DATA / "chats"
 ROWS, RECORD = "rows.jsonl", "dataset.json"
+LEFT_BEHIND_SECONDS = 24 * 3600
 
 
 class Dataset(BaseModel):
@@ -87,6 +88,7 @@ def add(
     for known in mine:
         if known.source_sha256 == source and (skip_bad or not known.skipped):
             return known
+    _sweep(workspace)
     cleaned = names.unused(name, [other.name for other in (*_shipped(), *mine)], "data")
     with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
         readable = encoding.as_utf_8(path, Path(folder)) if convert else path
@@ -115,6 +117,13 @@ def delete(person: Person, workspace: Workspace, dataset_id: str) -> None:
     folder = workspace.datasets / dataset_id
     (folder / RECORD).unlink()
     shutil.rmtree(folder)
+
+
+def _sweep(workspace: Workspace) -> None:
+    """Remove what an interrupted addition left behind."""
+    for folder in workspace.datasets.iterdir():
+        if not (folder / RECORD).exists() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(workspace: Workspace, draft: Path, findings: reading.Findings, values: dict[str, Any]) -> Dataset:

@@ -1,5 +1,6 @@
 """Recipes on disk: those that ship with the studio, and those a person saved."""
 
+import logging
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,8 @@ __all__ = [
     "with_changes",
     "write",
 ]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,13 @@ def shipped() -> list[RecipeFile]:
 
 
 def available(person: Person, workspace: Workspace) -> list[RecipeFile]:
-    """The shipped recipes, then the person's own by title."""
-    own = [_file(path, is_shipped=False) for path in _folder(person, workspace).glob("*.yaml")]
+    """The shipped recipes, then the person's own by title; without those that this version cannot read."""
+    own = []
+    for path in _folder(person, workspace).glob("*.yaml"):
+        try:
+            own.append(_file(path, is_shipped=False))
+        except RecipeError as error:
+            log.warning("%s is left out: %s", path.name, error)
     return [*shipped(), *sorted(own, key=lambda file: (names.folded(file.title()), file.id))]
 
 

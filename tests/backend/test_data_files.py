@@ -1,6 +1,7 @@
 """Files that people bring: each bad file gets the sentence of the bad-input table."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,15 @@ def test_a_set_without_its_record_does_not_exist(workspace: Workspace, file: Pat
     (dataset.path.parent / "dataset.json").unlink()
     with pytest.raises(AccessError):
         datasets.find(HOME, workspace, "mine")
+
+
+def test_what_an_interrupted_addition_left_is_removed_after_a_day(workspace: Workspace, file: Path) -> None:
+    old, new = workspace.datasets / ".incoming-old", workspace.datasets / ".incoming-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    dataset = add(workspace, file, jsonl(*GOOD))
+    assert {new, dataset.path.parent} == set(workspace.datasets.iterdir())
 
 
 def test_a_set_can_be_deleted_by_its_owner_only(workspace: Workspace, file: Path) -> None:

@@ -245,6 +245,12 @@ def test_a_saved_recipe_belongs_to_one_person(workspace: Workspace) -> None:
     assert saved.id not in {file.id for file in load.available(HOME, workspace)}
 
 
+def test_a_saved_recipe_that_can_no_longer_be_read_does_not_hide_the_others(workspace: Workspace) -> None:
+    saved = load.save(HOME, workspace, "good", Recipe())
+    saved.path.with_name("old.yaml").write_text("a_setting_that_is_gone: 1\n")
+    assert load.available(HOME, workspace) == [*load.shipped(), saved]
+
+
 def test_a_shipped_recipe_is_found_by_id_and_title_and_cannot_be_deleted(workspace: Workspace) -> None:
     first = load.shipped()[0]
     assert load.find(HOME, workspace, first.id) == load.find(HOME, workspace, first.title("ro")) == first
