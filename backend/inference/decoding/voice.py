@@ -1,0 +1,79 @@
+"""Messages become the tokens of a prompt, exactly as in training, and tokens become words again."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jinja2
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from backend.errors import ChatError
+from backend.inference.ask import Message
+from backend.models import templates
+
+PROBE = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+
+class Voice:
+    """The tokenizer of one model with its chat template.
+
+    `ends`: the tokens after which the model has said all: those the model's files name and the one its template puts
+    behind an answer.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            location, trust_remote_code=False, local_files_only=True
+        )
+        self._lock = threading.Lock()
+        template = self.tokenizer.chat_template
+        if isinstance(template, str):
+            templates.check(template)
+        self.ends = frozenset(self._named_ends() | self._template_end())
+
+    def prompt(self, messages: list[Message]) -> list[int]:
+        """Token ids up to where the answer begins; without a chat template the texts themselves, to be gone on with.
+
+        ChatError when the template refuses the conversation.
+        """
+        with self._lock:
+            if not self.tokenizer.chat_template:
+                text = "\n".join(message["content"] for message in messages)
+                return self._encode(text, special=True)
+            try:
+                text = self._rendered(messages, add_generation_prompt=True)
+            except jinja2.TemplateError as error:
+                raise ChatError("chat.template", reason=str(error)) from error
+            return self._encode(text, special=False)
+
+    def decoder(self) -> Callable[[Sequence[int]], str]:
+        """What turns tokens into text; special tokens are never shown."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            return lambda tokens: str(backend.decode(tokens, skip_special_tokens=True))
+        return lambda tokens: str(
+            self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        )
+
+    def _rendered(self, messages: list[Message], **options: Any) -> str:
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **options))
+
+    def _encode(self, text: str, *, special: bool) -> list[int]:
+        """The template writes its special tokens itself, so the tokenizer adds none behind it."""
+        return list(self.tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"])
+
+    def _named_ends(self) -> set[int]:
+        end = self.tokenizer.eos_token_id
+        return set() if end is None else {int(end)}
+
+    def _template_end(self) -> set[int]:
+        """The first special token behind the answer of a rendered example."""
+        if not self.tokenizer.chat_template:
+            return set()
+        try:
+            question, whole = self._rendered(PROBE[:1], add_generation_prompt=True), self._rendered(PROBE)
+        except jinja2.TemplateError:
+            return set()
+        special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
+        behind = whole.removeprefix(question) if whole.startswith(question) else ""
+        return set([token for token in self._encode(behind, special=False) if token in special][:1])

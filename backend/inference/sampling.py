@@ -1,0 +1,66 @@
+"""How the next word is chosen: the settings of one answer, checked, with a sentence for each that is wrong."""
+
+import math
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from backend.errors import ChatError
+
+MAX_TOKENS = 32_768
+LIMITS: dict[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "max_tokens": (1, MAX_TOKENS),
+    "seed": (0, 2**63 - 1),
+}
+WHOLE = ("max_tokens", "seed")
+MAX_STOPS = 4
+
+
+class Sampling(BaseModel):
+    """Settings of one answer. Constructing one raises ChatError with a sentence about the first wrong value.
+
+    `temperature` 0 always takes the most likely token (greedy decoding); above 0, tokens are drawn from the smallest
+    set whose probability is at least `top_p` (nucleus sampling, arXiv 1904.09751). The same `seed` gives the same
+    draws.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 256
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    @field_validator("temperature", "top_p", "max_tokens", "seed", mode="before")
+    @classmethod
+    def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
+        name = str(info.field_name)
+        if value is None and name == "seed":
+            return None
+        low, high = LIMITS[name]
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or not low <= value <= high or (name == "top_p" and value == 0):
+            raise ChatError(f"chat.{name}", value=value, low=low, high=high)
+        if name in WHOLE and value != int(value):
+            raise ChatError(f"chat.{name}", value=value, low=low, high=high)
+        return value
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _some_texts(cls, value: Any) -> Any:
+        texts = () if value is None else (value,) if isinstance(value, str) else value
+        listed = isinstance(texts, list | tuple) and len(texts) <= MAX_STOPS
+        if not listed or not all(isinstance(text, str) and text for text in texts):
+            raise ChatError("chat.stop", most=MAX_STOPS)
+        return tuple(texts)
+
+    @property
+    def greedy(self) -> bool:
+        return self.temperature == 0
+
+    def notes(self) -> tuple[str, ...]:
+        """Keys of what the person should know about these settings, if anything."""
+        return ("chat.greedy",) if self.greedy and "temperature" in self.model_fields_set else ()

@@ -1,0 +1,131 @@
+"""Which models can be asked: those of the catalogue by their id, and what a run made as `run:<job id>`."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.errors import ChatError, StudioError
+from backend.jobs.folder import RunFolder
+from backend.models import adapters, catalogue
+from backend.models.catalogue import Model
+from backend.paths import Workspace
+from backend.people import Person
+
+RUN = "run:"
+JOB_ID = re.compile(r"[A-Za-z0-9_-]+")
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """How training quantised the base model (bitsandbytes, 4 bits)."""
+
+    kind: str
+    double: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """What answers: a base model, perhaps with an adapter on it.
+
+    `location`: folder or Hub id of the base. `quantised`: an adapter learned by QLoRA corrects the rounded weights of
+    its base, so it is asked on the same rounded weights. `alone`: the adapter cannot share a batch with others and is
+    merged into a base model of its own. `stamp`: when the adapter was written; one that was trained on is another one.
+    """
+
+    name: str
+    base: str
+    location: str
+    adapter: Path | None = None
+    quantised: Quantised | None = None
+    alone: bool = False
+    stamp: int = 0
+
+    def check(self) -> None:
+        """ModelError when the adapter is damaged, of an unknown kind or made for another model; reads all of it."""
+        if self.adapter:
+            adapters.check(self.adapter, Model(id=self.base, name=self.base, location=self.location))
+
+    @property
+    def key(self) -> tuple[str, Quantised | None, str]:
+        """Targets with the same key share one base model in memory."""
+        return self.location, self.quantised, self.label if self.alone else ""
+
+    @property
+    def label(self) -> str:
+        """The name of the adapter in memory: "" for none."""
+        return f"{self.adapter.parent.name}_{self.stamp}" if self.adapter else ""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The models of one workspace, as files; nothing is loaded here."""
+
+    workspace: Workspace
+
+    def find(self, person: Person, name: str) -> Target:
+        """ChatError when there is no such model or run, or when the run has nothing to ask yet."""
+        if name.startswith(RUN):
+            return self._run(name)
+        try:
+            model = catalogue.find(person, self.workspace, name)
+        except StudioError as error:
+            raise ChatError("chat.no_model", name=name) from error
+        return Target(name=name, base=model.id, location=str(model.location))
+
+    def names(self, person: Person) -> list[str]:
+        """Catalogue models first, then runs, newest first."""
+        models = [model.id for model in catalogue.available(person, self.workspace)]
+        folders = [path for path in self.workspace.runs.glob("*") if askable(RunFolder(path))]
+        folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        return models + [RUN + path.name for path in folders]
+
+    def _run(self, name: str) -> Target:
+        job_id = name.removeprefix(RUN)
+        folder = RunFolder(self.workspace.run(job_id))
+        if not JOB_ID.fullmatch(job_id) or not folder.path.is_dir():
+            raise ChatError("chat.no_model", name=name)
+        if not askable(folder):
+            raise ChatError("chat.not_trained", name=name)
+        if (folder.model / "config.json").exists():
+            return Target(name=name, base=name, location=str(folder.model))
+        request = folder.read(folder.request)
+        model = Model(**request["model"])
+        return Target(
+            name=name,
+            base=model.id,
+            location=model.location,
+            adapter=folder.adapter,
+            quantised=quantisation(request),
+            stamp=(folder.adapter / ADAPTER_CONFIG).stat().st_mtime_ns,
+            alone=not mixable(folder.read(folder.adapter / ADAPTER_CONFIG)),
+        )
+
+
+def askable(folder: RunFolder) -> bool:
+    return (folder.adapter / ADAPTER_CONFIG).exists() or (folder.model / "config.json").exists()
+
+
+def quantisation(request: dict[str, Any]) -> Quantised | None:
+    recipe = request.get("recipe", {})
+    if recipe.get("method") != "qlora":
+        return None
+    settings = recipe.get("quantisation", {})
+    return Quantised(settings.get("kind", "nf4"), bool(settings.get("double", True)))
+
+
+def mixable(config: dict[str, Any]) -> bool:
+    """Whether an adapter_config.json of peft describes plain LoRA on linear layers and nothing else."""
+    beside = (
+        "use_dora",
+        "modules_to_save",
+        "trainable_token_indices",
+        "lora_bias",
+        "target_parameters",
+        "alora_invocation_tokens",
+    )
+    targets = config.get("target_modules") or []
+    embeds = any("embed" in name for name in targets) if isinstance(targets, list) else False
+    plain = config.get("peft_type") == "LORA" and config.get("bias", "none") == "none" and not embeds
+    return plain and not any(config.get(name) for name in beside)

@@ -1,0 +1,138 @@
+"""The shapes of OpenAI's HTTP interface that the engine speaks: requests are read, answers and errors are written."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from backend.errors import ChatError, StudioError
+from backend.inference.ask import Message, Piece
+from backend.inference.sampling import Sampling
+
+ROLES = ("system", "user", "assistant")
+# What OpenAI's interface offers and the engine does not do, and the values with which it would do nothing.
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "n": (1, None),
+    "tools": ([], None),
+    "functions": ([], None),
+    "logprobs": (False, None),
+    "logit_bias": ({}, None),
+    "presence_penalty": (0, None),
+    "frequency_penalty": (0, None),
+    "response_format": ({"type": "text"}, None),
+}
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    model: str
+    messages: list[Message]
+    sampling: Sampling
+    stream: bool
+    include_usage: bool
+
+
+def read(body: bytes) -> ChatRequest:
+    """ChatError with a sentence when the request is not one."""
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ChatError("chat.not_json") from error
+    if not isinstance(values, dict) or not isinstance(values.get("model"), str):
+        raise ChatError("chat.no_model_named")
+    for name, neutral in NEUTRAL.items():
+        if values.get(name) not in neutral:
+            raise ChatError("chat.unsupported", name=name)
+    options = values.get("stream_options")
+    return ChatRequest(
+        model=values["model"],
+        messages=messages(values.get("messages")),
+        sampling=sampling(values),
+        stream=values.get("stream") is True,
+        include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+    )
+
+
+def sampling(values: dict[str, Any]) -> Sampling:
+    given = {name: values[name] for name in ("temperature", "top_p", "seed", "stop") if values.get(name) is not None}
+    for name in ("max_completion_tokens", "max_tokens"):
+        if values.get(name) is not None:
+            given["max_tokens"] = values[name]
+    return Sampling(**given)
+
+
+def messages(values: object) -> list[Message]:
+    if not isinstance(values, list) or not values:
+        raise ChatError("chat.no_messages")
+    return [message(value, number) for number, value in enumerate(values, start=1)]
+
+
+def message(value: object, number: int) -> Message:
+    role = value.get("role") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or role not in ROLES:
+        raise ChatError("chat.role", number=number, known=", ".join(ROLES))
+    return {"role": role, "content": words(value.get("content"), number)}
+
+
+def words(content: object, number: int) -> str:
+    """The text of a message; halves of surrogate pairs, which no tokenizer can read, become question marks."""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if not isinstance(parts, list):
+        raise ChatError("chat.content", number=number)
+    for part in parts:
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+            raise ChatError("chat.content", number=number)
+    return "".join(part["text"] for part in parts).encode("utf-8", "replace").decode("utf-8")
+
+
+def usage(piece: Piece) -> dict[str, int]:
+    total = piece.prompt_tokens + piece.tokens
+    return {"prompt_tokens": piece.prompt_tokens, "completion_tokens": piece.tokens, "total_tokens": total}
+
+
+def completion(answer_id: str, model: str, text: str, last: Piece) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": last.finish}
+    head = {"id": answer_id, "object": "chat.completion", "created": int(time.time()), "model": model}
+    return head | {"choices": [choice], "usage": usage(last)}
+
+
+HEARTBEAT = b": the model is being loaded\n\n"
+DONE = b"data: [DONE]\n\n"
+
+
+class Chunks:
+    """Writes the chunks of one streamed answer; what is the same in all of them is encoded once."""
+
+    def __init__(self, answer_id: str, model: str, *, with_usage: bool) -> None:
+        head = {"id": answer_id, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
+        self._head = json.dumps(head)[:-1]
+        self._with_usage = with_usage
+
+    def first(self) -> bytes:
+        return self._event('{"role":"assistant","content":""}', "null")
+
+    def piece(self, piece: Piece) -> bytes:
+        """A piece as events: its text; behind the last one why it ended, usage if asked for, and DONE."""
+        text = self._event('{"content":' + json.dumps(piece.text) + "}", "null") if piece.text else b""
+        if piece.error:
+            return text + b"data: " + json.dumps(error(piece.error)).encode() + b"\n\n" + DONE
+        if not piece.finish:
+            return text
+        counts = self._usage(piece) if self._with_usage else b""
+        return text + self._event("{}", json.dumps(piece.finish)) + counts + DONE
+
+    def _usage(self, last: Piece) -> bytes:
+        return f'data: {self._head},"choices":[],"usage":{json.dumps(usage(last))}}}\n\n'.encode()
+
+    def _event(self, delta: str, finish: str) -> bytes:
+        choices = f'[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]'
+        return f'data: {self._head},"choices":{choices}}}\n\n'.encode()
+
+
+def error(reason: StudioError, *, kind: str = "invalid_request_error") -> dict[str, Any]:
+    """OpenAI's error object; `studio` carries key and values, so that our own client can say it in any language."""
+    values = {
+        name: value if isinstance(value, int | float | str) else str(value) for name, value in reason.values.items()
+    }
+    studio = {"key": reason.key, "values": values}
+    return {"error": {"message": str(reason), "type": kind, "param": None, "code": reason.key, "studio": studio}}
