@@ -49,9 +49,7 @@ class Flags:
         parser.add_argument("--allowed-host", action="append", default=[], help="a name under which a proxy shows us")
         given = parser.parse_args(arguments)
         prefix = given.root_path.strip("/")
-        return cls(
-            given.workspace, given.host, given.port, f"/{prefix}" if prefix else "", tuple(given.allowed_host)
-        )
+        return cls(given.workspace, given.host, given.port, f"/{prefix}" if prefix else "", tuple(given.allowed_host))
 
 
 def assets() -> dict[str, Path]:
@@ -143,7 +141,12 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"open http://{flags.host}:{flags.port}{flags.root_path}/?token={token}\n")
     app = create_app(services, Sessions(services.workspace.root / "sessions.json", token), flags)
     uvicorn.run(
-        app, host=flags.host, port=flags.port, log_level="warning", access_log=False, server_header=False,
+        app,
+        host=flags.host,
+        port=flags.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=2,
     )
     return 0

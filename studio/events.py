@@ -45,7 +45,8 @@ def on(trigger: Any, handler: Callable[..., Any], words: Words, **options: Any) 
 
 def in_browser(trigger: Any, script: str, **options: Any) -> Any:
     """An event that never reaches the server: `script` is a JavaScript function of the inputs."""
-    return gr.on(trigger, None, js=script, api_visibility="private", queue=False, show_progress="hidden", **options)
+    settings = {"queue": False, "show_progress": "hidden", "trigger_mode": "multiple", **options}
+    return gr.on(trigger, None, js=script, api_visibility="private", **settings)
 
 
 def then(before: Any, handler: Callable[..., Any], words: Words, **options: Any) -> Any:

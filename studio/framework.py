@@ -1,8 +1,8 @@
 """The one way to Gradio: its switches set first, then imported without the detours that a server does not need.
 
-Gradio reads its switches from the environment while it is imported. It also parses the source of every component class
-to keep `.pyi` files beside it up to date, and Python's garbage collector walks the growing heap again and again: leaving
-out both halves the import (2.4 to 1.1 s of processor time on the machine it was measured on).
+Gradio reads its switches from the environment while it is imported. It also parses the source of every component
+class to keep `.pyi` files beside it up to date, and Python's garbage collector walks the growing heap again and again:
+leaving out both halves the import (2.4 to 1.1 s of processor time on the machine it was measured on).
 """
 
 import gc
@@ -10,7 +10,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 SWITCHES = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -32,7 +32,7 @@ def light_import() -> Iterator[None]:
     """No `.pyi` files (Gradio skips classes that are in no file) and no garbage collection meanwhile."""
     real = inspect.getfile
 
-    def in_no_file(_: Any) -> NoReturn:
+    def in_no_file(object: Any) -> str:  # the name of the real one's parameter
         raise OSError
 
     inspect.getfile = in_no_file

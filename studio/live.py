@@ -114,7 +114,7 @@ class Live:
             await self.look()
 
     async def look(self, only: Listener | None = None) -> None:
-        """One look at everything that somebody watches; with `only`, the whole state for one page that has just come."""
+        """One look at everything that somebody watches; with `only`, the whole state for one page that just came."""
         async with self._lock:
             jobs = {job.id: job for job in await asyncio.to_thread(self.services.runs)}
             changes = await self._read(jobs, only)

@@ -99,7 +99,7 @@ class Pages:
 def mounted(page: gr.Blocks, words: Words, prefix: str) -> FastAPI:
     """Gradio's application with everything off that we do not use: share, MCP, monitoring, history, API pages."""
     parent = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         parent,
         page,
         path=f"/{words.language}",
@@ -116,6 +116,7 @@ def mounted(page: gr.Blocks, words: Words, prefix: str) -> FastAPI:
         theme=theme(),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+    return parent
 
 
 def with_head(app: ASGIApp, head: str, words: Words) -> ASGIApp:

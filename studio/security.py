@@ -36,7 +36,7 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
+class TooLargeError(Exception):
     """The body grew over its limit while it was read."""
 
 
@@ -49,7 +49,7 @@ def cookies(headers: Headers) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Hosts:
-    """Which Host headers are ours. A page of somebody else that points its name at us (DNS rebinding) is not among them.
+    """Which Host headers are ours. Somebody else's name that points at us (DNS rebinding) is not.
 
     Listening on every address, an address written in figures is ours too: a name can be rebound, figures cannot.
     """
@@ -99,7 +99,7 @@ class Gate:
         scope.setdefault("state", {})["person"] = self.sessions.person(given.get(self.cookie))
         try:
             await self.app(scope, limited(receive, body_limit(scope)), guarded_send)
-        except TooLarge:
+        except TooLargeError:
             await too_large(words, body_limit(scope))(scope, receive, guarded_send)
 
     def _without_prefix(self, scope: Scope) -> Scope:
@@ -178,7 +178,7 @@ def limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise TooLarge
+            raise TooLargeError
         return message
 
     return counted

@@ -1,6 +1,7 @@
 """The one door from the page to the backend: what the tabs may ask, for the person who is logged in."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from backend import hardware
 from backend.data import datasets
 from backend.data.datasets import Dataset
 from backend.forecast import facade as forecast
-from backend.forecast.facade import Forecast
+from backend.forecast.facade import Forecast, refuse_too_big
 from backend.hardware import Machine
+from backend.inference.ask import Message
 from backend.inference.client import Engine
 from backend.inference.sampling import Sampling
 from backend.jobs.folder import RunFolder
@@ -21,7 +23,8 @@ from backend.models.catalogue import Model
 from backend.paths import Workspace
 from backend.people import HOME, Person
 from backend.recipes import load
-from backend.recipes.load import Field, RecipeFile
+from backend.recipes.leaves import Field
+from backend.recipes.load import RecipeFile
 from backend.recipes.schema import Recipe
 from backend.training.submit import start_training
 
@@ -67,7 +70,19 @@ class Services:
         return forecast.of(self.person, self.workspace, recipe, model=model, data=data)
 
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
-        return start_training(self.person, self.jobs, self.workspace, recipe, model=model, data=data, name=name)
+        """Queued under this name; the forecast shown before the start is kept with it."""
+        forecast = self.forecast(recipe, model, data)
+        refuse_too_big(forecast)
+        return start_training(
+            self.person,
+            self.jobs,
+            self.workspace,
+            recipe,
+            model=model,
+            data=data,
+            name=name,
+            forecast=forecast.model_dump(mode="json"),
+        )
 
     def runs(self) -> list[Job]:
         return self.jobs.all(self.person)
@@ -120,5 +135,7 @@ class Services:
     def engine_ready(self) -> bool:
         return self.engine.ready()
 
-    def stream(self, messages: list[dict[str, str]], model: str, settings: Sampling) -> Iterator[str]:
-        return self.engine.stream(messages, model=model, settings=settings)
+    def stream(self, messages: list[Message], model: str, settings: Sampling) -> Iterator[str]:
+        """The pieces of an answer; leaving off ends it in the engine too."""
+        with closing(self.engine.stream(messages, model=model, settings=settings)) as pieces:
+            yield from pieces

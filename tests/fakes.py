@@ -1,4 +1,4 @@
-"""Stand-ins with the methods of the real thing, for tests of the page: no process, no model, no disk beyond tmp_path."""
+"""Stand-ins with the methods of the real thing, for tests of the page: no process and no model."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 
 from backend import names
 from backend.errors import AccessError
+from backend.forecast import Forecast
 from backend.hardware import Machine
 from backend.jobs import events
 from backend.jobs.folder import RunFolder
@@ -20,7 +21,9 @@ GIB = 1024**3
 
 
 def machine() -> Machine:
-    return Machine("Some CPU", 2, 24 * 10**9, 21 * 10**9, False, (), 10**12, 5 * 10**11)
+    return Machine(
+        "Some CPU", 2, 24 * 10**9, 21 * 10**9, bf16_cpu=False, gpus=(), disk_bytes=10**12, disk_free_bytes=5 * 10**11
+    )
 
 
 def job(number: int, name: str, state: JobState = JobState.DONE) -> Job:
@@ -53,17 +56,28 @@ class FakeServices:
         return [SimpleNamespace(id="starter", title=lambda language: "Starter, 2 million")]
 
     def datasets(self) -> list[Any]:
-        return [SimpleNamespace(id="starter-ro", name="Romanian chats", rows=3200, title=lambda language: "Romanian chats")]
+        return [
+            SimpleNamespace(id="starter-ro", name="Romanian chats", rows=3200, title=lambda language: "Romanian chats")
+        ]
 
     def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Any:
         self.asked.append(("add_dataset", (path.read_text(), name, skip_bad)))
         return SimpleNamespace(id="mine", name=name, rows=12)
 
-    def forecast(self, recipe: Recipe, model: str, data: str) -> Any:
-        parts = {"runtime": 420_000_000, "weights": 8_000_000, "adapter": 2_000_000, "gradients": 2_000_000,
-                 "optimizer": 4_000_000, "activations": 460_000_000, "logits": 30_000_000}
-        total = sum(parts.values())
-        return SimpleNamespace(parts=parts, total_bytes=total, seconds=100.0, disk_bytes=12_000_000, fits=True)
+    def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
+        parts = {
+            "runtime": 420_000_000,
+            "weights": 8_000_000,
+            "adapter": 2_000_000,
+            "gradients": 2_000_000,
+            "optimizer": 4_000_000,
+            "activations": 460_000_000,
+            "logits": 30_000_000,
+        }
+        memory = {"total_bytes": sum(parts.values()), "device_bytes": 24 * 10**9, "free_bytes": 21 * 10**9}
+        disk = {"disk_bytes": 12_000_000, "disk_free_bytes": 10**12}
+        work = {"steps": 400, "tokens_per_step": 600, "gradient_checkpointing": False, "seconds": 100.0}
+        return Forecast(parts=parts, **memory, **disk, **work)
 
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
         cleaned = names.unused(name, [known.name for known in self.jobs.values()])

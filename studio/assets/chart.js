@@ -46,7 +46,7 @@
         { label: page.t("memory"), scale: "memory", stroke: colour("--memory"), fill: colour("--memory-soft"), width: 1, spanGaps: true, points: { show: false }, value: (plot, value) => (value === null ? "" : bytes(value)) },
       ],
       axes: [
-        { ...axis, values: (plot, values) => values.map(clock), space: 70 },
+        { ...axis, size: 32, values: (plot, values) => values.map(clock), space: 70 },
         { ...axis, scale: "loss", size: 50, values: (plot, values) => values.map((value) => number(value, 3)) },
         { ...axis, scale: "memory", side: 1, size: 66, grid: { show: false }, values: (plot, values) => values.map(bytes) },
       ],

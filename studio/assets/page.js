@@ -54,6 +54,21 @@
     window.scrollTo(0, 0);
   };
 
+  // The draft of the Train form: kept here at every key press, handed to the server when the page is opened.
+  const DRAFT = "studio-train-draft";
+  const draft = () => JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
+  const save = (changed) => localStorage.setItem(DRAFT, JSON.stringify({ ...draft(), ...changed }));
+  page.draft = () => localStorage.getItem(DRAFT) ?? "";
+  page.keep = (name, value) => {
+    save({ [name]: value ?? "" });
+    if (name === "recipe") save({ fields: {}, model: "", data: "", name: "" });
+  };
+  page.keepField = (name, value) => save({ fields: { ...draft().fields, [name]: value ?? "" } });
+  page.started = (run) => {
+    save({ name: "" });
+    page.open("runs", run);
+  };
+
   // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).
   const dark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : null);
   const obey = () => {

@@ -20,19 +20,26 @@
     element("div", { class: "nothing" }, element("p", {}, t("none")),
       element("button", { type: "button", class: "link", onclick: () => page.open("train") }, t("first")));
 
-  // A dot on the tab while something runs, with its share.
-  const mark = (runs) => {
+  // A dot on the tab while something runs, with its share. Gradio makes the tab's button anew when it is pressed.
+  const mark = () => {
     const tab = document.getElementById("tab-runs-button");
-    const active = runs.find((run) => run.active);
+    const active = (page.news.runs ?? []).find((run) => run.active);
     if (tab) tab.dataset.active = active ? (active.share === null ? "●" : `● ${Math.round(active.share * 100)} %`) : "";
   };
 
-  page.draws("runs", ["runs", "chosen"], (place, { runs }) => {
+  document.addEventListener("click", () => setTimeout(mark, 50));
+
+  // A run that has just been started is not in the list we have: only a new list can say that there is no such run.
+  const settle = (runs) => {
+    if (runs.some((run) => run.id === page.run())) return;
+    if (runs.length) page.look((runs.find((run) => run.active) ?? runs[0]).id);
+    else if (page.run()) page.look(null);
+  };
+
+  page.draws("runs", ["runs", "chosen"], (place, { runs }, event) => {
     if (!runs) return;
-    mark(runs);
-    const known = runs.some((run) => run.id === page.run());
-    if (!known && runs.length) page.look(runs[0].id);
-    if (!known && !runs.length && page.run()) page.look(null);
+    mark();
+    if (event === "runs" || !page.run()) settle(runs);
     const chosen = page.run();
     place.root.className = "runs-list";
     const focused = document.activeElement?.closest?.(".runs-list li");
@@ -51,10 +58,10 @@
 
   page.draws("now", ["runs"], (place, { runs }) => {
     if (!runs) return;
-    mark(runs);
+    mark();
     place.root.className = "now";
     if (!runs.length) return place.root.replaceChildren();
-    const active = runs.filter((run) => run.active || run.state === "queued");
+    const active = [...runs.filter((run) => run.active), ...runs.filter((run) => run.state === "queued")];
     const shown = active.length ? active : runs.slice(0, 3);
     place.root.replaceChildren(
       element("h2", {}, t(active.length ? "now" : "last")),
@@ -67,7 +74,7 @@
     const detail = [status.detail, status.phase, status.memory].filter(Boolean).join(" · ");
     place.root.replaceChildren(
       element("h2", {}, status.name, " ", state(status)), element("p", { class: "detail", id: "run-detail" }, detail),
-      status.reason ? element("p", { class: "reason" }, status.reason) : null,
+      ...(status.reason ? [element("p", { class: "reason" }, status.reason)] : []),
       ...status.notes.map((note) => element("p", { class: "note" }, note)));
   });
 

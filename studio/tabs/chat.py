@@ -62,8 +62,8 @@ class Handlers:
         if not model or not turns or turns[-1]["role"] != "user":
             return
         sampling = Sampling(
-            temperature=number(settings["temperature"], "chat.temperature"),
-            max_tokens=int(number(settings["max_tokens"], "chat.max_tokens")),
+            temperature=number(settings["temperature"]),
+            max_tokens=number(settings["max_tokens"]),
         )
         yield from self._wait(turns)
         said = ""
@@ -83,7 +83,7 @@ class Handlers:
         while not self.services.engine_ready():
             yield answered(turns, self.words.t("chat.starting"))
             if time.monotonic() > deadline:
-                raise ChatError("chat.not_ready")
+                raise ChatError("chat.not_started", seconds=round(ENGINE_SECONDS))
             time.sleep(0.5)
 
     def base_choices(self) -> list[tuple[str, str]]:
@@ -102,29 +102,35 @@ def layout(words: Words, handlers: Handlers) -> View:
         with gr.Column(min_width=300, elem_classes="pane base"):
             bases = handlers.base_choices()
             base = gr.Dropdown(bases, value=bases[0][1] if bases else None, label=words.t("chat.base"))
-            left = bot(words)
+            left = bot(words.t("chat.base"), words)
         with gr.Column(min_width=300, elem_classes="pane adapter"):
             adapter = gr.Dropdown(handlers.adapter_choices(), value=NO_ADAPTER, label=words.t("chat.adapter"))
-            right = bot(words)
+            right = bot(words.t("chat.adapter"), words)
     with gr.Row(elem_classes="ask"):
         question = gr.Textbox(
-            show_label=False, placeholder=words.t("chat.question"), scale=8, lines=1, max_lines=6, elem_id="question"
+            label=words.t("chat.question"),
+            show_label=False,
+            placeholder=words.t("chat.question"),
+            scale=8,
+            max_lines=6,
+            elem_id="question",
         )
         send = gr.Button(words.t("chat.send"), variant="primary", scale=1, min_width=90)
         stop = gr.Button(words.t("chat.stop"), scale=1, min_width=90)
         clear = gr.Button(words.t("chat.clear"), scale=1, min_width=90)
     with gr.Accordion(words.t("chat.settings"), open=False, elem_classes="folded"), gr.Row(elem_classes="fields"):
         settings = {
-            "system": gr.Textbox(label=words.t("chat.system"), max_lines=4, scale=3),
+            "system": gr.Textbox("", label=words.t("chat.system"), max_lines=4, scale=3),
             "temperature": gr.Textbox("0", label=words.t("chat.temperature"), max_lines=1, min_width=120),
             "max_tokens": gr.Textbox("128", label=words.t("chat.max_tokens"), max_lines=1, min_width=120),
         }
     return View(base, adapter, left, right, question, send, stop, clear, settings)
 
 
-def bot(words: Words) -> gr.Chatbot:
+def bot(label: str, words: Words) -> gr.Chatbot:
     """Answers are shown as the text they are: no Markdown, so no link, picture or markup of a model takes effect."""
     return gr.Chatbot(
+        label=label,
         show_label=False,
         render_markdown=False,
         sanitize_html=True,

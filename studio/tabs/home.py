@@ -1,9 +1,7 @@
 """Home: what this is, the way to a first adapter, what runs now."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from backend.errors import StudioError
 from studio.events import in_browser, on
 from studio.framework import gr
 from studio.services import Services
@@ -20,17 +18,14 @@ class Handlers:
     services: Services
     words: Words
 
-    def opened(self) -> dict[str, Any]:
+    def opened(self) -> str:
         """The first button says how long it would take here; somebody looks, so a worker may warm up."""
         self.services.page_opened()
         recipe = self.services.recipe(FIRST_RECIPE)
-        try:
-            seconds = self.services.forecast(recipe, recipe.defaults.model, recipe.defaults.data).seconds
-        except StudioError:
-            return gr.update(value=self.words.t("home.first"))
-        label = self.words.t("home.first.time", time=self.words.duration(seconds))
-        found: dict[str, Any] = gr.update(value=label)
-        return found
+        seconds = self.services.forecast(recipe, recipe.defaults.model, recipe.defaults.data).seconds
+        if seconds is None:
+            return self.words.t("home.first")
+        return self.words.t("home.first.time", time=self.words.duration(seconds))
 
 
 def build(shared: Shared, _: gr.Tab) -> None:

@@ -25,7 +25,7 @@ class Buttons(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    list: gr.HTML
+    runs: gr.HTML
     run: gr.State
     stop: gr.Button
     discard: gr.Button
@@ -60,7 +60,10 @@ class Handlers:
             return Buttons(None, hidden, hidden, hidden, hidden, "")
         return Buttons(
             job.id,
-            gr.update(visible=not job.ended and not job.stopping),
+            gr.update(
+                visible=not job.ended and not job.stopping,
+                value=self.words.t("runs.stop" if job.active else "runs.unqueue"),
+            ),
             gr.update(visible=job.active and not job.stopping),
             gr.update(visible=job.resumable),
             gr.update(visible=True),
@@ -115,14 +118,14 @@ def layout(words: Words) -> View:
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     words = shared.words
-    on(view.list.select, handlers.chosen, words, outputs=view.buttons, trigger_mode="always_last")
+    on(view.runs.select, handlers.chosen, words, outputs=view.buttons, trigger_mode="always_last")
     on(view.stop.click, handlers.stop, words, inputs=view.run, outputs=view.buttons)
     on(view.discard.click, handlers.discard, words, inputs=view.run, outputs=view.buttons)
     on(view.resume.click, handlers.resume, words, inputs=view.run, outputs=view.buttons)
     on([view.rename.click, view.name.submit], handlers.rename, words, inputs=[view.run, view.name], outputs=view.name)
     question = [view.delete, view.delete_now, view.keep]
     on(view.delete.click, handlers.ask, words, outputs=question)
-    on([view.keep.click, view.list.select], handlers.ask_no_more, words, outputs=question)
+    on([view.keep.click, view.runs.select], handlers.ask_no_more, words, outputs=question)
     deleted = on(view.delete_now.click, handlers.delete, words, inputs=view.run, outputs=view.buttons)
     then_in_browser(deleted, "() => studioPage.forget()")
 

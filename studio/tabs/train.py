@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from backend import names
 from backend.errors import StudioError
 from backend.recipes.schema import Recipe
@@ -18,7 +20,25 @@ from studio.widgets.add_data import AddData
 from studio.widgets.recipe_form import RecipeForm, changes, flat, shown
 
 FIRST_RECIPE = "starter-lora"
-SECRET = "keeps one draft apart"  # Gradio encrypts what it keeps in the browser; nothing in a draft is secret
+
+
+class Draft(BaseModel):
+    """What was typed and not started, as the browser kept it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    model: str = ""
+    data: str = ""
+    recipe: str = ""
+    name: str = ""
+    fields: dict[str, str | bool] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str | None) -> "Draft":
+        """An empty draft when there is none, or when it cannot be understood."""
+        try:
+            return cls.model_validate_json(text or "{}")
+        except ValidationError:
+            return cls()
 
 
 class Review(NamedTuple):
@@ -45,7 +65,7 @@ class View:
     card: gr.HTML
     command: gr.Textbox
     started: gr.Textbox
-    draft: gr.BrowserState
+    draft: gr.Textbox
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -74,17 +94,17 @@ class Handlers:
         job = self.services.start(wanted, model, data, name)
         return Started(job.id, self.free_name(recipe))
 
-    def choices(self, draft: dict[str, Any] | None) -> tuple[Any, Any, Any, str]:
+    def choices(self, draft: str) -> tuple[Any, Any, Any, str]:
         """Model, data, recipe and name: what was left in the draft, else the first recipe and what it is meant for."""
-        kept = draft or {}
-        recipe = kept.get("recipe") if kept.get("recipe") in self._recipe_ids() else FIRST_RECIPE
-        meant = self.services.recipe(str(recipe)).defaults
+        kept = Draft.read(draft)
+        recipe = _known(kept.recipe, self.recipe_choices(), FIRST_RECIPE)
+        meant = self.services.recipe(recipe).defaults
         models, sets = self.model_choices(), self.data_choices()
         return (
-            gr.update(choices=models, value=_known(kept.get("model"), models, meant.model)),
-            gr.update(choices=sets, value=_known(kept.get("data"), sets, meant.data)),
+            gr.update(choices=models, value=_known(kept.model, models, meant.model)),
+            gr.update(choices=sets, value=_known(kept.data, sets, meant.data)),
             gr.update(value=recipe),
-            str(kept.get("name") or self.free_name(str(recipe))),
+            kept.name or self.free_name(recipe),
         )
 
     def chosen(self, recipe: str) -> tuple[str, str, str]:
@@ -92,10 +112,10 @@ class Handlers:
         meant = self.services.recipe(recipe).defaults
         return meant.model, meant.data, self.free_name(recipe)
 
-    def filled(self, section: list[str], recipe: str, draft: dict[str, Any] | None) -> Any:
+    def filled(self, section: list[str], recipe: str, draft: str) -> Any:
         """The fields of one section as the recipe has them, or as the person had left them for this very recipe."""
-        kept = draft or {}
-        typed = kept.get("fields", {}) if kept.get("recipe", FIRST_RECIPE) == recipe else {}
+        kept = Draft.read(draft)
+        typed = kept.fields if (kept.recipe or FIRST_RECIPE) == recipe else {}
         values = shown(self.services.recipe(recipe), self.services.fields(), self.words) | typed
         found = [values[name] for name in section]
         return found[0] if len(found) == 1 else found
@@ -103,7 +123,7 @@ class Handlers:
     def relevant(self, fields: dict[str, dict[str, Any]], **current: str) -> Any:
         """Fields without an effect under the present choices are not shown."""
         return [
-            gr.update(visible=all(current.get(flat(name), None) in allowed for name, allowed in when.items()))
+            gr.update(visible=all(current.get(flat(name)) in allowed for name, allowed in when.items()))
             for when in fields.values()
         ]
 
@@ -122,9 +142,6 @@ class Handlers:
     def recipe_choices(self) -> list[tuple[str, str]]:
         return [(one.title(self.words.language), one.id) for one in self.services.recipes()]
 
-    def _recipe_ids(self) -> list[str]:
-        return [one.id for one in self.services.recipes()]
-
     def _recipe(self, recipe: str, values: dict[str, Any]) -> tuple[Recipe, dict[str, str]]:
         before = shown(self.services.recipe(recipe), self.services.fields(), self.words)
         changed = changes(values, before)
@@ -132,11 +149,11 @@ class Handlers:
 
     def _card(self, recipe: Recipe, model: str, data: str) -> SafeHtml:
         forecast = self.services.forecast(recipe, model, data)
-        machine = self.services.machine()
-        return join([views.forecast_card(forecast, machine, self.words), views.questions(recipe, self.words)])
+        return join([views.forecast_card(forecast, self.words), views.questions(recipe, self.words)])
 
 
-def _known(value: Any, choices: list[tuple[str, str]], otherwise: str) -> str:
+def _known(value: str, choices: list[tuple[str, str]], otherwise: str) -> str:
+    """`value` when it is still one of the choices."""
     return value if value in [key for _, key in choices] else otherwise
 
 
@@ -157,30 +174,39 @@ def layout(services: Services, words: Words, handlers: Handlers) -> View:
         with gr.Column(scale=11, min_width=320):
             card = gr.HTML(html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="forecast")
             with gr.Accordion(words.t("train.command"), open=False, elem_classes="folded"):
-                command = gr.Textbox(show_label=False, lines=3, interactive=False, buttons=["copy"], elem_classes="mono")
+                command = gr.Textbox(
+                    label=words.t("train.command"),
+                    show_label=False,
+                    lines=3,
+                    interactive=False,
+                    buttons=["copy"],
+                    elem_classes="mono",
+                )
     started = gr.Textbox(visible="hidden", elem_id="started")
-    draft = gr.BrowserState({}, storage_key="studio-train-draft", secret=SECRET)
+    draft = gr.Textbox(visible="hidden", elem_id="draft")
     choices = {"model": model, "data": data, "recipe": chosen, "name": name}
     return View(choices, form, add_data, start, missing, card, command, started, draft)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     words, page = shared.words, shared.page
-    restored = on(page.load, handlers.choices, words, inputs=view.draft, outputs=list(view.choices.values()))
+    outputs = list(view.choices.values())
+    restored = on(page.load, handlers.choices, words, inputs=view.draft, outputs=outputs, js="() => studioPage.draft()")
     recipe = view.choices["recipe"]
     brought = [view.choices[key] for key in ("model", "data", "name")]
     on(recipe.input, handlers.chosen, words, inputs=recipe, outputs=brought)
     for section in view.form.sections().values():
         fill = partial(handlers.filled, section)
         fields = [view.form.inputs[name] for name in section]
-        then(restored, fill, words, inputs=[recipe, view.draft], outputs=fields)
-        on(recipe.input, fill, words, inputs=[recipe, view.draft], outputs=fields)
+        wanted = {"inputs": [recipe, view.draft], "outputs": fields, "js": "(recipe) => [recipe, studioPage.draft()]"}
+        then(restored, fill, words, **wanted)
+        on(recipe.input, fill, words, **wanted)
     wire_review(view, words, handlers)
     wire_draft(view)
     started = on(
         view.start.click, handlers.start, words, inputs_kwargs=view.inputs, outputs=[view.started, view.choices["name"]]
     )
-    then_in_browser(started, "(run) => studioPage.open('runs', run)", inputs=view.started)
+    then_in_browser(started, "(run) => studioPage.started(run)", inputs=view.started)
     view.add_data.wire(shared, handlers.data_choices, view.choices["data"])
 
 
@@ -189,7 +215,9 @@ def wire_review(view: View, words: Words, handlers: Handlers) -> None:
     changed = [component.change for component in view.inputs.values()]
     on(changed, handlers.review, words, inputs_kwargs=view.inputs, outputs=outputs, trigger_mode="always_last")
     conditional = {name: view.form.fields[name].when for name in view.form.conditional()}
-    deciding = {flat(name): view.form.inputs[flat(name)] for when in conditional.values() for name in when}
+    deciding: dict[str, Any] = {
+        flat(name): view.form.inputs[flat(name)] for when in conditional.values() for name in when
+    }
     on(
         [component.change for component in deciding.values()],
         partial(handlers.relevant, conditional),
@@ -202,12 +230,14 @@ def wire_review(view: View, words: Words, handlers: Handlers) -> None:
 def wire_draft(view: View) -> None:
     """What a person types is kept in her browser at once, so that neither a reload nor a dead server loses it."""
     for name, component in view.choices.items():
-        forget = ", fields: {}" if name == "recipe" else ""
-        script = f"(value, draft) => ({{...draft, {name}: value{forget}}})"
-        in_browser(component.input, script, inputs=[component, view.draft], outputs=view.draft)
+        in_browser(edited(component), f"(value) => studioPage.keep('{name}', value)", inputs=component)
     for name, component in view.form.inputs.items():
-        script = f"(value, draft) => ({{...draft, fields: {{...(draft?.fields ?? {{}}), {name}: value}}}})"
-        in_browser(component.input, script, inputs=[component, view.draft], outputs=view.draft)
+        in_browser(edited(component), f"(value) => studioPage.keepField('{name}', value)", inputs=component)
+
+
+def edited(component: Any) -> list[Any]:
+    """The events of a person's own change. Gradio's `input` of a text field misses what was pasted."""
+    return [component.input, component.blur] if isinstance(component, gr.Textbox) else [component.input]
 
 
 def build(shared: Shared, _: gr.Tab) -> None:

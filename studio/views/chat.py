@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from backend.errors import ChatError
-
 Turn = dict[str, Any]
 Turns = list[Turn]
 
@@ -30,9 +28,9 @@ def plain(content: Any) -> str:
     return "".join(part["text"] for part in content if part.get("type") == "text")
 
 
-def number(text: str, key: str) -> float:
-    """A number as people write it, with a point or a comma; ChatError says what is expected."""
+def number(text: str) -> Any:
+    """A number as people write it, with a point or a comma; text that is none stays, for `Sampling` to refuse."""
     try:
         return float(str(text).strip().replace(",", "."))
     except ValueError:
-        raise ChatError(key, value=text) from None
+        return text

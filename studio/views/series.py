@@ -27,12 +27,11 @@ class Curves:
         self.now = max(self.now, event.t)
         step = self.last.step if self.last else 0
         match event:
-            case Step(loss=loss):
+            case Step():
                 self.last = event
-                if loss is not None:
-                    self.loss.append((event.t, event.step, loss))
-            case Evaluation(loss=loss) if loss is not None:
-                self.eval.append((event.t, event.step, loss))
+                self.loss += points(event.t, event.step, event.loss)
+            case Evaluation():
+                self.eval += points(event.t, event.step, event.loss)
             case Memory():
                 self.memory.append((event.t, step, event.card or event.reserved or event.process))
             case Phase():
@@ -56,14 +55,19 @@ class Curves:
         return max((point[2] for point in self.memory), default=0.0)
 
 
-def bucketed(points: list[Point], most: int = MOST_POINTS) -> list[Point]:
+def points(t: float, step: int, value: float | None) -> list[Point]:
+    """One point, or none for a number that was not finite."""
+    return [] if value is None else [(t, step, value)]
+
+
+def bucketed(curve: list[Point], most: int = MOST_POINTS) -> list[Point]:
     """At most `most` points: of each bucket the lowest and the highest, in order, so that no spike is lost."""
-    if len(points) <= most:
-        return points
+    if len(curve) <= most:
+        return curve
     kept: list[Point] = []
     buckets = most // 2
     for index in range(buckets):
-        part = points[index * len(points) // buckets : (index + 1) * len(points) // buckets]
+        part = curve[index * len(curve) // buckets : (index + 1) * len(curve) // buckets]
         low, high = min(part, key=lambda point: point[2]), max(part, key=lambda point: point[2])
         kept += [low] if low is high else sorted((low, high))
     return kept

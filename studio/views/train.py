@@ -4,27 +4,34 @@ import shlex
 from collections.abc import Mapping
 
 from backend.forecast import Forecast
-from backend.hardware import Machine
 from backend.recipes.schema import Recipe
 from studio.text import Words
 from studio.views.html import SafeHtml, element, join
 
 
-def forecast_card(forecast: Forecast, machine: Machine, words: Words) -> SafeHtml:
+def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
     """Whether it fits, what the memory is for, how long it takes, what it leaves on the disk."""
     key = "forecast.fits" if forecast.fits else "forecast.too_much"
-    free = machine.gpus[0].free_bytes if machine.gpus else machine.memory_free_bytes
-    verdict = words.t(key, needs=words.size(forecast.total_bytes), free=words.size(free))
-    cost = words.t(
-        "forecast.cost", time=words.duration(forecast.seconds), disk=words.size(forecast.disk_bytes)
-    )
+    verdict = words.t(key, needs=words.size(forecast.total_bytes), free=words.size(forecast.free_bytes))
+    steps = words.count("forecast.steps", forecast.steps)
     return element(
         "section",
         element("p", verdict, class_="verdict good" if forecast.fits else "verdict bad"),
         memory_bar(forecast.parts, words),
-        element("p", cost, class_="cost"),
+        element("p", steps, " ", time_of(forecast, words), " ", disk_of(forecast, words), class_="cost"),
+        element("p", words.said(forecast.advice), class_="cost") if forecast.advice else None,
         class_="card forecast",
     )
+
+
+def time_of(forecast: Forecast, words: Words) -> str:
+    if forecast.seconds is None:
+        return words.t("forecast.time.unknown")
+    return words.t("forecast.time", time=words.duration(forecast.seconds))
+
+
+def disk_of(forecast: Forecast, words: Words) -> str:
+    return words.t("forecast.disk", disk=words.size(forecast.disk_bytes))
 
 
 def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:
@@ -33,7 +40,9 @@ def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:
     known = [(name, count) for name, count in parts.items() if count > 0]
     bar = [element("i", class_=f"part-{name}", style=f"flex-grow:{count / whole:.4f}") for name, count in known]
     names = [
-        element("li", element("i", class_=f"part-{name}"), words.t(f"part.{name}"), " ", element("b", words.size(count)))
+        element(
+            "li", element("i", class_=f"part-{name}"), words.t(f"part.{name}"), " ", element("b", words.size(count))
+        )
         for name, count in known
     ]
     return join(

@@ -41,9 +41,10 @@ class RecipeForm:
         made: dict[str, Component] = {}
         with gr.Row(elem_classes="fields three"):
             made |= {flat(one.name): component(one, values, words) for one in fields if one.level == "basic"}
-        with gr.Accordion(words.t("train.advanced"), open=False, elem_classes="folded"):
-            with gr.Row(elem_classes="fields two"):
-                made |= {flat(one.name): component(one, values, words) for one in fields if one.level == "advanced"}
+        advanced = [one for one in fields if one.level == "advanced"]
+        folded = gr.Accordion(words.t("train.advanced"), open=False, elem_classes="folded")
+        with folded, gr.Row(elem_classes="fields two"):
+            made |= {flat(one.name): component(one, values, words) for one in advanced}
         by_name = {flat(field.name): field for field in fields}
         return cls({name: made[name] for name in by_name}, by_name)
 
