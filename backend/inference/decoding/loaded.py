@@ -13,8 +13,6 @@ from backend.errors import ChatError
 from backend.inference.decoding.mixing import Mixer
 from backend.inference.decoding.voice import Voice
 from backend.inference.shelf import Quantised, Target
-from backend.models import adapters
-from backend.models.catalogue import Model
 
 MAX_ADAPTERS = 8
 PLAIN_LAYERS = ("full_attention", "sliding_attention")
@@ -58,7 +56,6 @@ class Loaded:
 
     def _put_on(self, folder: Path, name: str) -> None:
         started = time.monotonic()
-        adapters.check(folder, Model(id=self.target.base, name=self.target.base, location=self.target.location))
         if self._peft is None:
             self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name, is_trainable=False)
         else:
