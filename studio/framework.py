@@ -8,6 +8,7 @@ leaving out both halves the import (2.4 to 1.1 s of processor time on the machin
 import gc
 import inspect
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +47,8 @@ def light_import() -> Iterator[None]:
 
 
 set_switches()
+# Said by pydantic about parameters of Gradio's own routes.
+warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
 with light_import():
     import gradio as gr
 

@@ -6,7 +6,7 @@ and hands the same bytes to all of them. A page that comes back (or a browser th
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.errors import AccessError
+from backend.hardware import Machine
 from backend.jobs.events import Attempt
 from backend.jobs.model import Job
 from backend.jobs.tail import Tail
@@ -52,8 +53,8 @@ class Watched:
         return views.curves_since(curves, *before)
 
 
-def event(name: str, said: Any, number: int) -> bytes:
-    return f"id: {number}\nevent: {name}\ndata: {json.dumps(said, ensure_ascii=False)}\n\n".encode()
+def as_json(said: Any) -> str:
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(eq=False)
@@ -63,20 +64,54 @@ class Listener:
     words: Words
     run: str | None
     waiting: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(maxsize=50))
-    heard: dict[str, Any] = field(default_factory=dict)
-    begun: bool = False
+    heard: dict[str, str] = field(default_factory=dict)
     lost: bool = False
 
-    def tell(self, name: str, said: Any, number: int, *, always: bool = False) -> None:
-        """Queues the event unless the page has heard the very same; a page that does not read is let go."""
-        if not always:
-            if self.heard.get(name) == said:
-                return
-            self.heard[name] = said
+    def tell(self, name: str, said: str) -> None:
+        """Queues the event unless it is the very same as before; a page that does not read is let go."""
+        if self.heard.get(name) == said:
+            return
+        self.heard[name] = said
         try:
-            self.waiting.put_nowait(event(name, said, number))
+            self.waiting.put_nowait(f"event: {name}\ndata: {said}\n\n".encode())
         except asyncio.QueueFull:
             self.lost = True
+
+
+@dataclass
+class Look:
+    """What there is to see at one moment; each text is made once, however many pages are told."""
+
+    jobs: dict[str, Job]
+    changes: dict[str, str]
+    machine: Machine | None
+    watched: dict[str, Watched]
+    _made: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def _once(self, *key: str, make: Callable[[], Any]) -> str:
+        if key not in self._made:
+            self._made[key] = as_json(make())
+        return self._made[key]
+
+    def tell(self, listener: Listener) -> None:
+        words, run = listener.words, listener.run
+        listener.tell("runs", self._once("runs", words.language, make=lambda: self._rows(words)))
+        if (machine := self.machine) is not None:
+            line = self._once("machine", words.language, make=lambda: device_line(machine, words))
+            listener.tell("machine", line)
+        if run is None or run not in self.jobs:
+            return
+        curves = self.watched[run].curves
+        if "curves" not in listener.heard:
+            listener.tell("curves", self._once("all", run, make=lambda: views.curves_in_full(curves)))
+        elif run in self.changes:
+            listener.tell("curves", self.changes[run])
+        status = self._once("status", run, words.language, make=lambda: views.status(self.jobs[run], curves, words))
+        listener.tell("status", status)
+
+    def _rows(self, words: Words) -> list[dict[str, Any]]:
+        known = {run: watched.curves for run, watched in self.watched.items()}
+        return [views.run_line(job, known.get(job.id), words) for job in self.jobs.values()]
 
 
 @dataclass
@@ -94,18 +129,23 @@ class Live:
         """Everything one page is told, until it goes away."""
         listener = Listener(words, run)
         self.listeners.add(listener)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
+        watching = self._watching()
         try:
             yield b"retry: 2000\n\n"
             await self.look(only=listener)
-            while not listener.lost:
+            while not listener.lost and not watching.done():
                 try:
                     yield await asyncio.wait_for(listener.waiting.get(), HEARTBEAT)
                 except TimeoutError:
                     yield b": still here\n\n"
         finally:
             self.listeners.discard(listener)
+
+    def _watching(self) -> asyncio.Task[None]:
+        """The one task; begun again when it had ended because nobody listened, or because something broke."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        return self._task
 
     async def _watch(self) -> None:
         """Ends by itself when the last page has gone."""
@@ -121,17 +161,11 @@ class Live:
             self.ticks += 1
             due = only is not None or self.ticks % MACHINE_TICKS == 0
             machine = await asyncio.to_thread(self.services.machine) if due else None
-            for words in {listener.words for listener in ([only] if only else self.listeners)}:
-                rows = [views.run_line(job, self._curves(job.id), words) for job in jobs.values()]
-                line = device_line(machine, words) if machine else None
-                for listener in [only] if only else [one for one in self.listeners if one.words == words]:
-                    listener.tell("runs", rows, self.ticks)
-                    if line is not None:
-                        listener.tell("machine", line, self.ticks)
-                    if listener.run in jobs:
-                        self._tell_run(listener, jobs[listener.run], changes)
+            look = Look(jobs, changes, machine, self.watched)
+            for listener in [only] if only else list(self.listeners):
+                look.tell(listener)
 
-    async def _read(self, jobs: dict[str, Job], only: Listener | None) -> dict[str, dict[str, Any] | None]:
+    async def _read(self, jobs: dict[str, Job], only: Listener | None) -> dict[str, str]:
         """What each watched run has said since the last look; for one new page, only what nobody has read yet."""
         wanted = {run for run, job in jobs.items() if job.active}
         wanted |= {listener.run for listener in self.listeners if listener.run in jobs}
@@ -139,20 +173,8 @@ class Live:
         new = wanted - self.watched.keys()
         for run in new:
             self.watched[run] = Watched(Tail(self.services.folder(run).events))
-        reading = new if only else wanted
-        return {run: await asyncio.to_thread(self.watched[run].read) for run in reading}
-
-    def _tell_run(self, listener: Listener, job: Job, changes: dict[str, dict[str, Any] | None]) -> None:
-        curves = self.watched[job.id].curves
-        if not listener.begun:
-            listener.begun = True
-            listener.tell("curves", views.curves_in_full(curves), self.ticks, always=True)
-        elif change := changes.get(job.id):
-            listener.tell("curves", change, self.ticks, always=True)
-        listener.tell("status", views.status(job, curves, listener.words), self.ticks)
-
-    def _curves(self, run: str) -> Curves | None:
-        return self.watched[run].curves if run in self.watched else None
+        changes = {run: await asyncio.to_thread(self.watched[run].read) for run in (new if only else wanted)}
+        return {run: as_json(change) for run, change in changes.items() if change is not None}
 
 
 def add_routes(app: FastAPI, live: Live) -> None:

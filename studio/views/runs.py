@@ -42,7 +42,7 @@ def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
     return {
         **run_line(job, curves, words),
         "reason": words.said(job.reason_key, job.reason_values),
-        "phase": words.t(f"phase.{curves.phases[-1][1]}") if curves.phases and job.active else "",
+        "phase": words.t(f"phase.{curves.phases[-1][1]}") if curves.last and curves.phases and job.active else "",
         "memory": words.t("runs.memory", peak=words.size(curves.peak_memory)) if curves.memory else "",
         "notes": [words.said(note.key, note.values) for note in curves.notes[-5:]],
         "stoppable": job.active or job.state is JobState.QUEUED,
