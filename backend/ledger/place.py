@@ -23,7 +23,6 @@ NETWORK = frozenset(
         "fuse.sshfs",
         "fuse.rclone",
         "fuse.s3fs",
-        "9p",
         "afs",
         "ceph",
         "fuse.glusterfs",

@@ -5,6 +5,7 @@ with ledger.write() as rows:
     rows.execute(insert(jobs).values(...))
 """
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, s
 
 from backend.errors import SetupError
 from backend.ledger import care, schema
-from backend.ledger.place import require_local_and_writable
+from backend.ledger.place import filesystem, require_local_and_writable
 
 BUSY_SECONDS = 15
+JOURNAL = "WAL"
 ONE_WRITER = 7_262_007  # any number: the PostgreSQL advisory lock that every writing transaction takes
 
 
@@ -36,6 +38,7 @@ class Ledger:
         else:
             self.engine = create_engine(str(place), pool_pre_ping=True)
         self._open()
+        self._require_wal()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -66,18 +69,28 @@ class Ledger:
             with self._alone():
                 self._bring_up_to_date()
         except exc.DatabaseError as error:
-            if self.path is None or not care.looks_damaged(error):
+            if self.path is None:
                 raise
+            if not care.looks_damaged(error):
+                raise SetupError("ledger.cannot_open", path=self.path.parent, error=error.orig) from error
             with self._alone():
                 care.restore(self.path)
             self.engine.dispose()
             with self._alone():
                 self._bring_up_to_date()
 
+    def _require_wal(self) -> None:
+        """SQLite itself refuses the write-ahead log where a file cannot be shared memory, as on some network drives."""
+        if self.path is None:
+            return
+        with self.read() as rows:
+            if rows.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+                raise SetupError("ledger.network_folder", path=self.path.parent, kind=filesystem(self.path.parent))
+
     def _alone(self) -> FileLock:
         """Held while the file itself is made, migrated or restored."""
-        name = self.path.with_name(self.path.name + ".lock") if self.path else Path(f".ledger-{ONE_WRITER}.lock")
-        return FileLock(name, timeout=60)
+        shared = Path(tempfile.gettempdir()) / f"studio-ledger-{ONE_WRITER}.lock"
+        return FileLock(shared if self.path is None else f"{self.path}.lock", timeout=60)
 
     def _version(self) -> str | None:
         with self.read() as rows:
@@ -127,7 +140,7 @@ def _on_connect(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute(f"PRAGMA journal_mode = {JOURNAL}")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()

@@ -109,7 +109,7 @@ def test_a_ledger_of_a_newer_studio_is_refused_in_one_sentence(ledger: Ledger) -
         Ledger(ledger.path or "")
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "CIFS", "fuse.sshfs", "9p"])
+@pytest.mark.parametrize("kind", ["nfs4", "CIFS", "fuse.sshfs"])
 def test_a_network_drive_is_refused(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = [SimpleNamespace(mountpoint="/", fstype="ext4"), SimpleNamespace(mountpoint=str(tmp_path), fstype=kind)]
     monkeypatch.setattr(place.psutil, "disk_partitions", lambda all: mounts)
@@ -126,6 +126,20 @@ def test_the_innermost_mount_decides(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_that_cannot_be_written_is_refused() -> None:
     with pytest.raises(SetupError, match="cannot be written"):
         Ledger(Path("/proc/ledger.sqlite"))
+
+
+def test_a_drive_on_which_sqlite_cannot_share_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "JOURNAL", "DELETE")
+    with pytest.raises(SetupError, match="network drive"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def test_a_ledger_that_cannot_be_opened_is_said_so_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").mkdir()
+    with pytest.raises(SetupError, match="cannot be opened: unable to open database file"):
+        Ledger(tmp_path / "ledger.sqlite")
 
 
 @pytest.mark.parametrize("damage", ["header", "middle", "truncated"])

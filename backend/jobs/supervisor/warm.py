@@ -12,7 +12,7 @@ from backend.jobs.supervisor.start import Child, spawn
 from backend.paths import Workspace
 
 FREE_BYTES = 2 * 2**30
-FIRST_SECONDS = 10.0
+FIRST_SECONDS = 45.0
 AFTER_JOB_SECONDS = 5.0
 RETRY_SECONDS = 30.0
 log = logging.getLogger(__name__)
