@@ -102,7 +102,7 @@ class SmallClone:
             text=True,
             env=dict(variables or self.variables()),
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=100,
             cwd=self.root.parent,
         )
 

@@ -117,11 +117,11 @@ class OpenStudio:
         return self.process.stdout.readline()
 
     def ends(self) -> int:
-        self.said += self.process.communicate(timeout=20)[0]
+        self.said += self.process.communicate(timeout=40)[0]
         return self.process.returncode
 
 
-def until(ask: Callable[[], T], seconds: float = 15) -> T:
+def until(ask: Callable[[], T], seconds: float = 40) -> T:
     """The first true answer."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

@@ -235,7 +235,7 @@ def test_a_child_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None
     pauses = []
     for _ in range(3):
         child.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (status := child.died()) is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -252,7 +252,7 @@ def test_a_child_that_ignores_the_end_is_killed_with_its_group(tmp_path: Path) -
     stubborn += "print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
     child = Child("page", [sys.executable, "-c", stubborn], tmp_path / "log", tmp_path, {"PATH": os.environ["PATH"]})
     child.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not child.last_words():
         assert time.monotonic() < deadline
         time.sleep(0.02)
