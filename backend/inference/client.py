@@ -187,10 +187,18 @@ class Engine:
                 if line.startswith(b"data: [DONE]"):
                     return
                 if line.startswith(b"data: "):
-                    chunk = json.loads(line[6:])
-                    if "error" in chunk:
-                        raise refused(line[6:], url)
-                    yield chunk
+                    yield chunk(line[6:], url)
+
+
+def chunk(data: bytes, url: str) -> dict[str, Any]:
+    """One event of a stream; ChatError when it is an error or nothing that this interface has."""
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or "error" in found:
+        raise refused(data, url)
+    return found
 
 
 def refused(body: bytes, url: str) -> StudioError:

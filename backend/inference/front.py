@@ -119,9 +119,9 @@ async def health(request: Request) -> Response:
 
 async def unload(request: Request) -> Response:
     service: Service = request.app.state.service
-    generator = await service.ready()
     force = request.query_params.get("force") == "1"
-    if not await asyncio.to_thread(generator.unload, force=force):
+    loaded = service.generator.done()
+    if loaded and not await asyncio.to_thread(service.generator.result().unload, force=force):
         raise ChatError("chat.busy", count=len(service.asks))
     return JSONResponse({"unloaded": True})
 
