@@ -1,0 +1,1 @@
+"""Measured comparisons with other tools: `python -m benchmarks.<name> [--json]`."""

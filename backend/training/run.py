@@ -17,8 +17,9 @@ from backend.jobs.model import ExitCode
 from backend.training import outcome
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.fit import Fit, fit
+from backend.training.network.adapter import Network, prepare
 from backend.training.network.answers import Examiner
-from backend.training.network.load import Network, inspect, load_base, load_tokenizer, precision, prepare, quantised
+from backend.training.network.load import inspect, load_base, load_tokenizer, precision, quantised
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.documents import Material, material

@@ -17,7 +17,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from backend.jobs import events
 from backend.recipes.schema import Recipe, Watching
 from backend.training.checkpoints import Checkpoint, Checkpoints
-from backend.training.network.load import Head, Network, Precision
+from backend.training.network.adapter import Network
+from backend.training.network.load import Head, Precision
 from backend.training.network.loss import summed_loss, without_head
 from backend.training.text.batches import Batch, Document, Plan, Stream, collate
 from backend.training.watch import Watch
@@ -91,6 +92,7 @@ class StudioTrainer(Trainer):
         self.course = course
         self.stopped: str | None = None
         self.eval_loss: float | None = None
+        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._first = 0
         self._strikes = 0
         self._saved = self._evaluated = self._answered = -1
@@ -102,6 +104,7 @@ class StudioTrainer(Trainer):
             self.course.watch.begin(0, 0)
         else:
             self._first = self._saved = checkpoint.step
+        self.model.train()
         self.course.watch.phase("training")
         self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
 
@@ -121,6 +124,16 @@ class StudioTrainer(Trainer):
         """Learned tokens of the whole effective batch: over micro-batches, and over ranks."""
         own = torch.tensor(sum(_tensor(batch["targets"]).numel() for batch in batch_samples), device=device)
         return self.accelerator.gather(own).sum() if self.args.world_size > 1 else own
+
+    def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """Forward and backward. Without transformers' walk over all modules to set the mode they are in already."""
+        with self.compute_loss_context_manager():
+            loss: Tensor = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        return nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
     def compute_loss(
         self,
@@ -231,9 +244,8 @@ class StudioTrainer(Trainer):
 
     def require_finite(self) -> None:
         """DivergedError when anything trained holds a number that is none."""
-        for parameter in self.model.parameters():
-            if parameter.requires_grad and not bool(torch.isfinite(parameter).all()):
-                raise DivergedError(self.state.global_step)
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self._trained):
+            raise DivergedError(self.state.global_step)
 
 
 def batch_loss(model: nn.Module, batch: dict[str, Any], head: Head) -> Tensor:

@@ -7,7 +7,7 @@ from transformers import GenerationConfig
 
 from backend.jobs import events
 from backend.recipes.schema import Question
-from backend.training.network.load import Network
+from backend.training.network.adapter import Network
 from backend.training.text.chat import ChatFormat
 from backend.training.watch import Watch
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from backend.data import check, rows
 from backend.data.split import split
 from backend.errors import DataError
+from backend.models.control_words import control_words
 from backend.recipes.schema import Recipe
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Document
@@ -41,7 +42,7 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
         read = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
         return Material(_some(read[0], request), read[1], None)
     chat = ChatFormat.of(tokenizer, request.model.name)
-    check.control_words(every, _control_words(tokenizer))
+    check.control_words(every, control_words(request.model.folder))
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
     return Material(_some(read[0], request), read[1], chat)
@@ -87,8 +88,3 @@ def _some(documents: list[Document], request: TrainRequest) -> list[Document]:
     if not documents:
         raise DataError("training.nothing_to_learn", data=request.data.name, length=request.recipe.batch.max_length)
     return documents
-
-
-def _control_words(tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """What this model would take as a command inside a text, except for words a person may well write."""
-    return [word for word in tokenizer.all_special_tokens if any(sign in word for sign in "<|>[]")]

@@ -1,0 +1,81 @@
+"""The LoRA adapter: which layers it goes on, and a shorter way through them while training."""
+
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import Linear as LoraLinear
+from torch import Tensor, nn
+from torch.nn.functional import linear
+from transformers import PreTrainedModel
+
+from backend.errors import ModelError
+from backend.recipes.schema import Recipe
+
+Network = PreTrainedModel | PeftModel
+ATTENTION_LAYERS = ("attn", "attention")
+ADAPTER = "default"
+
+
+def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
+    """What is trained: the base itself (method "full"), or the frozen base with a fresh adapter in fp32."""
+    if recipe.method == "full":
+        return base
+    base.requires_grad_(requires_grad=False)
+    settings = LoraConfig(
+        r=recipe.lora.rank,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=targets(base, recipe.lora.target_modules),
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=location,
+    )
+    base.name_or_path = location
+    torch.manual_seed(recipe.compute.seed)
+    model = get_peft_model(base, settings, autocast_adapter_dtype=True)
+    assert isinstance(model, PeftModel)
+    shorten(model)
+    return model
+
+
+def targets(base: PreTrainedModel, kind: Literal["all-linear", "attention", "mlp"]) -> list[str]:
+    """Names of the linear layers to adapt, found in the model's structure; the head is never among them.
+
+    A layer belongs to the attention when a module on its path says so, else to the MLP.
+    """
+    head: Any = base.get_output_embeddings()
+    found = set()
+    for path, module in base.named_modules():
+        if not isinstance(module, nn.Linear) or module is head:
+            continue
+        parents = path.split(".")[:-1]
+        inside = any(word in parent for parent in parents for word in ATTENTION_LAYERS)
+        if kind == "all-linear" or inside == (kind == "attention"):
+            found.add(path.split(".")[-1])
+    if not found:
+        raise ModelError("training.no_layers", kind=kind, model=base.config.model_type)
+    return sorted(found)
+
+
+def shorten(model: PeftModel) -> None:
+    """Let each plain LoRA layer scale and add its update within one product, instead of in two passes more.
+
+    The result is that of peft but for rounding. Layers of another kind (quantised ones) keep peft's way.
+    """
+    for layer in model.modules():
+        if type(layer) is LoraLinear and not layer.lora_variant:
+            layer.forward = partial(_forward, layer)
+
+
+def _forward(layer: LoraLinear, x: Tensor, *_: Any, **__: Any) -> Tensor:
+    """base(x) + scaling * dropout(x) @ A.T @ B.T."""
+    result: Tensor = layer.base_layer(x)
+    down, up = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+    narrow = linear(layer.lora_dropout[ADAPTER](x).to(down.dtype), down)
+    if narrow.dtype is not result.dtype:
+        return (result + linear(narrow, up) * layer.scaling[ADAPTER]).to(result.dtype)
+    flat = torch.addmm(
+        result.flatten(0, -2), narrow.flatten(0, -2), up.to(narrow.dtype).t(), alpha=layer.scaling[ADAPTER]
+    )
+    return flat.view(result.shape)
