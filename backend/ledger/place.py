@@ -6,30 +6,7 @@ from pathlib import Path
 import psutil
 
 from backend.errors import SetupError
-
-NETWORK = frozenset(
-    {
-        "nfs",
-        "nfs3",
-        "nfs4",
-        "cifs",
-        "smb",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "afpfs",
-        "webdav",
-        "davfs",
-        "fuse.sshfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "afs",
-        "ceph",
-        "fuse.glusterfs",
-        "glusterfs",
-        "lustre",
-    }
-)
+from backend.setup.start.folder import NETWORK_TYPES
 
 
 def filesystem(folder: Path) -> str:
@@ -46,7 +23,7 @@ def filesystem(folder: Path) -> str:
 def require_local_and_writable(folder: Path) -> None:
     """SetupError unless SQLite's write-ahead log is safe in `folder`: it needs one host and a local disk."""
     kind = filesystem(folder)
-    if kind in NETWORK:
+    if kind in NETWORK_TYPES:
         raise SetupError("ledger.network_folder", path=folder, kind=kind)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise SetupError("ledger.read_only", path=folder)

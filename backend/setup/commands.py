@@ -34,7 +34,7 @@ EXIT_TABLE = """exit status:
   4    the workspace cannot be used, or another studio uses it
   5    the port or the address cannot be used
   77   the run was stopped before its end and can go on
-  130  interrupted with Ctrl-C
+  130  interrupted with Ctrl-C (`start`: 0 once the studio is open, for that is how it ends)
 `test` ends with the status of the check that failed, pytest's included.
 With --json the last line of standard output is one JSON object; when something is in the way it is
 {"error": sentence, "key": name of the sentence}."""

@@ -142,6 +142,19 @@ def test_a_second_set_up_of_the_same_clone_waits_for_the_first(clone: SmallClone
     assert child.returncode == 77
 
 
+def test_ctrl_c_while_setting_up_is_one_sentence(clone: SmallClone) -> None:
+    Environment(clone.root).mark_unfinished()
+    with Lock(clone.root / ".venv.lock") as other:
+        assert other.take()
+        child = clone.start("start")
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert said == "Interrupted. Start again to go on: what is done already is kept.\n"
+
+
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_no_network_is_one_sentence(clone: SmallClone, installer: str) -> None:
     (clone.root / USER).write_text("something-new\n")
