@@ -5,6 +5,8 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from backend.paths import write_atomically
 from backend.starter.pretraining import Pretraining, pretrain
 from backend.starter.scoring import exact_match
 from backend.starter.splits import splits
@@ -25,6 +28,7 @@ from backend.starter.tokenizer import make_tokenizer
 log = logging.getLogger(__name__)
 
 LONGEST_REPLY = 64  # tokens
+RECORD = "made.json"  # how a model was made, beside its weights; written last
 
 
 def make(folder: Path, *, seed: int, romanian: bool = True, steps: int = Pretraining.steps) -> float:
@@ -35,6 +39,15 @@ def make(folder: Path, *, seed: int, romanian: bool = True, steps: int = Pretrai
     model = pretrain(chats, tokenizer, seed, Pretraining(romanian=romanian, steps=steps), _report)
     took = time.process_time() - began
     save(model, tokenizer, folder)
+    record = {
+        "seed": seed,
+        "romanian": romanian,
+        "steps": steps,
+        "cpu_seconds": round(took, 1),
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
+    }
+    write_atomically(folder / RECORD, json.dumps(record, indent=2) + "\n")
     return took
 
 

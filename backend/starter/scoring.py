@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import torch
+from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from backend.starter.splits import Chat
@@ -13,7 +14,9 @@ LONGEST_ANSWER = 40  # tokens
 
 
 @torch.inference_mode()
-def answers(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: Sequence[str]) -> list[str]:
+def answers(
+    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, questions: Sequence[str]
+) -> list[str]:
     """The greedy answer to each question, asked alone. Questions of one length share a batch, so nothing is padded."""
     prompts = [tokenizer.encode(_prompt(tokenizer, question), add_special_tokens=False) for question in questions]
     by_length: dict[int, list[int]] = defaultdict(list)
@@ -43,7 +46,9 @@ def _prompt(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
     return str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
 
 
-def exact_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, chats: Iterable[Chat]) -> dict[str, float]:
+def exact_match(
+    model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, chats: Iterable[Chat]
+) -> dict[str, float]:
     """Exact match by language ("ro") and by language and topic ("ro capital")."""
     chats = list(chats)
     right: dict[str, list[bool]] = defaultdict(list)

@@ -1,0 +1,147 @@
+"""The starter made again from nothing and taught Romanian: `python -m benchmarks.starter [--quick] [--json]`.
+
+For each seed two models are made, one of which never sees Romanian, and the recipes of recipes/starter are trained on
+them by the engine that runs in jobs, with the seed changed and nothing else. Scores are exact match on the *test*
+split, which is used nowhere else: no choice was made on it. Time is processor time on one thread. `--models FOLDER`
+keeps the models that are made and uses those already there; `--seeds 0 1 2` chooses the seeds.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import mean
+
+import torch
+import transformers
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from backend.jobs.context import JobContext
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import ExitCode
+from backend.models import catalogue
+from backend.paths import RECIPES, Workspace
+from backend.people import HOME
+from backend.recipes import load as recipes
+from backend.starter import run as starter
+from backend.starter.scoring import exact_match
+from backend.starter.splits import Split, splits
+from backend.training import run as training
+from backend.training import submit
+from benchmarks.report import Target, finish
+
+SEEDS = (0, 1, 2)
+TAUGHT = (
+    ("starter", "starter-lora"),
+    ("starter", "starter-mixed"),
+    ("starter", "starter-qlora"),
+    ("starter", "starter-full"),
+    ("starter-no-romanian", "starter-lora"),
+)
+BASES = ("starter", "starter-no-romanian")
+Scores = dict[str, float]
+
+
+def scores(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, split: Split) -> Scores:
+    """Exact match on new wordings by language, and in Romanian on entities it never met in Romanian."""
+    found = exact_match(model, tokenizer, split.new_wordings)
+    unseen = exact_match(model, tokenizer, split.unseen_entities)
+    return {"en": found["en"], "it": found["it"], "ro": found["ro"], "ro_unseen": unseen["ro"]}
+
+
+def made(folder: Path, base: str, seed: int) -> Path:
+    """The folder of a base model, trained from nothing unless it is there already."""
+    place = folder / f"{base}-{seed}"
+    if not (place / starter.RECORD).exists():
+        starter.make(place, seed=seed, romanian=base == "starter")
+    return place
+
+
+def teach(base: Path, recipe_id: str, seed: int, place: Path) -> tuple[PreTrainedModel | PeftModel, float]:
+    """The model after one shipped recipe, and the processor seconds of the whole job, its test questions included."""
+    workspace = Workspace(place / "workspace").create()
+    recipe = recipes.with_changes(recipes.read(RECIPES / "starter" / f"{recipe_id}.yaml"), {"compute.seed": seed})
+    brought = catalogue.bring(HOME, workspace, str(base))
+    request = submit.prepare(HOME, workspace, recipe, model=brought.id, data=recipe.defaults.data, forecast={})
+    folder = RunFolder(place)
+    began = time.process_time()
+    code = training.run(JobContext(folder=folder, request=request.model_dump(mode="json")))
+    seconds = time.process_time() - began
+    if code != ExitCode.DONE:
+        raise SystemExit(f"{recipe_id}: the training ended with code {code}")
+    if recipe.method == "full":
+        return starter.load(folder.model)[0], seconds
+    return PeftModel.from_pretrained(starter.load(base)[0], folder.adapter), seconds
+
+
+def measure(seed: int, models: Path, split: Split) -> dict[str, float]:
+    """Every figure of one seed, by name."""
+    figures: dict[str, float] = {}
+
+    def keep(name: str, found: Scores) -> None:
+        figures.update({f"{name}_{part}": value for part, value in found.items()})
+        print(f"seed {seed}, {name}: " + ", ".join(f"{part} {value:.3f}" for part, value in found.items()), flush=True)
+
+    for base in BASES:
+        place = made(models, base, seed)
+        record = json.loads((place / starter.RECORD).read_text("utf-8"))
+        keep(base, scores(*starter.load(place), split) | {"cpu_seconds": record["cpu_seconds"]})
+    for base, recipe_id in TAUGHT:
+        with tempfile.TemporaryDirectory() as spare:
+            source = models / f"{base}-{seed}"
+            model, seconds = teach(source, recipe_id, seed, Path(spare))
+            name = recipe_id if base == "starter" else f"{base}+{recipe_id}"
+            keep(name, scores(model, starter.load(source)[1], split) | {"cpu_seconds": seconds})
+    return figures
+
+
+def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Mean, lowest and highest of each figure over the seeds."""
+    by_name: dict[str, list[float]] = defaultdict(list)
+    for figures in rounds:
+        for name, value in figures.items():
+            by_name[name].append(value)
+    return {
+        f"{name}{suffix}": round(reduce(values), 4)
+        for name, values in by_name.items()
+        for suffix, reduce in (("", mean), ("_lowest", min), ("_highest", max))
+    }
+
+
+def targets(figures: dict[str, float], megabytes: float) -> dict[str, Target]:
+    return {
+        "starter_ro_highest": Target(figures["starter_ro_highest"], 0.05, "below"),
+        "starter-lora_ro_lowest": Target(figures["starter-lora_ro_lowest"], 0.85),
+        "starter-lora_cpu_seconds_highest": Target(figures["starter-lora_cpu_seconds_highest"], 120, "below"),
+        "starter-mixed_en_lowest": Target(figures["starter-mixed_en_lowest"], 0.8),
+        "starter-mixed_it_lowest": Target(figures["starter-mixed_it_lowest"], 0.8),
+        "weights_megabytes": Target(megabytes, 6, "below"),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one seed instead of three")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--models", type=Path, help="keep the models here, and use those that are here")
+    parser.add_argument("--split", choices=["dev", "test"], default="test", help="dev for making choices")
+    parser.add_argument("--json", action="store_true", help="accepted for likeness; the last line is always JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    split = getattr(splits(), options.split)
+    with tempfile.TemporaryDirectory() as spare:
+        models = options.models or Path(spare)
+        rounds = [measure(seed, models, split) for seed in (options.seeds[:1] if options.quick else options.seeds)]
+        weights = models / f"starter-{options.seeds[0]}" / "model.safetensors"
+        megabytes = weights.stat().st_size / 1e6
+    figures = summary(rounds)
+    return finish("starter", figures, targets(figures, megabytes))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
