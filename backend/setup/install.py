@@ -12,8 +12,6 @@ from backend.setup.environment import USER, Environment, python_version
 from backend.setup.lock import Lock
 from backend.setup.voice import Voice, bytes_text
 
-TORCH_BY_PIP = "https://download.pytorch.org/whl/cu126"
-"""Only for a machine whose driver needs PyTorch's own index and that has no uv to choose the build."""
 UV_NAMES = {
     "index-url": "UV_DEFAULT_INDEX",
     "find-links": "UV_FIND_LINKS",
@@ -63,13 +61,10 @@ def _install(environment: Environment, voice: Voice, requirements: str, source: 
     _make(environment, voice)
     for name in environment.forget_torn_packages():
         voice.say("torn_package", name=name)
-    has_uv = _get_uv(environment, source)
-    command = [
-        *(_uv(environment, torch, source) if has_uv else _pip(environment, torch, source)),
-        "-r",
-        str(environment.root / requirements),
-    ]
-    status, said = output.show(command, environment=_variables(environment))
+    variables = _variables(environment, source)
+    has_uv = _get_uv(environment, source, variables)
+    installer = _uv(environment, torch, source) if has_uv else _pip(environment, torch, source)
+    status, said = output.show([*installer, "-r", str(environment.root / requirements)], environment=variables)
     if status != 0:
         raise output.failure(said, environment.folder)
     if requirements != USER:
@@ -135,11 +130,12 @@ def _require_venv() -> None:
     raise SetupError("setup.no_venv")
 
 
-def _get_uv(environment: Environment, source: Path | None) -> bool:
+def _get_uv(environment: Environment, source: Path | None, variables: dict[str, str]) -> bool:
     """Whether uv, which installs several times faster than pip, could be had through pip."""
     if environment.has_package("uv") and _quiet(environment, "uv", "--version"):
         return True
-    status, said = output.listen([*_pip(environment, machine.ORDINARY, source), "--quiet", "uv"])
+    command = [*_pip(environment, machine.ORDINARY, source), "--quiet", "uv"]
+    status, said = output.listen(command, environment=variables)
     if status == 0 and _quiet(environment, "uv", "--version"):
         return True
     error = output.failure(said, environment.folder)
@@ -160,12 +156,19 @@ def _pip(environment: Environment, torch: str, source: Path | None) -> list[str]
     if source is not None:
         return [*command, "--no-index", "--find-links", str(pack.wheels(source))]
     command += ["--retries", "2"]
-    return [*command, "--extra-index-url", TORCH_BY_PIP] if torch == machine.PYTORCH_INDEX else command
+    return [*command, *machine.torch_for_pip(torch)]
 
 
-def _variables(environment: Environment) -> dict[str, str]:
-    """Our environment, in which uv finds the packages where pip was told to look (pip.conf or PIP_… variables)."""
+def _variables(environment: Environment, source: Path | None) -> dict[str, str]:
+    """Our environment, in which uv finds the packages where pip was told to look (pip.conf or PIP_… variables).
+
+    For a pack, one in which both look nowhere but in the pack.
+    """
     copied = dict(os.environ)
+    if source is not None:
+        kept = {name: value for name, value in copied.items() if not name.startswith(("PIP_", "UV_"))}
+        cache = {"UV_CACHE_DIR": copied["UV_CACHE_DIR"]} if "UV_CACHE_DIR" in copied else {}
+        return kept | cache | {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
     status, said = output.listen([str(environment.python), "-m", "pip", "config", "list"])
     for line in said.splitlines() if status == 0 else ():
         name, _, value = line.partition("=")

@@ -58,6 +58,11 @@ def torch_source(found: tuple[Card, ...], system: str = sys.platform) -> str:
     return PYTORCH_INDEX if system == "win32" or too_old else ORDINARY
 
 
+def torch_for_pip(source: str) -> list[str]:
+    """pip's options for `source`. pip cannot choose a build by the driver as uv does: CUDA 12.6 suits most of them."""
+    return ["--extra-index-url", "https://download.pytorch.org/whl/cu126"] if source == PYTORCH_INDEX else []
+
+
 @dataclass(frozen=True)
 class Need:
     """Bytes to download and bytes on disk afterwards, for everything in requirements.txt."""

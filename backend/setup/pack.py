@@ -81,6 +81,7 @@ def restore_models(environment: Environment, folder: Path) -> None:
 def _save_wheels(environment: Environment, folder: Path) -> None:
     command = [str(environment.python), "-m", "pip", "wheel", "--disable-pip-version-check", "--no-input"]
     command += ["--wheel-dir", str(wheels(folder)), "--find-links", str(wheels(folder))]
+    command += machine.torch_for_pip(machine.torch_source(machine.cards()))
     status, said = output.show([*command, "-r", str(environment.root / DEVELOPER), "uv"])
     if status != 0:
         raise output.failure(said, folder)

@@ -231,6 +231,7 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(
 
 
 def test_a_pack_installs_without_any_index_and_brings_the_models(clone: SmallClone, tmp_path: Path) -> None:
+    (clone.root / USER).write_text("leaf\n")
     packed = clone.run("pack", str(tmp_path / "usb"), "--json")
     assert packed.returncode == 0, packed.stderr
     assert json.loads(packed.stdout.splitlines()[-1])["files"] >= 3
@@ -238,10 +239,12 @@ def test_a_pack_installs_without_any_index_and_brings_the_models(clone: SmallClo
     for folder in clone.root.glob(".venv/lib/*/site-packages/leaf*"):
         shutil.rmtree(folder)
     Environment(clone.root).mark_unfinished()
-    offline = clone.variables(PIP_FIND_LINKS="/nowhere", PIP_NO_INDEX="0", PIP_INDEX_URL=NOWHERE)
+    (tmp_path / "other").mkdir()
+    make_wheel(tmp_path / "other", "leaf", "2.0")  # newer, where pip looks by habit, but not in the pack
+    offline = clone.variables(PIP_FIND_LINKS=str(tmp_path / "other"), PIP_NO_INDEX="0", PIP_INDEX_URL=NOWHERE)
     started = clone.run("test", "--from", str(tmp_path / "usb"), "--version", variables=offline)
     assert "without internet" in started.stdout, started.stderr
     assert "Everything is installed." in started.stdout, started.stderr
-    assert clone.has("leaf")
     assert clone.has("twig")
+    assert [found.name for found in clone.root.glob(".venv/lib/*/site-packages/leaf-*")] == ["leaf-1.0.dist-info"]
     assert (clone.root / "sample_data/models/starter/config.json").is_file()
