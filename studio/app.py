@@ -22,7 +22,7 @@ from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from studio.live import Live, add_routes
 from studio.pages import Pages
-from studio.security import Gate, Hosts
+from studio.security import Gate, Hosts, inner_path
 from studio.services import Services
 from studio.sessions import Sessions
 from studio.text import preferred
@@ -92,7 +92,7 @@ def by_language(app: ASGIApp, pages: Pages) -> ASGIApp:
     below = {f"/{language}/": language for language in LANGUAGES}
 
     async def choose(scope: Scope, receive: Receive, send: Send) -> None:
-        language = below.get(scope["path"][:4]) if scope["type"] == "http" else None
+        language = below.get(inner_path(scope)[:4]) if scope["type"] == "http" else None
         await (pages.serve(language) if language else app)(scope, receive, send)
 
     return choose

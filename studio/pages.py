@@ -70,7 +70,7 @@ class Pages:
                     if language not in self._built:
                         self._built[language] = await self._build(Words(language))
             app = self._built[language]
-            if scope["path"] == f"/{language}/":
+            if scope["path"] == f"{self.prefix}/{language}/":
                 words = Words(language)
                 app = with_head(app, page_head(words, self.prefix, self.stamp), words)
             await app(scope, receive, send)
@@ -79,7 +79,7 @@ class Pages:
 
     async def _build(self, words: Words) -> ASGIApp:
         page = await asyncio.to_thread(build_page, self.services, words)
-        parent = mounted(page, words, self.prefix)
+        parent = mounted(page, words)
         started = asyncio.Event()
         self._running.append(asyncio.create_task(self._keep(parent, started)))
         await started.wait()
@@ -96,7 +96,7 @@ class Pages:
         await asyncio.gather(*self._running)
 
 
-def mounted(page: gr.Blocks, words: Words, prefix: str) -> FastAPI:
+def mounted(page: gr.Blocks, words: Words) -> FastAPI:
     """Gradio's application with everything off that we do not use: share, MCP, monitoring, history, API pages."""
     parent = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
@@ -105,7 +105,6 @@ def mounted(page: gr.Blocks, words: Words, prefix: str) -> FastAPI:
         path=f"/{words.language}",
         footer_links=[],
         run_history=False,
-        root_path=f"{prefix}/{words.language}" if prefix else None,
         show_error=False,
         max_file_size=UPLOAD,
         ssr_mode=False,

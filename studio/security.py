@@ -4,6 +4,8 @@ Pure ASGI, so that streams pass through untouched. Gradio's own checks stay behi
 """
 
 import ipaddress
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +22,8 @@ JSON_LIMIT = 1_000_000
 UPLOAD_LIMIT = 512_000_000
 UPLOAD_PATH = "/gradio_api/upload"
 OPEN_PATHS = ("/assets/", "/healthz")
+# Routes of Gradio that the page never asks: fetching from other hosts, saved links, reloading of source code.
+UNUSED = re.compile(r"^/(en|ro|it)/(gradio_api/)?(proxy=|deep_link|dev/|vibe|run-history|mcp|monitoring)")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     # gr.HTML compiles its templates and Gradio's page starts from an inline script: both words are needed there.
@@ -87,7 +91,7 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        scope = self._without_prefix(scope)
+        scope = self._placed(scope)
         headers = Headers(scope=scope)
         given = cookies(headers)
         words = Words(preferred(headers.get("accept-language", ""), given.get("studio_language", "")))
@@ -97,17 +101,24 @@ class Gate:
             await answer(scope, receive, guarded_send)
             return
         scope.setdefault("state", {})["person"] = self.sessions.person(given.get(self.cookie))
-        try:
-            await self.app(scope, limited(receive, body_limit(scope)), guarded_send)
-        except TooLargeError:
-            await too_large(words, body_limit(scope))(scope, receive, guarded_send)
+        meter = Meter(receive, body_limit(scope))
 
-    def _without_prefix(self, scope: Scope) -> Scope:
-        """The path as we route it, whether or not the proxy has already taken its prefix away."""
+        async def unless_too_large(message: Message) -> None:
+            """Whatever a handler makes of a body that was cut off, the answer is that it was too large."""
+            if not meter.over:
+                await guarded_send(message)
+
+        with suppress(TooLargeError):
+            await self.app(scope, meter.read, unless_too_large)
+        if meter.over:
+            await too_large(words, meter.limit)(scope, receive, guarded_send)
+
+    def _placed(self, scope: Scope) -> Scope:
+        """The scope as ASGI wants it, prefix included, whether or not the proxy has already taken the prefix away."""
         path = scope["path"]
-        if self.prefix and (path == self.prefix or path.startswith(self.prefix + "/")):
-            path = path.removeprefix(self.prefix) or "/"
-        return {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
+        if self.prefix and path != self.prefix and not path.startswith(self.prefix + "/"):
+            path = self.prefix + path
+        return {**scope, "path": path, "raw_path": path.encode(), "root_path": self.prefix}
 
     def _refuse(self, scope: Scope, headers: Headers, words: Words) -> Response | None:
         host = headers.get("host", "")
@@ -115,6 +126,8 @@ class Gate:
             return PlainTextResponse(words.t("gate.host"), 421)
         if scope["method"] not in SAFE_METHODS and not same_site(headers, host):
             return PlainTextResponse(words.t("gate.origin"), 403)
+        if UNUSED.match(inner_path(scope)) or "\0" in scope["path"]:
+            return PlainTextResponse(words.t("gate.not_found"), 404)
         try:
             length = int(headers.get("content-length", "0"))
         except ValueError:
@@ -123,7 +136,7 @@ class Gate:
 
     def _log_in(self, scope: Scope, given: dict[str, str]) -> Response | None:
         """`/?token=…` becomes a cookie and an address without the token."""
-        if scope["path"] != "/" or scope["method"] != "GET":
+        if inner_path(scope) != "/" or scope["method"] != "GET":
             return None
         token = parse_qs(scope["query_string"].decode("latin1")).get("token", [""])[0]
         if not token:
@@ -146,11 +159,17 @@ class Gate:
 
     def _ask(self, scope: Scope, given: dict[str, str], words: Words) -> Response | None:
         """Without a session: one plain page that says what to do; nothing else is answered."""
-        if scope["path"].startswith(OPEN_PATHS) or self.sessions.person(given.get(self.cookie)) is not None:
+        if inner_path(scope).startswith(OPEN_PATHS) or self.sessions.person(given.get(self.cookie)) is not None:
             return None
         if scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", ""):
             return HTMLResponse(no_session_page(words, self.prefix), 401)
         return PlainTextResponse(words.t("gate.session"), 401)
+
+
+def inner_path(scope: Scope) -> str:
+    """The path without what a proxy puts before it: how we route."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) or "/"
 
 
 def same_site(headers: Headers, host: str) -> bool:
@@ -169,19 +188,24 @@ def too_large(words: Words, limit: int) -> Response:
     return PlainTextResponse(words.t("gate.too_large", limit=words.size(limit)), 413)
 
 
-def limited(receive: Receive, limit: int) -> Receive:
+@dataclass
+class Meter:
     """Counts what is really read: a request without a length cannot be longer than one with it."""
-    seen = 0
 
-    async def counted() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
+    receive: Receive
+    limit: int
+    seen: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.seen > self.limit
+
+    async def read(self) -> Message:
+        message = await self.receive()
+        self.seen += len(message.get("body", b""))
+        if self.over:
             raise TooLargeError
         return message
-
-    return counted
 
 
 def with_headers(send: Send) -> Send:

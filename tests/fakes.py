@@ -62,7 +62,7 @@ class FakeServices:
 
     def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Any:
         self.asked.append(("add_dataset", (path.read_text(), name, skip_bad)))
-        return SimpleNamespace(id="mine", name=name, rows=12)
+        return SimpleNamespace(id="mine", name=names.check(name, "data"), rows=12)
 
     def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
         parts = {
@@ -110,7 +110,7 @@ class FakeServices:
         return self._becomes(run, name=names.check(name))
 
     def delete(self, run: str) -> None:
-        del self.jobs[self.run(run).id]
+        del self.jobs[run]
 
     def answering(self) -> list[Job]:
         return [one for one in self.runs() if one.state is JobState.DONE]

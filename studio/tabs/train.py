@@ -169,7 +169,7 @@ def layout(services: Services, words: Words, handlers: Handlers) -> View:
                 name = gr.Textbox(label=words.t("train.name"), max_lines=1, max_length=200)
             form = RecipeForm.create(services.fields(), recipe, words)
             add_data = AddData.create(words)
-            missing = gr.Markdown("", elem_classes="missing", sanitize_html=True)
+            missing = gr.Markdown("", elem_classes="missing", elem_id="missing")
             start = gr.Button(words.t("train.start"), variant="primary", size="lg", elem_id="start")
         with gr.Column(scale=11, min_width=320):
             card = gr.HTML(html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="forecast")

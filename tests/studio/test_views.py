@@ -1,0 +1,103 @@
+import math
+import shlex
+
+import pytest
+
+from backend.jobs.events import Attempt, Evaluation, Memory, Note, Phase, Sample, Step
+from backend.jobs.model import JobState
+from studio.text import Words
+from studio.views import runs
+from studio.views.html import element, join
+from studio.views.series import Curves, Point, bucketed
+from studio.views.train import command, forecast_card, memory_bar
+from tests.fakes import FakeServices, job
+
+
+def step(number: int, loss: float | None = 1.0, t: float | None = None) -> Step:
+    when = float(number) if t is None else t
+    return Step(t=when, step=number, total=400, loss=loss, learning_rate=1e-3, grad_norm=1.0, tokens=number * 10,
+                tokens_per_second=2410, eta_seconds=62)  # fmt: skip
+
+
+def folded(*events: object) -> Curves:
+    curves = Curves()
+    for event in events:
+        curves.fold(event)  # type: ignore[arg-type]
+    return curves
+
+
+def test_events_become_curves() -> None:
+    curves = folded(Phase(name="training"), step(1, 3.0), step(2, None), Evaluation(t=2, step=2, loss=2.5),
+                    Memory(t=2, process=10), Sample(step=2, index=0, question="q", answer="a"))  # fmt: skip
+    assert curves.loss == [(1.0, 1, 3.0)]
+    assert curves.eval == [(2.0, 2, 2.5)]
+    assert curves.memory == [(2.0, 2, 10)]
+    assert curves.last is not None
+    assert curves.last.step == 2
+    assert runs.answers(curves)[0]["rows"] == [{"question": "q", "answer": "a", "expected": ""}]
+
+
+def test_what_an_interrupted_attempt_said_about_repeated_steps_is_forgotten() -> None:
+    curves = folded(
+        step(1), step(2), step(3, 99.0), Evaluation(step=3, loss=99.0), Attempt(number=2, from_step=2), step(3, 1.5)
+    )
+    assert [point[1:] for point in curves.loss] == [(1, 1.0), (2, 1.0), (3, 1.5)]
+    assert curves.eval == []
+
+
+def test_buckets_keep_every_spike_and_the_order() -> None:
+    curve: list[Point] = [(float(n), n, math.sin(n / 50)) for n in range(100_000)]
+    curve[70_123] = (70_123.0, 70_123, 50.0)
+    kept = bucketed(curve)
+    assert len(kept) <= 2000
+    assert (70_123.0, 70_123, 50.0) in kept
+    assert kept == sorted(kept)
+    assert bucketed(curve[:10]) == curve[:10]
+
+
+def test_a_running_run_says_step_time_and_speed() -> None:
+    line = runs.run_line(job(1, "a", JobState.RUNNING), folded(step(140, t=34)), Words("ro"))
+    assert line["detail"] == "pasul 140 din 400 · 0:34 până acum, încă 1:02 · 2.410 tokeni/s"
+    assert line["share"] == pytest.approx(0.35)
+    assert line["word"] == "în lucru"
+
+
+def test_a_queued_run_waits_and_a_finished_one_is_whole() -> None:
+    assert runs.run_line(job(1, "a", JobState.QUEUED), None, Words("en"))["detail"] == "waits for its turn"
+    assert runs.run_line(job(1, "a", JobState.DONE), None, Words("en"))["share"] == 1.0
+
+
+def test_notes_of_a_run_are_said_in_the_language_of_the_page() -> None:
+    note = Note(key="forecast.advice_model", level="warning")
+    said = [runs.status(job(1, "a"), folded(note), Words(language))["notes"] for language in ("en", "it")]
+    assert said[0] == ["Choose a smaller model."]
+    assert said[1] != said[0]
+
+
+def test_markup_of_others_is_text() -> None:
+    made = element("p", "<script>alert(1)</script>", title='"><img src=x onerror=alert(1)>', class_="a")
+    assert "<script" not in made
+    assert "<img" not in made
+    assert made.endswith('class="a">&lt;script&gt;alert(1)&lt;/script&gt;</p>')
+    assert join([element("i", "a"), "<b>", None]) == "<i>a</i>&lt;b&gt;"
+
+
+def test_the_forecast_card_says_whether_it_fits_and_what_the_memory_is_for(services: FakeServices) -> None:
+    forecast = services.forecast(services.recipe_now, "starter", "starter-ro")
+    card = forecast_card(forecast, Words("en"))
+    assert "Fits: needs about 926 MB of memory; 21 GB is free." in card
+    assert "400 steps. Takes about 1 min 40 s. Leaves 12 MB on the disk." in card
+    tight = forecast.model_copy(update={"free_bytes": 1000, "seconds": None, "advice": "forecast.advice_model"})
+    said = forecast_card(tight, Words("en"))
+    assert "Does not fit" in said
+    assert "Choose a smaller model." in said
+
+
+def test_the_memory_bar_leaves_out_what_takes_nothing() -> None:
+    assert "gradients" not in memory_bar({"weights": 8_000_000, "gradients": 0}, Words("en"))
+
+
+def test_the_command_quotes_what_a_shell_would_read() -> None:
+    said = command("starter-lora", "starter", "my data", "it's mine", {"lora.rank": "8"})
+    assert said.startswith("python3 launch.py train starter-lora --model starter --data 'my data' --name ")
+    assert shlex.split(said)[-4:] == ["--name", "it's mine", "--set", "lora.rank=8"]
