@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from backend.errors import SetupError
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,12 +25,20 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
-        """ValueError when a number is not one."""
+        """SetupError when a number is not one."""
+
+        def number(name: str, default: float) -> float:
+            text = environment.get(name, "")
+            try:
+                return float(text) if text else default
+            except ValueError as error:
+                raise SetupError("jobs.bad_setting", name=name, value=text) from error
+
         return cls(
             database_url=environment.get("STUDIO_DATABASE_URL") or None,
-            disk_floor=int(environment.get("STUDIO_DISK_FLOOR_BYTES", cls.disk_floor)),
-            grace=float(environment.get("STUDIO_STOP_GRACE_SECONDS", cls.grace)),
-            losses=int(environment.get("STUDIO_MAX_LOSSES", cls.losses)),
-            starting=float(environment.get("STUDIO_STARTING_SECONDS", cls.starting)),
-            stall=float(environment.get("STUDIO_STALL_SECONDS", cls.stall)),
+            disk_floor=int(number("STUDIO_DISK_FLOOR_BYTES", cls.disk_floor)),
+            grace=number("STUDIO_STOP_GRACE_SECONDS", cls.grace),
+            losses=int(number("STUDIO_MAX_LOSSES", cls.losses)),
+            starting=number("STUDIO_STARTING_SECONDS", cls.starting),
+            stall=number("STUDIO_STALL_SECONDS", cls.stall),
         )

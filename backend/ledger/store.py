@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, exc, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, select, text
 
 from backend.errors import SetupError
 from backend.ledger import care, schema
@@ -121,7 +121,7 @@ def _busy_in_words() -> Iterator[None]:
 
 
 def _sqlite(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=256)
+    engine = create_engine(URL.create("sqlite", database=str(path)), pool_size=8, max_overflow=256)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
 

@@ -56,6 +56,14 @@ def test_a_commit_is_on_the_disk_and_foreign_keys_hold(ledger: Ledger) -> None:
     assert found == ["wal", 2, 1]
 
 
+def test_a_workspace_may_be_called_anything(tmp_path: Path) -> None:
+    folder = tmp_path / "a ?#%20& ș"
+    folder.mkdir()
+    add(Ledger(folder / "ledger.sqlite"), "ana")
+    assert (folder / "ledger.sqlite").stat().st_size > 0
+    assert care.is_sound(care.back_up(folder / "ledger.sqlite"))
+
+
 def test_a_workspace_of_an_older_version_opens_with_its_runs_and_a_backup(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     older(path)

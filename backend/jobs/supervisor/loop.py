@@ -73,7 +73,7 @@ class Loop:
             children = {token: run.child.identity for token, run in self.running.items()}
             self.watch.look(self.awake, {token: who for token, who in children.items() if who is not None})
             self.start_due()
-            self.warm.tend(self.awake, busy=bool(self.running))
+            self.warm.tend(self.awake, busy=bool(self.running or self.watch.seen))
             self.also()
         except Exception:  # the top of the supervisor: a bad round must not take the queue down
             log.exception("this round of the supervisor failed; the next one comes")

@@ -88,6 +88,7 @@ def spawn(module: str, arguments: Sequence[str], log: Path, *, fed: bool = False
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ FREE_BYTES = 2 * 2**30
 FIRST_SECONDS = 45.0
 AFTER_JOB_SECONDS = 5.0
 RETRY_SECONDS = 30.0
+KEPT_SECONDS = 1800.0
 log = logging.getLogger(__name__)
 
 
@@ -28,14 +29,22 @@ class WarmWorker:
     wanted: bool = False
     child: Child | None = None
     _not_before: float = field(default=FIRST_SECONDS)
+    _kept_until: float = field(default=KEPT_SECONDS)
 
     def tend(self, now: float, *, busy: bool) -> None:
-        """Have one ready when nothing runs and memory allows; beside a job it would take the job's memory."""
+        """Have one ready when nothing runs and memory allows; beside a job it would take the job's memory.
+
+        Half an hour after the last run and the last page it is ended: it holds about a gigabyte.
+        """
         if self.child is not None and self.child.popen.poll() is not None:
             log.warning("the warm worker ended by itself with %d", self.child.popen.returncode)
             self.child, self._not_before = None, now + RETRY_SECONDS
+        if busy or self.wanted:
+            self._kept_until = now + KEPT_SECONDS
         if busy:
             self._not_before = max(self._not_before, now + AFTER_JOB_SECONDS)
+        elif now > self._kept_until:
+            self.end()
         elif self.enabled and self.child is None and (self.wanted or now >= self._not_before):
             self._start(now)
 
