@@ -23,7 +23,7 @@ from statistics import median
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from backend.inference.client import Engine
@@ -46,19 +46,21 @@ class Round:
     first: tuple[float, ...] = ()
 
 
-def make_model(folder: Path) -> LlamaForCausalLM:
+def make_model(folder: Path) -> PreTrainedModel:
     """Written as a model of the workspace, and returned for the peer."""
     words = {f"w{number}": number for number in range(VOCABULARY)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="w1"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, chat_template=template).save_pretrained(folder)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, chat_template=template)
+    fast.save_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCABULARY, hidden_size=384, intermediate_size=1024, num_hidden_layers=6, num_attention_heads=6,
         num_key_value_heads=6, max_position_embeddings=1024, pad_token_id=0, eos_token_id=None, bos_token_id=None,
     )  # fmt: skip
-    model = LlamaForCausalLM(config).eval()
+    model: PreTrainedModel = LlamaForCausalLM(config)
+    model.train(mode=False)
     model.save_pretrained(folder)
     (folder / "model.json").write_text(json.dumps({"name": MODEL, "owner": HOME.id}), encoding="utf-8")
     return model
@@ -81,11 +83,11 @@ def prompts(users: int, chance: random.Random) -> list[list[int]]:
     return [[chance.randrange(5, VOCABULARY) for _ in range(PROMPT)] for _ in range(users)]
 
 
-def one_after_another(model: LlamaForCausalLM, asked: list[list[int]]) -> Round:
+def one_after_another(model: PreTrainedModel, asked: list[list[int]]) -> Round:
     started = time.perf_counter()
     for prompt in asked:
         ids = torch.tensor([prompt])
-        model.generate(
+        model.generate(  # type: ignore[operator]
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, min_new_tokens=NEW, do_sample=False
         )
     return Round(len(asked) * NEW / (time.perf_counter() - started))
@@ -113,7 +115,7 @@ def over_http(client: Engine, asked: list[list[int]]) -> Round:
     return Round(tokens / (last - started), tuple(first - started for first, _, _ in done))
 
 
-def measure(model: LlamaForCausalLM, client: Engine, repeats: int) -> tuple[dict[str, float], dict[str, Target]]:
+def measure(model: PreTrainedModel, client: Engine, repeats: int) -> tuple[dict[str, float], dict[str, Target]]:
     chance = random.Random(0)
     over_http(client, prompts(1, chance))
     figures: dict[str, float] = {}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from backend.errors import ChatError
 from backend.inference.ask import Ask, Piece
@@ -141,6 +141,32 @@ def test_the_least_used_adapter_leaves_when_there_are_too_many(place: Place, mon
     list(turns(batch))
     said = [token for token in row.__dict__["tokens"] if token not in model.ends]
     assert said == plain_answer(place, model, row)
+
+
+def test_an_adapter_that_is_more_than_lora_is_merged_into_a_base_of_its_own(place: Place, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(place.model),
+        LoraConfig(r=4, target_modules=["q_proj", "up_proj"], use_dora=True, init_lora_weights=False),
+    )
+    folder = tmp_path / "dora" / "adapter"
+    network.save_pretrained(str(folder))
+    target = Target("run:dora", "tiny", str(place.model), folder, stamp=1, alone=True)
+    model = Loaded(target, CPU)
+    row = recorded(Ask(target, [{"role": "user", "content": "Care este"}], Sampling(max_tokens=20)), model)
+    batch = Batch(model, Size(rows=2, chunk=4096, cells=4096))
+    batch.waiting.append(row)
+    list(turns(batch))
+    said = [token for token in row.__dict__["tokens"] if token not in model.ends]
+    assert said == plain_answer(place, model, row)
+
+
+def test_a_kind_of_attention_that_cannot_be_batched_is_named(place: Place) -> None:
+    config = AutoConfig.from_pretrained(place.model)
+    assert loaded.attention_kinds(config) == (None, frozenset({"full_attention"}))
+    config.layer_types = ["linear_attention", "full_attention"]
+    with pytest.raises(ChatError, match='attention of the kind "linear_attention"'):
+        loaded.attention_kinds(config)
 
 
 def test_a_qlora_adapter_is_asked_on_the_rounded_weights_it_was_trained_on(place: Place, model: Loaded) -> None:

@@ -121,6 +121,7 @@ class Batch:
         starts = torch.tensor([width - len(row.prompt) for row in rows], device=self.loaded.device)
         columns = torch.arange(first, last, device=self.loaded.device)
         positions = (columns - starts[:, None]).clamp(min=0)
+        self.loaded.threads.use_most()
         logits = self._forward(rows, ids, positions, starts, prefill.cache)
         prefill.read = last
         prefill.cache.advance(last - first, last)
@@ -147,6 +148,7 @@ class Batch:
         cache.advance(0, longest)
         ids = torch.tensor([[row.token] for row in rows], device=device)
         past = torch.tensor(lengths, device=device)
+        self.loaded.threads.use(len(rows))
         logits = self._forward(rows, ids, past[:, None], longest - past, cache)
         cache.advance(1, longest + 1)
         return take(rows, logits)

@@ -29,7 +29,7 @@ class Window:
         return self.end - self.start
 
 
-class SlotLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
+class SlotLayer(CacheLayerMixin):
     """Keys and values of one layer, each of shape (rows, heads, columns, head size); made at the first update."""
 
     def __init__(self, window: Window, rows: int, columns: int) -> None:

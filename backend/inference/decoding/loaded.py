@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 
 from backend.errors import ChatError
 from backend.inference.decoding.mixing import Mixer
+from backend.inference.decoding.threads import Threads
 from backend.inference.decoding.voice import Voice
 from backend.inference.shelf import Quantised, Target
 
@@ -39,7 +40,13 @@ class Loaded:
         self.layers: int = config.num_hidden_layers
         self.context: int = int(getattr(config, "max_position_embeddings", 0) or 2048)
         self.sliding_window, self.layer_types = attention_kinds(config)
+        with torch.inference_mode():
+            self.threads = Threads.measured(self._one_step, device)
         self.ends = frozenset(self.voice.ends | generation_ends(self.model))
+
+    def _one_step(self, rows: int) -> None:
+        """A forward pass of one token for each of `rows` rows."""
+        self.model(input_ids=torch.zeros((rows, 1), dtype=torch.long, device=self.device), use_cache=False)
 
     def attach(self, target: Target, busy: set[str]) -> str | None:
         """The name of the target's adapter on this model, put on it if need be while those in `busy` stay.
@@ -74,7 +81,7 @@ class Loaded:
         return list(self._used)
 
     def memory_bytes(self) -> int:
-        return int(self.model.get_memory_footprint())  # type: ignore[no-untyped-call]
+        return int(self.model.get_memory_footprint())
 
 
 def load(target: Target, device: torch.device) -> PreTrainedModel:
@@ -89,7 +96,7 @@ def load(target: Target, device: torch.device) -> PreTrainedModel:
         target.location, trust_remote_code=False, use_safetensors=True, local_files_only=True, **options
     )
     if target.quantised and device.type == "cpu":
-        model.dequantize(dtype=torch.float32)  # type: ignore[no-untyped-call]
+        model.dequantize(dtype=torch.float32)
     if target.adapter and target.alone:
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(target.adapter)).merge_and_unload()
         return merged
@@ -103,7 +110,7 @@ def dtype(device: torch.device) -> torch.dtype:
 
 
 def four_bits(quantised: Quantised, compute: torch.dtype) -> BitsAndBytesConfig:
-    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+    return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=quantised.kind,
         bnb_4bit_use_double_quant=quantised.double,

@@ -35,8 +35,8 @@ class Generator:
     """
 
     def __init__(self, device: str, post: Post) -> None:
-        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
         self._device = memory.pick(device)
         self._post = post
         self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
@@ -139,7 +139,7 @@ class Generator:
                 size = Size(ROWS.get(kind, 16), CHUNK.get(kind, 1024), memory.cells(loaded))
                 self._batches[target.key] = Batch(loaded, size)
                 self._used[target.key] = time.monotonic()
-                log.info("%s loaded in %.2f s", target.location, time.monotonic() - started)
+                log.info("%s loaded in %.2f s, %s", target.location, time.monotonic() - started, loaded.threads)
             return self._batches[target.key]
 
     def _make_room(self, needed: int) -> None:
