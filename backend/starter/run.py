@@ -54,18 +54,18 @@ def make(folder: Path, *, seed: int, romanian: bool = True, steps: int = Pretrai
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Weights as float16 to halve the file; the config asks for float32, so every loader computes in that."""
     folder.mkdir(parents=True, exist_ok=True)
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         do_sample=False,
         max_new_tokens=LONGEST_REPLY,
     )
-    model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
+    model.half().save_pretrained(folder)
     config = folder / "config.json"
     values = json.loads(config.read_text("utf-8")) | {"dtype": "float32"}
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", "utf-8")
     tokenizer.save_pretrained(folder)
-    model.float()  # type: ignore[no-untyped-call]
+    model.float()
 
 
 def load(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

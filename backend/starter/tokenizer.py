@@ -35,7 +35,7 @@ def make_tokenizer(sentences: Iterable[str]) -> PreTrainedTokenizerFast:
     )
     letters = [text for letter in LETTERS for text in [letter] * ENOUGH]
     bpe.train_from_iterator([*sentences, *letters], trainer)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token=END,
         pad_token=PAD,
