@@ -168,7 +168,9 @@ class Claims:
 
     def _settle(self, opened: Connection, job: Job, outcome: Outcome) -> None:
         code = outcome.code
-        if code == ExitCode.DONE:
+        if job.state == JobState.STARTING and code == ExitCode.DONE:
+            self._after_loss(opened, job, outcome)  # a worker that ended well without having begun did nothing
+        elif code == ExitCode.DONE:
             self._end(opened, job, JobState.DONE, outcome)
         elif code == ExitCode.STOPPED or (job.stop_asked_at is not None and outcome.not_its_fault):
             self._end(opened, job, JobState.STOPPED, Outcome(code, outcome.reason_key or "jobs.stopped"))
@@ -182,9 +184,6 @@ class Claims:
             self._end(opened, job, JobState.FAILED, why)
 
     def _end(self, opened: Connection, job: Job, state: JobState, outcome: Outcome) -> None:
-        if job.state == JobState.STARTING and state == JobState.DONE:
-            rows.move(opened, job, JobState.RUNNING)
-            job = rows.get(opened, job.id) or job
         now, reason = time.time(), {"reason_key": outcome.reason_key, "reason_values": dict(outcome.reason_values)}
         rows.change_attempt(opened, job, state=state.value, ended_at=now, exit_code=outcome.code, **reason)
         rows.move(opened, job, state, ended_at=now, **reason)

@@ -88,6 +88,14 @@ def test_a_revoked_claim_can_neither_begin_nor_conclude(stage: Stage) -> None:
     assert attempts(stage, job) == [(1, "interrupted", None), (2, "running", None)]
 
 
+def test_a_worker_that_ended_well_without_having_begun_did_not_do_the_run(stage: Stage) -> None:
+    job = stage.submit("a")
+    claim = stage.claims.take(anything)
+    assert claim is not None
+    stage.claims.conclude(job.id, claim.token, Outcome(ExitCode.DONE))
+    assert stage.job(job).state == JobState.QUEUED
+
+
 def test_settling_twice_changes_nothing(stage: Stage) -> None:
     """The worker settles; the supervisor, which saw it killed on its way out, tries the same."""
     job = stage.submit("a")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def _leaves_a_helper(job: JobContext) -> int:
     return ExitCode.DONE
 
 
+def _lingers(job: JobContext) -> int:
+    """Its work is done, but a thread keeps the interpreter from ending."""
+    threading.Thread(target=time.sleep, args=(120,)).start()
+    return ExitCode.DONE
+
+
 def _killed(job: JobContext) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return ExitCode.DONE
@@ -119,6 +126,7 @@ def _storm(job: JobContext) -> int:
 ODD = {
     "deaf": _deaf,
     "helper": _leaves_a_helper,
+    "lingers": _lingers,
     "killed": _killed,
     "refuses": _refuses,
     "bug": _bug,

@@ -159,6 +159,19 @@ def test_a_helper_left_behind_by_a_finished_run_is_ended(stage: Stage) -> None:
     until(lambda: process.start_of(helper) is None, seconds=2)
 
 
+def test_a_process_that_does_not_leave_after_its_run_is_ended_before_the_next_one_starts(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.jobs.supervisor.loop.LINGER", 0.5)
+    first, second, loop = stage.submit("a", odd="lingers"), stage.submit("b", pause=0), stage.loop()
+    until(lambda: stage.job(first).ended, each=loop.beat)
+    assert loop.running
+    loop.start_due()
+    assert stage.job(second).state == JobState.QUEUED
+    assert ends(stage, loop, second).state == JobState.DONE
+    assert stage.job(first).state == JobState.DONE
+
+
 def test_a_killed_worker_is_replaced_and_the_answer_is_the_same(stage: Stage) -> None:
     job, loop = stage.submit("a", steps=40, pause=0.02), stage.loop()
     leader = runs(stage, loop, job, step=7)

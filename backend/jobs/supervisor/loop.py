@@ -18,16 +18,20 @@ from backend.paths import Workspace
 GLANCE = 0.1
 LOOK = 1.0
 NAP = 5.0
+LINGER = 20.0
+MOST_PATIENCE = 10
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Running:
-    """A claim and the process started for it; `kills`: the kernel's count of memory kills when it began."""
+    """A claim and the process started for it. `kills`: the kernel's count of memory kills when it began; `settled`:
+    since when, on the awake clock, the ledger has the end of a run whose process is still there."""
 
     claim: Claim
     child: Child
     kills: int
+    settled: float | None = None
 
 
 @dataclass
@@ -48,16 +52,13 @@ class Loop:
     _last: float = field(default_factory=time.monotonic)
     _looked: float = float("-inf")
     _kick: int = 0
+    _failed: int = 0
+    _idle: int = 0
 
     def run(self, *, until_idle: bool = False) -> None:
         """Go on until `ended` is set or, when asked, until nothing is left to do. Jobs still running go on alone."""
-        idle = 0
-        while not self.ended.is_set():
-            looked = self.beat()
-            if looked and until_idle:
-                idle = idle + 1 if self._nothing_to_do() else 0
-                if idle >= 2:
-                    return
+        while not self.ended.is_set() and not (until_idle and self._idle >= 2):
+            self.beat()
             self.ended.wait(GLANCE)
 
     def beat(self) -> bool:
@@ -72,11 +73,18 @@ class Loop:
             self._looked = self.awake
             children = {token: run.child.identity for token, run in self.running.items()}
             self.watch.look(self.awake, {token: who for token, who in children.items() if who is not None})
+            self._hurry()
             self.start_due()
             self.warm.tend(self.awake, busy=bool(self.running or self.watch.seen))
             self.also()
+            self._idle = self._idle + 1 if self._nothing_to_do() else 0
         except Exception:  # the top of the supervisor: a bad round must not take the queue down
-            log.exception("this round of the supervisor failed; the next one comes")
+            self._failed = min(self._failed + 1, MOST_PATIENCE)
+            self._looked = self.awake + self._failed
+            log.exception("this round of the supervisor failed; the next one comes in %d s", self._failed + LOOK)
+            self._idle = 0
+        else:
+            self._failed = 0
         return True
 
     def reap(self) -> bool:
@@ -93,6 +101,15 @@ class Loop:
         while (claim := self.claims.take(self._may_start)) is not None:
             self._start(claim)
 
+    def _hurry(self) -> None:
+        """End the processes of runs that are over and do not leave: libraries may hang on their way out."""
+        for token, run in self.running.items():
+            if token in self.watch.seen:
+                continue
+            run.settled = self.awake if run.settled is None else run.settled
+            if self.awake - run.settled >= LINGER and run.child.identity is not None:
+                process.end_group(run.child.identity, surely=True)
+
     def _settle(self, token: str, run: Running) -> None:
         code, job = run.child.popen.returncode, run.claim.job
         if run.child.identity is not None:
@@ -108,7 +125,9 @@ class Loop:
             log.warning("run %s ended with %d; it is now %s", job.id, code, settled.state)
 
     def _may_start(self, job: Job) -> bool:
-        """Not while a process of an earlier attempt still holds the lock: it is about to end."""
+        """Not while a process of an earlier attempt, or of another run on this device, is still on its way out."""
+        if any(run.claim.job.device == job.device for run in self.running.values()):
+            return False
         return not lives(RunFolder(self.workspace.run(job.id)))
 
     def _start(self, claim: Claim) -> None:
