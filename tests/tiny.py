@@ -1,10 +1,20 @@
 """A chat model so small that a test trains it in a second: random weights, byte tokens, a marked chat template."""
 
+import hashlib
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from backend.jobs.context import JobContext
+from backend.jobs.folder import RunFolder
+from backend.training import run as training
 
 MARKED = (
     "{% for message in messages %}<|{{ message['role'] }}|>"
@@ -59,3 +69,50 @@ def chats(count: int) -> list[dict[str, Any]]:
         }
         for at in range(count)
     ]
+
+
+def request(folder: Path, model: Path, rows: list[dict[str, Any]], **recipe: Any) -> dict[str, Any]:
+    """A training request on these rows; `recipe` overrules settings that make a run of a second."""
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    values = {
+        "schedule": {"epochs": 2, "learning_rate": 1e-2},
+        "batch": {"size": 4},
+        "lora": {"rank": 4},
+        "watching": {"eval_share": 0.1, "eval_every": 1000, "answer_every": 1000, "save_every": 5},
+    }
+    for name, changes in recipe.items():
+        values[name] = {**values.get(name, {}), **changes} if isinstance(changes, dict) else changes
+    shape = "text" if "text" in rows[0] else "chat"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {
+        "recipe": values,
+        "model": {"id": "tiny", "name": "tiny", "location": str(model)},
+        "data": {"id": "d", "name": "d", "path": str(path), "rows": len(rows), "shape": shape, "sha256": digest},
+    }
+
+
+def run(path: Path, asked: dict[str, Any], *, attempt: int = 1, memory_failures: int = 0) -> tuple[int, list[Any]]:
+    """Train in this process: the exit code, and all that was said in this run folder so far."""
+    torch.set_num_threads(1)
+    path.mkdir(exist_ok=True)
+    job = JobContext(RunFolder(path), asked, attempt=attempt, memory_failures=memory_failures)
+    return training.run(job), list(RunFolder(path).said())
+
+
+def fork(work: Callable[[], int]) -> int:
+    """What a child process made of it: its exit code, negative for a signal."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def same_adapters(one: Path, other: Path) -> bool:
+    """Whether two run folders hold adapters that are equal to the last bit."""
+    a, b = (load_file(path / "adapter" / "adapter_model.safetensors") for path in (one, other))
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

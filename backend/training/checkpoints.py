@@ -84,7 +84,7 @@ class Checkpoints:
 
         JobError when it belongs to another recipe, data set or model.
         """
-        damaged = []
+        damaged: list[Damaged] = []
         for step in self._steps():
             path = self._path(step)
             wrong = flaw(path)

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,7 +52,8 @@ def run(job: JobContext) -> int:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
         free, needed = shutil.disk_usage(job.folder.path).free // 10**6, attempt.needed // 10**6 + 1
-        watch.note(JobError("training.disk_full", free=free, needed=needed, folder=job.folder.path), "error")
+        with suppress(OSError):  # on a disk without a single free byte the exit code has to say it alone
+            watch.note(JobError("training.disk_full", free=free, needed=needed, folder=job.folder.path), "error")
         return ExitCode.DISK_FULL
 
 
@@ -83,7 +85,7 @@ class Run:
         chosen = fit(self.request, self.job.memory_failures, self.device)
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
         trainer = self._trainer(checkpoints, chosen)
-        self._require_space(trainer.model)
+        self._require_space(trainer.network)
         trainer.go(checkpoint)
         if trainer.stopped:
             return ExitCode.STOPPED
@@ -123,7 +125,9 @@ class Run:
             watching=recipe.watching,
             checkpoints=checkpoints,
             watch=self.watch,
-            answer=Examiner(model, read.chat, recipe.watching.questions, self.watch, autocast=kind.autocast),
+            answer=Examiner(model, read.chat, recipe.watching.questions, self.watch, autocast=kind.autocast)
+            if read.chat
+            else _ask_nothing,
             stop_requested=self.job.stop_requested,
         )
         return StudioTrainer(
@@ -143,8 +147,7 @@ class Run:
 
     def _require_space(self, model: Network) -> None:
         """OSError before the first step when the disk could not hold two checkpoints."""
-        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-        self.needed = 2 * BYTES_PER_TRAINED * trained
+        self.needed = 2 * BYTES_PER_TRAINED * trained(model)
         if shutil.disk_usage(self.job.folder.path).free < self.needed:
             raise OSError(errno.ENOSPC, f"{self.needed} bytes needed for checkpoints")
 
@@ -154,7 +157,7 @@ class Run:
         trainer.require_finite()
         folder, request = self.job.folder, self.request
         final = folder.model if request.recipe.method == "full" else folder.adapter
-        outcome.keep(final, partial(self._write, trainer.model), outcome.record(request, trainer.state.global_step))
+        outcome.keep(final, partial(self._write, trainer.network), outcome.record(request, trainer.state.global_step))
         trainer.look(trainer.state.global_step)
         folder.write(folder.result, self._figures(trainer, final.name))
 
@@ -164,7 +167,7 @@ class Run:
             load_tokenizer(str(self.request.model.location)).save_pretrained(folder)
 
     def _figures(self, trainer: StudioTrainer, adapter: str) -> dict[str, Any]:
-        model = trainer.model
+        model = trainer.network
         return {
             "steps": trainer.state.global_step,
             "eval_loss": trainer.eval_loss,
@@ -176,7 +179,16 @@ class Run:
             "imports_memory_bytes": self.imports,
             "forecast_memory_bytes": self.request.forecast_bytes,
             "adapter": adapter,
-            "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "trainable_parameters": trained(model),
             "quantised_layers": len(quantised(model)),
             "versions": outcome.versions(),
         }
+
+
+def trained(model: Network) -> int:
+    """Parameters that are trained."""
+    return sum(int(parameter.numel()) for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _ask_nothing(step: int) -> None:
+    """A model trained on plain text is not asked questions."""

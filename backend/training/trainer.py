@@ -89,6 +89,7 @@ class StudioTrainer(Trainer):
     def __init__(self, model: Network, args: TrainingArguments, course: Course) -> None:
         super().__init__(model=model, args=args, train_dataset=course.documents)
         self.remove_callback(PrinterCallback)
+        self.network = model
         self.course = course
         self.stopped: str | None = None
         self.eval_loss: float | None = None
@@ -104,7 +105,7 @@ class StudioTrainer(Trainer):
             self.course.watch.begin(0, 0)
         else:
             self._first = self._saved = checkpoint.step
-        self.model.train()
+        self.network.train()
         self.course.watch.phase("training")
         self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
 
@@ -192,7 +193,7 @@ class StudioTrainer(Trainer):
         due = [evaluate and self._evaluated != step and bool(self.course.held_out), answer and self._answered != step]
         if not any(due):
             return
-        self.model.eval()
+        self.network.eval()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             if due[0]:
                 watch.phase("evaluating")
@@ -202,7 +203,7 @@ class StudioTrainer(Trainer):
             if due[1]:
                 self._answered = step
                 self.course.answer(step)
-        self.model.train()
+        self.network.train()
         if self.is_in_train:
             watch.phase("training")
 
@@ -212,7 +213,7 @@ class StudioTrainer(Trainer):
             batch = self._prepare_inputs(collate(documents))
             count += _tensor(batch["targets"]).numel()
             with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
-                total += batch_loss(self.model, batch, self.course.head).item()
+                total += batch_loss(self.network, batch, self.course.head).item()
         return total / max(count, 1)
 
     # Checkpoints
@@ -228,7 +229,7 @@ class StudioTrainer(Trainer):
         self.course.watch.phase("training")
 
     def _write(self, folder: Path) -> None:
-        save_weights(self.model, folder)
+        save_weights(self.network, folder)
         self._save_optimizer_and_scheduler(str(folder))
         self._save_rng_state(str(folder))
         self.state.save_to_json(str(folder / "trainer_state.json"))

@@ -65,16 +65,17 @@ def shorten(model: PeftModel) -> None:
     """
     for layer in model.modules():
         if type(layer) is LoraLinear and not layer.lora_variant:
-            layer.forward = partial(_forward, layer)
+            layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
 
 
-def _forward(layer: LoraLinear, x: Tensor, *_: Any, **__: Any) -> Tensor:
+def _forward(layer: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
     """base(x) + scaling * dropout(x) @ A.T @ B.T."""
     result: Tensor = layer.base_layer(x)
     down, up = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
     narrow = linear(layer.lora_dropout[ADAPTER](x).to(down.dtype), down)
     if narrow.dtype is not result.dtype:
-        return (result + linear(narrow, up) * layer.scaling[ADAPTER]).to(result.dtype)
+        update: Tensor = linear(narrow, up) * layer.scaling[ADAPTER]
+        return (result + update).to(result.dtype)
     flat = torch.addmm(
         result.flatten(0, -2), narrow.flatten(0, -2), up.to(narrow.dtype).t(), alpha=layer.scaling[ADAPTER]
     )

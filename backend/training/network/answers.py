@@ -1,13 +1,13 @@
 """The recipe's test questions, answered by the model as it stands."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
 from backend.jobs import events
 from backend.recipes.schema import Question
-from backend.training.network.adapter import Network
 from backend.training.text.chat import ChatFormat
 from backend.training.watch import Watch
 
@@ -18,14 +18,14 @@ SHORTEST, LONGEST = 48, 256
 class Examiner:
     """Asks all questions at once, always takes the most likely token, and stops each answer at its end of turn."""
 
-    model: Network
-    chat: ChatFormat | None
+    model: Any
+    chat: ChatFormat
     questions: tuple[Question, ...]
     watch: Watch
     autocast: bool
 
     def __call__(self, step: int) -> None:
-        if self.chat is None or not self.questions:
+        if not self.questions:
             return
         self.watch.phase("answering")
         for index, (asked, answer) in enumerate(zip(self.questions, self._answers(), strict=True)):

@@ -32,6 +32,8 @@ def attend(
     """Attention as transformers calls it: query (1, heads, tokens, width) in, (1, tokens, heads, width) out."""
     bounds: torch.Tensor | None = options.pop("cu_seq_lens_q", None)
     if bounds is None:
+        if attention_mask is None and query.shape[2] == key.shape[2]:
+            attention_mask = _window(query.shape[2], options.get("sliding_window"), query.device)
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     if query.is_cuda:
         dtype = query.dtype if query.dtype in HALF else torch.get_autocast_dtype("cuda")
@@ -45,9 +47,11 @@ def _on_gpu(
 ) -> torch.Tensor:
     longest = int(options["max_length_q"])
     window = options.get("sliding_window")
-    flat = [states[0].transpose(0, 1).contiguous() for states in (query, key, value)]
+    queries, keys, values = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
     found = varlen_attn(
-        *flat,
+        queries,
+        keys,
+        values,
         bounds,
         bounds,
         longest,

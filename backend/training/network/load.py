@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
@@ -65,7 +66,7 @@ def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrained
             bnb_4bit_compute_dtype=kind.compute,
         )
         options["device_map"] = {"": device}
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         location,
         dtype=kind.weights,
         attn_implementation=attention.NAME,
@@ -76,19 +77,20 @@ def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrained
     for module in quantised(model):
         # Else bitsandbytes repacks the weight for inference at the first evaluation, and gradients end there.
         module.support_avx512bf16_for_cpu = False
-    return model if recipe.method == "qlora" else model.to(device)
+    placed: PreTrainedModel = model if recipe.method == "qlora" else model.to(device)
+    return placed
 
 
 def quantised(model: nn.Module) -> list[Any]:
     """The layers whose weights are kept in four bits."""
-    return [module for module in model.modules() if type(module).__name__ == "Linear4bit"]
+    return [module for module in model.modules() if isinstance(module, Linear4bit)]
 
 
 @dataclass(frozen=True)
 class Head:
     """The output layer. `plain`: logits are exactly `layer(hidden)`, so the loss can be made in chunks."""
 
-    layer: nn.Module
+    layer: Any
     plain: bool
 
 

@@ -44,7 +44,7 @@ class ChatFormat:
         """A question as the model is asked it: tokens up to where the answer begins."""
         messages = [{"role": "user", "content": text}]
         prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return self._encode(str(prompt))["input_ids"]
+        return list(self._encode(str(prompt))["input_ids"])
 
     def ends(self) -> list[int]:
         """The tokens that end an assistant's turn, besides the tokenizer's own end: found in a rendered example."""

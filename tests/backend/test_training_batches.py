@@ -1,0 +1,82 @@
+"""Which documents a step sees: each once an epoch, the same ones for every micro-batch, rank and starting point."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from backend.training.text.batches import Document, Plan, Stream, collate
+
+PLAN = Plan(documents=23, effective=8, micro=4, epochs=2, seed=3)
+
+
+def _seen(plan: Plan, number: int) -> list[int]:
+    return [place for micro in plan.step(number) for place in micro]
+
+
+def test_every_document_is_seen_once_in_each_epoch():
+    seen = [place for number in range(PLAN.steps) for place in _seen(PLAN, number)]
+    assert Counter(seen[:23]) == Counter(seen[23:]) == Counter(range(23))
+    assert seen[:23] != seen[23:]
+
+
+@pytest.mark.parametrize(("epochs", "steps", "last"), [(1, 3, 7), (2, 6, 6), (0.5, 2, 4), (0.01, 1, 1)])
+def test_epochs_may_be_fractions_and_the_last_step_takes_what_is_left(epochs, steps, last):
+    plan = replace(PLAN, epochs=epochs)
+    assert plan.steps == steps
+    assert len(_seen(plan, steps - 1)) == last
+
+
+def test_max_steps_overrules_epochs():
+    plan = replace(PLAN, max_steps=50)
+    assert plan.steps == 50
+    assert len(_seen(plan, 49)) == 8
+
+
+@pytest.mark.parametrize("micro", [8, 3, 2, 1])
+def test_a_smaller_micro_batch_sees_the_same_documents_in_each_step(micro):
+    smaller = replace(PLAN, micro=micro)
+    assert smaller.accumulation == -(-8 // micro)
+    for number in range(PLAN.steps):
+        assert _seen(smaller, number) == _seen(PLAN, number)
+        assert all(len(part) <= micro for part in smaller.step(number))
+
+
+def test_two_ranks_share_each_step_between_them():
+    ranks = [replace(PLAN, ranks=2, rank=rank) for rank in range(2)]
+    for number in range(PLAN.steps - 1):
+        assert sorted(_seen(ranks[0], number) + _seen(ranks[1], number)) == sorted(_seen(PLAN, number))
+    assert len(_seen(ranks[0], PLAN.steps - 1)) == len(_seen(ranks[1], PLAN.steps - 1)) == 4
+
+
+def test_another_seed_gives_another_order():
+    assert _seen(replace(PLAN, seed=4), 0) != _seen(PLAN, 0)
+
+
+def _documents(lengths):
+    tokens = torch.arange(sum(lengths), dtype=torch.int32).split(lengths)
+    return [Document(part, torch.arange(len(part)) >= 2) for part in tokens]
+
+
+def test_a_stream_that_starts_later_gives_what_the_whole_one_gives_from_there():
+    documents = _documents([3 + at % 5 for at in range(23)])
+    whole, later = list(Stream(PLAN, documents)), list(Stream(PLAN, documents, first=4))
+    assert len(Stream(PLAN, documents)) == len(whole) == 12
+    assert len(Stream(PLAN, documents, first=4)) == len(later) == 4
+    for one, other in zip(whole[8:], later, strict=True):
+        assert torch.equal(one["input_ids"], other["input_ids"])
+
+
+def test_a_row_holds_whole_documents_and_no_padding():
+    batch = collate(_documents([3, 5, 4]))
+    assert batch["input_ids"].tolist() == [list(range(12))]
+    assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 2, 3, 4, 0, 1, 2, 3]]
+    assert batch["cu_seq_lens_q"].tolist() == [0, 3, 8, 12]
+    assert batch["max_length_q"] == 5
+
+
+def test_each_learned_token_is_predicted_from_the_one_before_it_in_its_own_document():
+    batch = collate(_documents([3, 5, 4]))
+    assert batch["targets"].tolist() == [2, 5, 6, 7, 10, 11]
+    assert batch["positions"].tolist() == [1, 4, 5, 6, 9, 10]
