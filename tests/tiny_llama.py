@@ -98,10 +98,13 @@ def write_adapter(folder: Path, *, seed: int, rank: int = 4, modules: tuple[str,
     return folder
 
 
-def write_run(run: Path, model: Path, *, seed: int, method: str = "lora") -> None:
-    """The folder of a finished run, as far as the engine looks at it."""
-    write_adapter(run / "adapter", seed=seed)
+def write_run(run: Path, model: Path, *, seed: int | None, method: str = "lora") -> None:
+    """The folder of a run, as far as the engine looks at it; with no seed it has made no adapter yet."""
+    run.mkdir(parents=True)
+    if seed is not None:
+        write_adapter(run / "adapter", seed=seed)
     request = {
+        "job": {"id": run.name, "owner": "home"},
         "model": {"id": model.name, "name": "tiny", "location": str(model)},
         "recipe": {"method": method, "quantisation": {"kind": "nf4", "double": True}},
     }

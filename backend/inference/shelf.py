@@ -14,7 +14,7 @@ from backend.people import Person
 
 RUN = "run:"
 JOB_ID = re.compile(r"[A-Za-z0-9_-]+")
-ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_CONFIG, MODEL_CONFIG = "adapter_config.json", "config.json"
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Target:
 
     `location`: folder or Hub id of the base. `quantised`: an adapter learned by QLoRA corrects the rounded weights of
     its base, so it is asked on the same rounded weights. `alone`: the adapter cannot share a batch with others and is
-    merged into a base model of its own. `stamp`: when the adapter was written; one that was trained on is another one.
+    merged into a base model of its own. `stamp`: when a run wrote it; what was trained on is another one.
     """
 
     name: str
@@ -50,7 +50,8 @@ class Target:
     @property
     def key(self) -> tuple[str, Quantised | None, str]:
         """Targets with the same key share one base model in memory."""
-        return self.location, self.quantised, self.label if self.alone else ""
+        edition = str(self.stamp) if self.adapter is None else self.label if self.alone else "0"
+        return self.location, self.quantised, edition
 
     @property
     def label(self) -> str:
@@ -67,7 +68,7 @@ class Shelf:
     def find(self, person: Person, name: str) -> Target:
         """ChatError when there is no such model or run, or when the run has nothing to ask yet."""
         if name.startswith(RUN):
-            return self._run(name)
+            return self._run(person, name)
         try:
             model = catalogue.find(person, self.workspace, name)
         except StudioError as error:
@@ -77,19 +78,21 @@ class Shelf:
     def names(self, person: Person) -> list[str]:
         """Catalogue models first, then runs, newest first."""
         models = [model.id for model in catalogue.available(person, self.workspace)]
-        folders = [path for path in self.workspace.runs.glob("*") if askable(RunFolder(path))]
+        found = (RunFolder(path) for path in self.workspace.runs.glob("*"))
+        folders = [folder.path for folder in found if owner(folder) == person.id and askable(folder)]
         folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         return models + [RUN + path.name for path in folders]
 
-    def _run(self, name: str) -> Target:
+    def _run(self, person: Person, name: str) -> Target:
         job_id = name.removeprefix(RUN)
         folder = RunFolder(self.workspace.run(job_id))
-        if not JOB_ID.fullmatch(job_id) or not folder.path.is_dir():
+        if not JOB_ID.fullmatch(job_id) or owner(folder) != person.id:
             raise ChatError("chat.no_model", name=name)
         if not askable(folder):
             raise ChatError("chat.not_trained", name=name)
-        if (folder.model / "config.json").exists():
-            return Target(name=name, base=name, location=str(folder.model))
+        if (folder.model / MODEL_CONFIG).exists():
+            stamp = (folder.model / MODEL_CONFIG).stat().st_mtime_ns
+            return Target(name=name, base=name, location=str(folder.model), stamp=stamp)
         request = folder.read(folder.request)
         model = Model(**request["model"])
         return Target(
@@ -103,8 +106,14 @@ class Shelf:
         )
 
 
+def owner(folder: RunFolder) -> str | None:
+    """Whose run it is, as its request says; None when there is none."""
+    found: str | None = folder.read(folder.request).get("job", {}).get("owner")
+    return found
+
+
 def askable(folder: RunFolder) -> bool:
-    return (folder.adapter / ADAPTER_CONFIG).exists() or (folder.model / "config.json").exists()
+    return (folder.adapter / ADAPTER_CONFIG).exists() or (folder.model / MODEL_CONFIG).exists()
 
 
 def quantisation(request: dict[str, Any]) -> Quantised | None:

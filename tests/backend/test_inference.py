@@ -19,7 +19,7 @@ from backend.inference.sampling import Sampling
 from backend.inference.shelf import Quantised, Shelf, mixable
 from backend.inference.text import Detokeniser, StopWatch
 from backend.paths import Workspace
-from backend.people import HOME
+from backend.people import HOME, Person
 from tests.tiny_llama import write_model, write_run
 
 QUESTION = [{"role": "user", "content": "Ciao"}]
@@ -142,12 +142,17 @@ def test_the_shelf_knows_catalogue_models_and_finished_runs(tmp_path: Path) -> N
     model = write_model(workspace.models / "tiny0")
     write_run(workspace.run("one"), model, seed=1)
     write_run(workspace.run("two"), model, seed=1, method="qlora")
-    workspace.run("unfinished").mkdir()
+    write_run(workspace.run("unfinished"), model, seed=None)
     shelf = Shelf(workspace)
     assert {"tiny0", "run:one", "run:two"} <= set(shelf.names(HOME))
     assert "run:unfinished" not in shelf.names(HOME)
     base, one, two = (shelf.find(HOME, name) for name in ("tiny0", "run:one", "run:two"))
     assert one.key == base.key
+    with pytest.raises(ChatError, match="has no adapter yet"):
+        shelf.find(HOME, "run:unfinished")
+    with pytest.raises(ChatError, match="There is no model"):
+        shelf.find(Person("ana"), "run:one")
+    assert not {"tiny0", "run:one"} & set(shelf.names(Person("ana")))
     assert two.quantised == Quantised("nf4", double=True)
     assert two.key != base.key
 

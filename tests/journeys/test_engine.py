@@ -73,7 +73,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_run(workspace.run("one"), model, seed=1)
     write_run(workspace.run("two"), model, seed=2)
     write_run(workspace.run("rounded"), model, seed=1, method="qlora")
-    workspace.run("unfinished").mkdir()
+    write_run(workspace.run("unfinished"), model, seed=None)
     with started(workspace) as found:
         yield found
 
@@ -193,11 +193,12 @@ def test_a_damaged_adapter_is_refused_and_the_base_still_answers(running: Runnin
     assert running.engine.ask(QUESTION, model="tiny0", settings=SHORT).tokens
 
 
-def test_a_person_sees_only_models_of_her_own(running: Running) -> None:
+def test_a_person_sees_only_models_and_runs_of_her_own(running: Running) -> None:
     stranger = Engine(running.workspace, person=Person("ana"))
-    assert "tiny0" not in stranger.models()
-    with pytest.raises(ChatError, match="There is no model"):
-        stranger.ask(QUESTION, model="tiny0")
+    assert not {"tiny0", "run:one"} & set(stranger.models())
+    for name in ("tiny0", "run:one"):
+        with pytest.raises(ChatError, match=f'There is no model called "{name}" here'):
+            stranger.ask(QUESTION, model=name)
 
 
 def test_a_second_engine_in_the_workspace_says_that_there_is_one(running: Running) -> None:

@@ -51,7 +51,13 @@ class Batch:
 
     @property
     def busy(self) -> bool:
+        """Whether there is something to do, if only to forget who left."""
         return bool(self.waiting or self.rows or self._prefill)
+
+    @property
+    def answering(self) -> bool:
+        """Whether anybody still waits for an answer."""
+        return any(not row.done and not row.ask.cancelled for row in self._everybody())
 
     def turn(self) -> Pieces:
         """One step of everything: what was made, and for whom."""
@@ -64,19 +70,24 @@ class Batch:
             self._let_go()
         if self.rows:
             pieces += self._step()
+            self._let_go()
         return pieces
 
     def clear(self) -> list[Ask]:
         """Drop everything and give the memory back; returns whose answers end here."""
-        reading = self._prefill.rows if self._prefill else []
-        asks = [row.ask for row in [*self.rows, *reading, *self.waiting]]
+        asks = [row.ask for row in self._everybody()]
         self.waiting.clear()
         self.rows, self._prefill = [], None
         self._cache = SlotCache(self.loaded.layers, 1, 0)
         return asks
 
+    def _everybody(self) -> list[Row]:
+        return [*self.rows, *(self._prefill.rows if self._prefill else ()), *self.waiting]
+
     def _let_go(self) -> None:
         """Rows whose answer is complete or whose person left."""
+        if self._prefill and all(row.ask.cancelled for row in self._prefill.rows):
+            self._prefill = None
         for index in range(len(self.rows) - 1, -1, -1):
             if self.rows[index].done or self.rows[index].ask.cancelled:
                 self._cache.drop(index)

@@ -151,14 +151,14 @@ class Generator:
             raise ChatError("chat.no_memory_to_load", needed=megabytes(needed), free=megabytes(free))
 
     def _unload_oldest(self) -> bool:
-        idle = [key for key, batch in self._batches.items() if not batch.busy]
+        idle = [key for key, batch in self._batches.items() if not batch.answering]
         if not idle:
             return False
         self._forget([min(idle, key=lambda key: self._used[key])])
         return True
 
     def _unload(self, *, force: bool) -> bool:
-        if not force and any(batch.busy for batch in self._batches.values()):
+        if not force and any(batch.answering for batch in self._batches.values()):
             return False
         for batch in self._batches.values():
             self._post([(ask, Piece(error=ChatError("chat.unloaded"))) for ask in batch.clear()])
