@@ -4,6 +4,7 @@ python -m backend.worker RUN_FOLDER     start cold
 python -m backend.worker --warm         load the libraries first, then read one run folder from standard input
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -115,16 +116,22 @@ def attempt(context: JobContext, module: str) -> Outcome:
     except StudioError as error:
         return Outcome(ExitCode.CANNOT_RUN, error.key, _plain(error.values))
     except MemoryError:
-        traceback.print_exc()
+        _trace()
         return Outcome(ExitCode.OUT_OF_MEMORY)
     except OSError as error:
-        traceback.print_exc()
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return Outcome(ExitCode.DISK_FULL)
+        _trace()
         return _crash(error)
     except Exception as error:  # noqa: BLE001 - the top of the process: whatever it was, the ledger must hear of it
-        traceback.print_exc()
+        _trace()
         return _crash(error)
+
+
+def _trace() -> None:
+    """The whole story for the log, which may itself be on a full disk."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
 
 
 def _crash(error: Exception) -> Outcome:
@@ -151,8 +158,9 @@ def _last_words(context: JobContext, outcome: Outcome) -> None:
 
 def _leave(outcome: Outcome, life: BaseFileLock) -> int:
     """The lock is let go last; a crash of the interpreter after this point changes nothing."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     life.release()
     return 1 if outcome.code is None else outcome.code
 

@@ -11,7 +11,7 @@ from filelock import Timeout
 from sqlalchemy import Connection, func, select
 
 from backend import names
-from backend.errors import AccessError, JobError
+from backend.errors import AccessError, JobError, SetupError
 from backend.jobs import order, rows
 from backend.jobs.folder import RunFolder, sync_folder
 from backend.jobs.model import Job, JobState, NewJob
@@ -34,7 +34,7 @@ class Jobs:
         self.workspace = workspace
 
     def submit(self, person: Person, new: NewJob) -> Job:
-        """Put a job at the end of the queue; JobError when the name cannot be used."""
+        """Put a job at the end of the queue; JobError: the name cannot be used; SetupError: the disk is full."""
         job = self.submit_if(person, new, lambda opened: True)
         assert job is not None
         return job
@@ -48,18 +48,20 @@ class Jobs:
         with self.ledger.read() as opened:
             name = self._require_unused(opened, person, new.name)
         job = _first_state(person, new, name)
-        folder = self._write_folder(job, new.request)
         entered = False
         try:
+            self._write_folder(job, new.request)
             with self.ledger.write() as opened:
                 if allowed(opened):
                     self._require_unused(opened, person, name)
                     job = order.at_the_end(opened, job)
                     rows.insert(opened, job, name_key=names.folded(name))
                     entered = True
+        except OSError as error:
+            raise SetupError("jobs.no_room", error=error.strerror) from error
         finally:
             if not entered:
-                shutil.rmtree(folder.path)
+                shutil.rmtree(self.folder(job).path, ignore_errors=True)
         self.kick()
         return job if entered else None
 
@@ -210,7 +212,7 @@ class Jobs:
         mine = (jobs.c.owner == person.id) & (jobs.c.name_key == key) & (jobs.c.id != but)
         return names.unused(name, opened.execute(select(jobs.c.name).where(mine)).scalars())
 
-    def _write_folder(self, job: Job, request: Mapping[str, Any]) -> RunFolder:
+    def _write_folder(self, job: Job, request: Mapping[str, Any]) -> None:
         folder = self.folder(job)
         folder.path.mkdir(parents=True, mode=0o700)
         facts = {
@@ -225,7 +227,6 @@ class Jobs:
         }
         folder.write(folder.request, {**request, "job": facts}, mode=0o600)
         sync_folder(folder.path.parent)
-        return folder
 
     def _wish(self, person: Person, what: Wish) -> None:
         with self.ledger.write() as opened:

@@ -43,16 +43,16 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Rows as they were at one moment; never waits for a writer. SetupError when the file is held for too long."""
-        with _busy_in_words(), self.engine.connect() as rows, rows.begin():
+        with _trouble_in_words(), self.engine.connect() as rows, rows.begin():
             yield rows
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is the only writer from its first line: what it reads stays true until it commits.
 
-        SetupError when another program holds the file for longer than 15 seconds.
+        SetupError when another program holds the file for longer than 15 seconds, or the disk is full.
         """
-        with _busy_in_words(), self.engine.connect() as plain:
+        with _trouble_in_words(), self.engine.connect() as plain:
             rows = plain.execution_options(studio_writer=True)
             with rows.begin():
                 if self.path is None:
@@ -111,12 +111,14 @@ class Ledger:
 
 
 @contextmanager
-def _busy_in_words() -> Iterator[None]:
+def _trouble_in_words() -> Iterator[None]:
     try:
         yield
     except exc.OperationalError as error:
         if "database is locked" in str(error.orig):
             raise SetupError("ledger.busy") from error
+        if "disk is full" in str(error.orig):
+            raise SetupError("ledger.disk_full") from error
         raise
 
 

@@ -114,6 +114,16 @@ def _full(job: JobContext) -> int:
     raise OSError(28, "No space left on device")
 
 
+def _fills(job: JobContext) -> int:
+    """Saves more than the disk holds, until there is room again."""
+    if job.attempt > 1:
+        return ExitCode.DONE
+    with (job.folder.path / "large").open("wb") as file:
+        while True:
+            file.write(bytes(2**18))
+            file.flush()
+
+
 def _storm(job: JobContext) -> int:
     """Writes without a line end, faster than anybody can read."""
     for _ in range(int(job.request["megabytes"])):
@@ -132,5 +142,6 @@ ODD = {
     "bug": _bug,
     "memory": _memory,
     "full": _full,
+    "fills": _fills,
     "storm": _storm,
 }

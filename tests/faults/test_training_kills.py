@@ -29,7 +29,7 @@ def world(tmp_path_factory):
     asked = tiny.request(
         folder,
         tiny.make_model(folder / "model"),
-        tiny.chats(60),
+        tiny.chats(40),
         lora={"dropout": 0.1},
         schedule={"epochs": 2},
         watching={"save_every": 2, "eval_every": 9},
