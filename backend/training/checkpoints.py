@@ -17,7 +17,7 @@ from backend.errors import JobError
 from backend.jobs.folder import sync_folder
 
 MANIFEST = "MANIFEST.json"
-STAGING = ".staging"
+STAGING, REMOVED = ".staging", ".removed"
 BLOCK = 2**20
 
 
@@ -72,11 +72,11 @@ class Checkpoints:
         sync_file(staging / MANIFEST)
         sync_folder(staging)
         final = self.folder / f"checkpoint-{step}"
-        shutil.rmtree(final, ignore_errors=True)
+        self._remove(final)
         staging.rename(final)
         sync_folder(self.folder)
         for old in self._steps()[self.keep :]:
-            shutil.rmtree(self._path(old))
+            self._remove(self._path(old))
         return final
 
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
@@ -95,6 +95,14 @@ class Checkpoints:
             path.rename(_unused(self.folder / f"damaged-{step}"))
             damaged.append(Damaged(step, wrong))
         return None, damaged
+
+    def _remove(self, path: Path) -> None:
+        """Renamed first, so that a kill in the middle leaves no checkpoint with half of its files."""
+        gone = self.folder / REMOVED
+        shutil.rmtree(gone, ignore_errors=True)
+        if path.exists():
+            path.rename(gone)
+            shutil.rmtree(gone)
 
     def _require_same(self, parts: dict[str, dict[str, str]], step: int) -> None:
         for name, values in self.identity.parts.items():

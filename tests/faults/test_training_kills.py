@@ -32,7 +32,7 @@ def world(tmp_path_factory):
         tiny.chats(40),
         lora={"dropout": 0.1},
         schedule={"epochs": 2},
-        watching={"save_every": 2, "eval_every": 9},
+        watching={"save_every": 1, "eval_every": 9},
     )
     code, _ = tiny.run(folder / "whole", asked)
     assert code == ExitCode.DONE
