@@ -20,7 +20,7 @@ from backend.inference.decoding.row import Row
 from backend.inference.decoding.run import made_row
 from backend.inference.sampling import Sampling
 from backend.inference.shelf import Quantised, Target
-from tests.tiny_llama import CONTEXT, write_adapter, write_model
+from tests.tiny_llama import CONTEXT, write_adapter, write_model, write_tokenizer
 
 CPU = torch.device("cpu")
 WORDS = ("Care", "este", "capitala", "Irlandei", "șarpele", "țară", "picioare")
@@ -159,6 +159,30 @@ def test_an_adapter_that_is_more_than_lora_is_merged_into_a_base_of_its_own(plac
     list(turns(batch))
     said = [token for token in row.__dict__["tokens"] if token not in model.ends]
     assert said == plain_answer(place, model, row)
+
+
+@pytest.mark.parametrize("family", ["mistral", "gemma3_text", "gpt_oss"])
+def test_sliding_windows_and_models_without_sdpa_have_the_tokens_of_generate(family: str, tmp_path: Path) -> None:
+    """Windows of 16 tokens: in all layers, in some of them, and in eager attention, whose mask is a number to add."""
+    size = write_tokenizer(tmp_path)
+    config = AutoConfig.for_model(
+        family, vocab_size=size, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, max_position_embeddings=CONTEXT, eos_token_id=4, pad_token_id=0,
+        bos_token_id=None, sliding_window=16, initializer_range=0.3, num_local_experts=2, num_experts_per_tok=1,
+        layer_types=["sliding_attention", "sliding_attention" if family == "mistral" else "full_attention"],
+    )  # fmt: skip
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).float().save_pretrained(tmp_path)
+    place = Place(tmp_path, ())
+    model = Loaded(place.target(), CPU)
+    rows = [recorded(ask, model) for ask in questions(place, 5, random.Random(0))]
+    batch = Batch(model, Size(rows=3, chunk=40, cells=4096))
+    batch.waiting.extend(rows)
+    list(turns(batch))
+    assert max(len(row.prompt) for row in rows) > 32
+    for row in rows:
+        said = [token for token in row.__dict__["tokens"] if token not in model.ends]
+        assert said == plain_answer(place, model, row)
 
 
 def test_a_kind_of_attention_that_cannot_be_batched_is_named(place: Place) -> None:

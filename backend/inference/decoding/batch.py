@@ -187,6 +187,11 @@ class Batch:
             kind: visible(starts, first, width, window if kind == "sliding_attention" else None)
             for kind in self.loaded.layer_types
         }
+        if dtype := self.loaded.added_mask:
+            made = {
+                kind: torch.zeros_like(m, dtype=dtype).masked_fill_(~m, torch.finfo(dtype).min)
+                for kind, m in made.items()
+            }
         return made if len(made) > 1 else next(iter(made.values()))
 
 

@@ -40,6 +40,10 @@ class Loaded:
         self.layers: int = config.num_hidden_layers
         self.context: int = int(getattr(config, "max_position_embeddings", 0) or 2048)
         self.sliding_window, self.layer_types = attention_kinds(config)
+        # Only scaled-dot-product attention takes a boolean mask; others add theirs to the scores.
+        self.added_mask: torch.dtype | None = (
+            None if self.model.config._attn_implementation == "sdpa" else self.model.dtype
+        )
         with torch.inference_mode():
             self.threads = Threads.measured(self._one_step, device)
         self.ends = frozenset(self.voice.ends | generation_ends(self.model))
@@ -62,11 +66,16 @@ class Loaded:
         return target.label
 
     def _put_on(self, folder: Path, name: str) -> None:
+        """ChatError when peft refuses it, so that only its own question fails and not the whole batch."""
         started = time.monotonic()
-        if self._peft is None:
-            self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name, is_trainable=False)
-        else:
-            self._peft.load_adapter(str(folder), adapter_name=name, is_trainable=False)
+        try:
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name, is_trainable=False)
+            else:
+                self._peft.load_adapter(str(folder), adapter_name=name, is_trainable=False)
+        except (ValueError, RuntimeError, KeyError, TypeError, OSError) as error:
+            log.exception("adapter %s could not be attached", name)
+            raise ChatError("chat.adapter_failed", name=folder.parent.name) from error
         self.mixer.take_over(self.model)
         self.model.train(mode=False)
         log.info("adapter %s attached in %.2f s", name, time.monotonic() - started)
