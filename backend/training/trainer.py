@@ -159,7 +159,7 @@ class StudioTrainer(Trainer):
         if step == self._globalstep_last_logged:
             return
         self._globalstep_last_logged = step
-        loss = tr_loss.item()
+        loss = self.accelerator.gather(tr_loss).mean().item()
         tr_loss.zero_()
         self._say_step(loss, float(grad_norm) if grad_norm is not None else None, learning_rate or 0.0)
         self._strikes = 0 if isfinite(loss) else self._strikes + 1
