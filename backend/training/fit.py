@@ -35,6 +35,8 @@ def fit(request: TrainRequest, memory_failures: int, device: torch.device) -> Fi
 
 def _too_large(request: TrainRequest, device: torch.device) -> bool:
     """Whether the forecast says that activations would not fit as they are."""
+    if request.forecast.get("gradient_checkpointing"):
+        return True
     if request.forecast_bytes is None:
         return False
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available

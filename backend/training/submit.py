@@ -6,6 +6,7 @@ from backend.data import check, datasets, rows
 from backend.data.datasets import Dataset
 from backend.data.split import split
 from backend.errors import DataError
+from backend.forecast import facade
 from backend.hardware import this_machine
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
@@ -48,11 +49,16 @@ def start_training(  # noqa: PLR0913 - one keyword for each thing a person choos
     start_at: float | None = None,
     forecast: dict[str, Any] | None = None,
 ) -> Job:
-    """Queue a training under this name; JobError when the name cannot be used, else as `prepare`.
+    """Queue a training under this name; JobError when the name cannot be used, RecipeError when this machine is too
+    small for it, else as `prepare`.
 
-    `start_at`: UTC epoch seconds before which it does not start. `forecast`: what was shown before the start.
+    `start_at`: UTC epoch seconds before which it does not start. `forecast`: what was shown before the start; made now
+    when None.
     """
-    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast or {})
+    if forecast is None:
+        forecast = facade.of(person, workspace, recipe, model=model, data=data).model_dump(mode="json")
+    facade.refuse_too_big(facade.Forecast.model_validate(forecast))
+    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast)
     new = NewJob(
         kind="train",
         name=name,
