@@ -128,7 +128,7 @@ def layout(words: Words, handlers: Handlers) -> View:
 
 
 def bot(label: str, words: Words) -> gr.Chatbot:
-    """Answers are shown as the text they are: no Markdown, so no link, picture or markup of a model takes effect."""
+    """Answers are shown as the text they are; `views.chat` escapes them. The copy button would copy the escapes."""
     return gr.Chatbot(
         label=label,
         show_label=False,
@@ -136,7 +136,7 @@ def bot(label: str, words: Words) -> gr.Chatbot:
         sanitize_html=True,
         height="46vh",
         placeholder=words.t("chat.empty"),
-        buttons=["copy"],
+        buttons=[],
         feedback_options=None,
     )
 

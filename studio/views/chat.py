@@ -1,5 +1,10 @@
-"""A conversation as plain values: the list of turns that the page shows and the messages that a model is asked."""
+"""A conversation as plain values: the turns that the page shows and the messages that a model is asked.
 
+Gradio's chatbot reads what it shows as markup, with `render_markdown=False` too. So the turns hold escaped text: a tag
+that a person or a model wrote is seen as it was written, and no picture is fetched.
+"""
+
+import html
 from typing import Any
 
 Turn = dict[str, Any]
@@ -7,12 +12,12 @@ Turns = list[Turn]
 
 
 def asked(turns: Turns, question: str) -> Turns:
-    return [*turns, {"role": "user", "content": question.strip()}]
+    return [*turns, {"role": "user", "content": html.escape(question.strip(), quote=False)}]
 
 
 def answered(turns: Turns, said: str) -> Turns:
     """The turns with this answer after the question."""
-    return [*turns, {"role": "assistant", "content": said}]
+    return [*turns, {"role": "assistant", "content": html.escape(said, quote=False)}]
 
 
 def conversation(turns: Turns, system: str) -> list[dict[str, str]]:
@@ -22,10 +27,9 @@ def conversation(turns: Turns, system: str) -> list[dict[str, str]]:
 
 
 def plain(content: Any) -> str:
-    """Gradio hands text back as a list of parts."""
-    if isinstance(content, str):
-        return content
-    return "".join(part["text"] for part in content if part.get("type") == "text")
+    """What was written, from what Gradio hands back: a list of parts of escaped text."""
+    parts = [content] if isinstance(content, str) else [one["text"] for one in content if one.get("type") == "text"]
+    return html.unescape("".join(parts))
 
 
 def number(text: str) -> Any:

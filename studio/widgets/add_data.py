@@ -7,7 +7,7 @@ from typing import Any
 
 from backend import names
 from backend.errors import StudioError
-from studio.events import on
+from studio.events import on, then_in_browser
 from studio.framework import gr
 from studio.services import Services
 from studio.shared import Shared
@@ -54,15 +54,16 @@ class AddData:
                 name = gr.Textbox(label=words.t("data.name"), placeholder=words.t("data.name.hint"), max_lines=1)
                 skip_bad = gr.Checkbox(label=words.t("data.skip_bad"), value=False)
             upload = gr.UploadButton(words.t("data.upload"), file_types=[".jsonl"], type="filepath", size="sm")
-            said = gr.Markdown("", elem_classes="missing")
+            said = gr.Markdown("", elem_classes="said", elem_id="added")
         return cls(name, skip_bad, upload, said)
 
     def wire(self, shared: Shared, choices: Choices, data: gr.Dropdown) -> None:
         handlers = Handlers(shared.services, shared.words, choices)
-        on(
+        added = on(
             self.upload.upload,
             handlers.add,
             shared.words,
             inputs=[self.upload, self.name, self.skip_bad],
             outputs=[data, self.said],
         )
+        then_in_browser(added, "(data) => studioPage.keep('data', data)", inputs=data)

@@ -1,9 +1,10 @@
 """One person's way through the page in a real browser; studio, supervisor, job and engine are real processes."""
 
+import contextlib
+import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -44,7 +46,7 @@ class Studio:
 
     def start(self, name: str, *module: str) -> None:
         command = [sys.executable, "-m", *module, "--workspace", str(self.workspace)]
-        environment = {**os.environ, "STUDIO_TOKEN": TOKEN}
+        environment = {**os.environ, "STUDIO_TOKEN": TOKEN, "OMP_NUM_THREADS": "1"}
         self.processes[name] = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log, stderr=self.log, start_new_session=True
         )
@@ -72,14 +74,13 @@ class Studio:
         return int(resident[1]) * 1024, (folder / "maps").read_text()
 
     def end(self) -> None:
-        for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in self.processes.values():
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
+        """Everything, the job and the engine included: by design they outlive a supervisor that ends."""
+        alive = [psutil.Process(process.pid) for process in self.processes.values() if process.poll() is None]
+        alive += [child for process in alive for child in process.children(recursive=True)]
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs(alive, timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +136,9 @@ def tab(page: Page, name: str) -> None:
 
 def typed(page: Page, label: str, text: str) -> None:
     """Key by key, as a person types."""
-    box = page.get_by_label(label, exact=True).locator("visible=true")
+    box = page.get_by_label(label).locator("visible=true").first
     box.press("Control+a")
     box.press_sequentially(text)
-
-
-def points(page: Page) -> int:
-    return int(page.locator("figure.chart").get_attribute("data-points") or 0)
 
 
 def test_train_watch_reload_and_chat(studio: Studio, browser: Browser, tmp_path: Path) -> None:
@@ -150,6 +147,7 @@ def test_train_watch_reload_and_chat(studio: Studio, browser: Browser, tmp_path:
     page.set_default_timeout(20_000)
     try:
         comes_in(page, studio)
+        adds_examples(page, tmp_path)
         chooses(page, studio)
         starts_and_watches(page)
         comes_back(page)
@@ -175,6 +173,22 @@ def comes_in(page: Page, studio: Studio) -> None:
     page.locator("#first").click()
 
 
+def adds_examples(page: Page, folder: Path) -> None:
+    """A file with a broken line is explained; without that line it is added and chosen."""
+    rows = [chat(f"Cât fac {n} plus {n}?", f"{n} plus {n} fac {n + n}.") for n in range(10, 40)]
+    page.get_by_text("Adaugă exemplele mele").click()
+    for text, said in (("\n".join([*rows, "{broken"]), "31"), ("\n".join(rows), "30 de exemple")):
+        file = folder / f"adunări {len(text)}.jsonl"
+        file.write_text(text, encoding="utf-8")
+        page.locator("input[type=file]").first.set_input_files(file)
+        expect(page.locator("#added")).to_contain_text(said)
+
+
+def chat(question: str, answer: str) -> str:
+    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return json.dumps({"messages": turns}, ensure_ascii=False)
+
+
 def chooses(page: Page, studio: Studio) -> None:
     """The forecast is there; a name that cannot be is refused beside the button; a killed studio loses nothing."""
     expect(page.locator(".forecast .verdict")).to_contain_text("Încape")
@@ -183,15 +197,15 @@ def chooses(page: Page, studio: Studio) -> None:
     expect(page.locator("#start")).to_be_disabled()
     page.get_by_text("Setări avansate").click()
     typed(page, "Numele rulării", "prima mea")
-    typed(page, "Numărul maxim de pași (max steps)", "6")
+    typed(page, "Numărul maxim de pași", "6")
     expect(page.locator("#start")).to_be_enabled()
     studio.kill_page()
     studio.start_page()
     opened(page, f"{studio.address}/ro/")
     tab(page, "train")
-    expect(page.get_by_label("Numele rulării", exact=True).locator("visible=true")).to_have_value("prima mea")
+    expect(page.get_by_label("Numele rulării").locator("visible=true").first).to_have_value("prima mea")
     page.get_by_text("Setări avansate").click()
-    expect(page.get_by_label("Numărul maxim de pași (max steps)", exact=True)).to_have_value("6")
+    expect(page.get_by_label("Numărul maxim de pași").first).to_have_value("6")
     expect(page.locator("#start")).to_be_enabled()
 
 
@@ -208,7 +222,7 @@ def comes_back(page: Page) -> None:
     page.reload()
     tab(page, "runs")
     expect(page.locator(".run-head h2")).to_contain_text("prima mea")
-    expect(page.locator(".state.done").first).to_be_visible(timeout=LONG)
+    expect(page.locator(".run-head .state.done")).to_be_visible(timeout=LONG)
     page.wait_for_function("Number(document.querySelector('figure.chart')?.dataset.points) === 6")
     expect(page.locator(".answers tbody tr").first).to_be_visible()
 

@@ -6,7 +6,8 @@ from backend.errors import ChatError
 from studio.tabs import chat
 from studio.tabs.chat import Handlers
 from studio.text import Words
-from studio.views.chat import conversation, plain
+from studio.views.chat import answered, conversation, plain
+from studio.views.chat import asked as put_question
 from tests.fakes import FakeServices, job
 
 SETTINGS = {"system": "", "temperature": "0", "max_tokens": "128"}
@@ -85,6 +86,13 @@ def test_while_the_engine_starts_there_is_a_sentence_and_after_too_long_an_error
     assert next(waiting)[-1]["content"] == "The model is being loaded…"
     with pytest.raises(ChatError):
         next(waiting)
+
+
+@pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "a < b && c > d", "&lt;b&gt;", "<script>", "Știi?"])
+def test_markup_is_shown_as_text_and_the_model_hears_what_was_written(text: str) -> None:
+    turns = answered(put_question([], text), text)
+    assert all("<" not in turn["content"] for turn in turns)
+    assert [turn["content"] for turn in conversation(turns, "")] == [text, text]
 
 
 def test_text_from_gradio_is_put_together_and_pictures_are_left_out() -> None:
