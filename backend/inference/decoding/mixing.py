@@ -1,7 +1,7 @@
 """Several LoRA adapters, and none, in one batch: each row of the batch passes through its own.
 
-peft can do that with `adapter_names`, at 0.55-0.68 of the speed of the base model on a CPU; here every layer adds
-`alpha / rank * B A x` to its rows in one fused call (0.80-0.88 of the base, the same tokens; docs/decisions.md).
+peft can do that with `adapter_names`, at 0.49-0.67 of the speed of the base model on a CPU; here every layer adds
+`alpha / rank * B A x` to its rows in one fused call (0.66-0.86 of the base, the same tokens; docs/decisions.md).
 """
 
 from collections.abc import Callable
