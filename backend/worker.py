@@ -1,7 +1,8 @@
 """The job process: takes a run folder, proves that it lives, runs the job, writes down how it ended.
 
 python -m backend.worker RUN_FOLDER     start cold
-python -m backend.worker --warm         load the libraries first, then read one run folder from standard input
+python -m backend.worker --warm         load the libraries first, then read one run folder from standard input;
+                                        with a workspace behind it, measure this machine for forecasts meanwhile
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -31,6 +33,7 @@ from backend.ledger.store import Ledger
 from backend.paths import Workspace
 from backend.settings import Settings
 
+CALIBRATION = "backend.forecast.run"
 RUNNERS = {"train": "backend.training.run"}
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0
@@ -46,11 +49,14 @@ class Runner(Protocol):
 def main(arguments: list[str], runners: Mapping[str, str] = RUNNERS) -> int:
     os.umask(0o077)
     stop = StopSignal().install()
-    if arguments != ["--warm"]:
+    if arguments[0] != "--warm":
         return work(Path(arguments[0]), runners, stop)
     for module in runners.values():
         import_module(module)
-    line = sys.stdin.readline().strip()
+    with ExitStack() as meanwhile:
+        if arguments[1:]:
+            meanwhile.enter_context(import_module(CALIBRATION).beside(Path(arguments[1])))
+        line = sys.stdin.readline().strip()
     if not line:
         return ExitCode.DONE
     folder = Path(line)

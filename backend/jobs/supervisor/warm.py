@@ -77,5 +77,6 @@ class WarmWorker:
         self._not_before = now + RETRY_SECONDS
         if psutil.virtual_memory().available < FREE_BYTES:
             return
-        self.child = spawn(self.module, ["--warm"], self.workspace.logs / "warm.log", fed=True)
+        arguments = ["--warm", str(self.workspace.root)]
+        self.child = spawn(self.module, arguments, self.workspace.logs / "warm.log", fed=True)
         log.info("a warm worker was started as process %d", self.child.popen.pid)
