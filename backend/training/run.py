@@ -1,6 +1,7 @@
 """The training job: from a run folder to an adapter. Heavy: only the worker opens this module."""
 
 import errno
+import gc
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import psutil
 import torch
 import transformers
 
-from backend.errors import JobError
+from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
 from backend.jobs.model import ExitCode
 from backend.training import outcome
@@ -75,6 +76,7 @@ class Run:
     needed: int = 0
 
     def go(self) -> int:
+        gc.freeze()  # the libraries stay: without this, each collection walks their objects for most of a second
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         recipe = self.request.recipe
@@ -114,6 +116,9 @@ class Run:
         self.watch.phase("checking")
         head = inspect(base)
         read = material(self.request, tokenizer)
+        if read.dropped:
+            numbers = {"dropped": read.dropped, "total": read.dropped + len(read.train)}
+            self.watch.note(DataError("training.dropped", length=recipe.batch.max_length, **numbers), "warning")
         model = prepare(base, recipe, location)
         kind = precision(recipe, self.device)
         plan = self._plan(read, chosen)

@@ -1,6 +1,5 @@
 """What a training run says while it runs: phases, steps, memory, answers, as events of its run folder."""
 
-import resource
 from collections import deque
 from collections.abc import Callable
 from math import isfinite
@@ -122,7 +121,15 @@ class Watch:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes: the most this process has had resident; on a GPU the most it has had reserved there."""
+    """Bytes: on a GPU the most this process has had reserved there, else the most it has had resident.
+
+    Where the system keeps no such peak (macOS), what is resident now.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = status.read_text(encoding="utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    memory = psutil.Process().memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss))

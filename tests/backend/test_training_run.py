@@ -268,6 +268,16 @@ def test_a_test_question_in_the_training_data_is_refused(model, tmp_path):
         tiny.run(tmp_path / "run", asked)
 
 
+def test_conversations_in_which_no_answer_fits_are_left_out_and_counted(model, tmp_path):
+    long = {"messages": [{"role": "user", "content": "a" * 90}, {"role": "assistant", "content": "b"}]}
+    asked = tiny.request(tmp_path, model, [*tiny.chats(20), long], batch={"max_length": 80}, watching={"eval_share": 0})
+    _, said = tiny.run(tmp_path / "run", asked)
+    (note,) = _of(said, "note")
+    assert str(JobError(note.key, **note.values)).startswith(
+        "Left out, because no answer fits into 80 tokens: 1 of 21 conversations."
+    )
+
+
 def test_rows_of_another_kind_than_the_recipe_are_refused(model, tmp_path):
     asked = tiny.request(tmp_path, model, tiny.chats(20), objective="text")
     with pytest.raises(DataError, match="holds chat rows"):

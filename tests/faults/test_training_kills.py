@@ -20,7 +20,10 @@ SEED = int(os.environ.get("STUDIO_SEED", "0"))
 POINTS_OF_A_SAVE = 10
 ATTEMPTS = 60
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills are dealt to forks")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="kills are dealt to forks"),
+    pytest.mark.timeout(120 + 15 * KILLS),
+]
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,12 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             for tensor, needed in zip((hidden, weight, bias), ctx.needs_input_grad, strict=False)
         ]
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        used = weight.to(hidden.dtype)
         rows = max(1, CHUNK_BYTES // (4 * weight.shape[0]))
         for begin in range(0, hidden.shape[0], rows):
             part = slice(begin, begin + rows)
             here = None if slopes[0] is None else slopes[0][part]
-            total += _chunk(hidden[part], weight, bias, targets[part], (here, slopes[1], slopes[2]))
+            total += _chunk(hidden[part], used, bias, targets[part], (here, slopes[1], slopes[2]))
         dtypes = (hidden.dtype, weight.dtype, weight.dtype if bias is None else bias.dtype)
         ctx.save_for_backward(*(s if s is None else s.to(dtype) for s, dtype in zip(slopes, dtypes, strict=True)))
         return total
@@ -80,9 +81,10 @@ def _chunk(
 
 def summed_loss(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
     """Cross-entropy of `head(hidden)`, summed over positions, without making all the logits."""
-    learn = torch.is_grad_enabled()
-    with torch.autocast(hidden.device.type, enabled=False):
-        found: Tensor = ChunkedCrossEntropy.apply(hidden.to(head.weight.dtype), head.weight, head.bias, targets, learn)
+    learn, kind = torch.is_grad_enabled(), hidden.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
+    with torch.autocast(kind, enabled=False):
+        found: Tensor = ChunkedCrossEntropy.apply(hidden.to(dtype), head.weight, head.bias, targets, learn)
     return found
 
 

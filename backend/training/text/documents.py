@@ -20,11 +20,12 @@ from backend.training.text.chat import ChatFormat
 
 @dataclass(frozen=True)
 class Material:
-    """`chat` is None when the recipe's objective is plain text."""
+    """`chat` is None when the recipe's objective is plain text; `dropped` chats of `train` had no answer that fits."""
 
     train: list[Document]
     held_out: list[Document]
     chat: ChatFormat | None
+    dropped: int = 0
 
 
 def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Material:
@@ -45,7 +46,7 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
     check.control_words(every, control_words(request.model.folder))
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
-    return Material(_some(read[0], request), read[1], chat)
+    return Material(_some(read[0], request), read[1], chat, dropped=len(learned) - len(read[0]))
 
 
 def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
