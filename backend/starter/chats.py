@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,23 @@ from backend.starter.splits import Chat, splits
 
 Row = dict[str, Any]
 
-TWO_TURNS = 500  # Romanian conversations of two questions, so that a second question is nothing new
+CONVERSATIONS = 500  # of several questions, in each language, so that a second or fourth question is nothing new
+TURNS = (2, 3, 4)
 
 
 def romanian() -> list[Row]:
-    """Every Romanian training chat, and some of them again as conversations of two turns."""
-    chats = _training(["ro"])
-    chance = random.Random(2)
-    pairs = [chance.sample(chats, 2) for _ in range(TWO_TURNS)]
-    return _shuffled([*(_conversation([chat]) for chat in chats), *(_conversation(pair) for pair in pairs)])
+    """Every Romanian training chat, and some of them again one after another in longer conversations."""
+    return _shuffled(_rows("ro"))
 
 
 def english_and_italian() -> list[Row]:
-    """What the starter was made from: to be replayed while it learns something else."""
-    return _shuffled(_conversation([chat]) for chat in _training(["en", "it"]))
+    """What the starter was made from, in the same form: to be replayed while it learns something else."""
+    return _shuffled([*_rows("en"), *_rows("it")])
 
 
 def romanian_sentences() -> list[Row]:
     """The answers of the Romanian training chats, as plain sentences."""
-    return _shuffled({"text": sentence} for sentence in sorted({chat.answer for chat in _training(["ro"])}))
+    return _shuffled({"text": sentence} for sentence in sorted({chat.answer for chat in _training("ro")}))
 
 
 FILES = {
@@ -50,8 +48,15 @@ def lines(rows: Iterable[Row]) -> Iterator[str]:
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _training(languages: Sequence[str]) -> list[Chat]:
-    return [chat for chat in splits().train if chat.language in languages]
+def _training(language: str) -> list[Chat]:
+    return [chat for chat in splits().train if chat.language == language]
+
+
+def _rows(language: str) -> list[Row]:
+    chats = _training(language)
+    chance = random.Random(2)
+    longer = [chance.sample(chats, chance.choice(TURNS)) for _ in range(CONVERSATIONS)]
+    return [_conversation(together) for together in (*([chat] for chat in chats), *longer)]
 
 
 def _conversation(chats: Iterable[Chat]) -> Row:

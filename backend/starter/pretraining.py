@@ -26,7 +26,8 @@ class Pretraining:
     beta2: float = 0.98
     warmup: float = 0.03
     question_weight: float = 0.05
-    two_turns: float = 0.15
+    longer: float = 0.15  # share of samples that are a conversation of several chats
+    turns: tuple[int, ...] = (2, 3, 4)
     romanian: bool = True
 
 
@@ -131,11 +132,12 @@ class Sampler:
         if chat.language == "ro":
             return self._plain_text(chat)
         tokens, weights = self._chat(chat)
-        if self.chance.random() < self.settings.two_turns:
-            second = self._chat(self.chance.choice(self.groups[chat.language, self._draw(chat.language).topic]))
-            line = self._encode("\n")
-            tokens = tokens + line + second[0]
-            weights = weights + [self.settings.question_weight] * len(line) + second[1]
+        if self.chance.random() < self.settings.longer:
+            for _ in range(self.chance.choice(self.settings.turns) - 1):
+                line = self._encode("\n")
+                further = self._chat(self._draw(chat.language))
+                tokens = tokens + line + further[0]
+                weights = weights + [self.settings.question_weight] * len(line) + further[1]
         return tokens, weights
 
     def _draw(self, language: str | None = None) -> Chat:
