@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.errors import StudioError
+from backend.jobs.model import ExitCode
 from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from studio.live import Live, add_routes
@@ -122,21 +123,16 @@ def add_own_routes(app: FastAPI, files: dict[str, Path], prefix: str) -> None:
         return RedirectResponse(f"{prefix}/{language}/", 307)
 
 
-def token_from(environment: dict[str, str]) -> str:
-    """The one-time token that launch.py has made; without one, our own, shown to whoever started us."""
-    return environment.pop("STUDIO_TOKEN", "") or secrets.token_urlsafe(24)
-
-
 def main(arguments: list[str]) -> int:
     flags = Flags.read(arguments)
-    given = "STUDIO_TOKEN" in os.environ
-    token = token_from(dict(os.environ))
-    os.environ.pop("STUDIO_TOKEN", None)
+    # The token that launch.py has made; without one, our own, shown to whoever started us.
+    given = os.environ.pop("STUDIO_TOKEN", "")
+    token = given or secrets.token_urlsafe(24)
     try:
         services = Services.at(flags.workspace)
     except StudioError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return ExitCode.CANNOT_RUN
     if not given:
         sys.stdout.write(f"open http://{flags.host}:{flags.port}{flags.root_path}/?token={token}\n")
     app = create_app(services, Sessions(services.workspace.root / "sessions.json", token), flags)
