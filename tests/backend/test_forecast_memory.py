@@ -1,0 +1,115 @@
+"""The forecast's arithmetic of memory against published figures and against what autograd keeps."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.forecast import memory
+from backend.forecast.memory import Load, parts, quantised_bytes, weights
+from backend.models.facts import ModelFacts, facts
+from backend.recipes.schema import Recipe
+
+LLAMA_2_7B = {
+    "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+    "num_attention_heads": 32, "vocab_size": 32000, "max_position_embeddings": 4096, "dtype": "float32",
+}  # fmt: skip
+
+
+def sizes(folder: Path, config: dict[str, Any]) -> ModelFacts:
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return facts(folder)
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> ModelFacts:
+    return sizes(tmp_path, LLAMA_2_7B)
+
+
+def load(known: ModelFacts, tokens: int = 1000, **recipe: Any) -> Load:
+    chosen = Recipe.model_validate(recipe)
+    return Load(known, chosen, tokens=tokens, learned=tokens // 2, evaluated=100, runtime=10**9)
+
+
+def test_an_adapter_of_rank_8_on_every_matrix_of_llama_2_7b_has_the_known_number_of_parameters(
+    llama: ModelFacts,
+) -> None:
+    assert load(llama, method="lora", lora={"rank": 8}).trained == 19_988_480
+    only_mlp = load(llama, method="lora", lora={"rank": 8, "target_modules": "mlp"})
+    assert only_mlp.trained == pytest.approx(11.60e6, rel=1e-3)
+
+
+def test_weights_of_llama_2_7b_take_what_is_known_in_16_and_in_4_bits(llama: ModelFacts) -> None:
+    on_gpu = {"gpu": True}
+    assert weights(replace(load(llama, method="lora"), **on_gpu)) / 1e9 == pytest.approx(13.48, abs=0.01)
+    plain = load(llama, method="qlora", quantisation={"double": False})
+    assert weights(replace(plain, **on_gpu)) / 1e9 == pytest.approx(4.167, abs=0.002)
+    assert weights(replace(load(llama, method="qlora"), **on_gpu)) / 1e9 == pytest.approx(3.86, abs=0.01)
+
+
+def test_four_bits_cost_half_a_byte_and_the_scales_of_blocks_of_64() -> None:
+    assert quantised_bytes(64 * 256, double=False) == 32 * 256 + 4 * 256
+    assert quantised_bytes(64 * 256, double=True) == 32 * 256 + 256 + 4
+
+
+def test_a_processor_keeps_every_frozen_weight_in_32_bits(llama: ModelFacts) -> None:
+    assert weights(load(llama, method="lora")) == 4 * llama.parameters
+
+
+def test_full_training_keeps_two_moments_of_every_weight(llama: ModelFacts) -> None:
+    found = parts(load(llama, method="full"))
+    assert found["optimizer"] == 8 * llama.parameters
+    assert found["adapter"] == 0
+    assert found["weights"] == 4 * llama.parameters
+
+
+def test_the_end_of_the_backward_pass_is_the_peak_of_full_training_on_few_tokens(llama: ModelFacts) -> None:
+    assert parts(load(llama, tokens=10, method="full"))["gradients"] == 4 * llama.parameters
+    assert parts(load(llama, tokens=100_000, method="full"))["gradients"] == 0
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+@pytest.mark.parametrize("change", ["tokens", "rank", "checkpointing"])
+def test_more_of_anything_never_needs_less(llama: ModelFacts, method: str, change: str) -> None:
+    totals = []
+    for factor in (1, 2, 4, 8):
+        rank = {"rank": 8 * factor} if change == "rank" else {}
+        tokens = 500 * factor if change == "tokens" else 500
+        at = load(llama, tokens=tokens, method=method, lora=rank)
+        totals.append(sum(parts(replace(at, checkpointing=change == "checkpointing" and factor == 1)).values()))
+    assert totals == sorted(totals)
+    if change == "tokens" or (change == "rank" and method != "full"):
+        assert totals[0] < totals[-1]
+
+
+def test_checkpointing_keeps_one_layer_instead_of_all(llama: ModelFacts) -> None:
+    at = load(llama, tokens=4000, method="lora")
+    with_it = replace(at, checkpointing=True)
+    assert memory.activations(with_it) < memory.activations(at) / 10
+
+
+def test_gradients_wait_only_when_several_batches_make_a_step(llama: ModelFacts) -> None:
+    one, two = (load(llama, method="lora", batch={"accumulation": count}) for count in (1, 2))
+    assert parts(one)["gradients"] == 0
+    assert parts(two)["gradients"] == 4 * two.trained
+
+
+def test_no_more_than_a_chunk_of_logits_is_ever_there(llama: ModelFacts) -> None:
+    many = load(llama, tokens=100_000, method="lora")
+    hidden = 2 * 4 * many.learned * llama.hidden_size
+    assert memory.logits(many) == 32 * 2**20 + hidden
+
+
+def test_reading_a_half_precision_file_is_the_peak_of_a_run_on_very_few_tokens(llama: ModelFacts) -> None:
+    few = load(llama, tokens=1, method="lora")
+    assert parts(few)["loading"] == 0
+    assert parts(replace(few, facts=replace(llama, dtype="float16")))["loading"] == 2 * llama.parameters
+
+
+def test_quantised_weights_leave_the_pages_they_were_read_from(llama: ModelFacts) -> None:
+    inside = llama.parts["attention"] + llama.parts["mlp"]
+    found = load(llama, method="qlora")
+    assert parts(found)["loading"] == 4 * inside
+    assert parts(replace(found, gpu=True))["loading"] == 0
