@@ -86,7 +86,7 @@ def _loading(load: Load) -> Parts:
 def _training(load: Load) -> Parts:
     """The higher of two moments of the backward pass: its beginning (activations) or its end (gradients)."""
     waiting = FP32 * load.trained if load.recipe.batch.accumulation > 1 else 0
-    passing = round(holes(load) * (activations(load) + backward(load)))
+    passing = activations(load) + backward(load) + holes(load)
     begin = _at(load, gradients=waiting, activations=passing, logits=logits(load))
     end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
     return max(begin, end, key=lambda moment: sum(moment.values()))
@@ -123,12 +123,14 @@ def _mapped_bytes(load: Load) -> int:
     return FP32 * (load.facts.parts["attention"] + load.facts.parts["mlp"])
 
 
-def holes(load: Load) -> float:
-    """What the allocator adds to the activations, as a factor."""
+def holes(load: Load) -> int:
+    """What the allocator adds to the activations. It grows no more once tensors have pages of their own."""
+    taken = activations(load) + backward(load)
     if load.gpu:
-        return GPU_HOLES
-    wide = load.tokens * load.facts.intermediate_size * load.number_bytes
-    return 1.0 if wide >= OWN_PAGES_BYTES else HOLES[load.recipe.method]
+        return round((GPU_HOLES - 1) * taken)
+    widest = load.facts.intermediate_size * load.number_bytes
+    share = min(1.0, OWN_PAGES_BYTES / (load.tokens * widest))
+    return round((HOLES[load.recipe.method] - 1) * share * taken)
 
 
 def weights(load: Load) -> int:
