@@ -67,13 +67,16 @@ class Listener:
     heard: dict[str, str] = field(default_factory=dict)
     lost: bool = False
 
-    def tell(self, name: str, said: str) -> None:
-        """Queues the event unless it is the very same as before; a page that does not read is let go."""
-        if self.heard.get(name) == said:
-            return
-        self.heard[name] = said
+    def tell(self, **said: str) -> None:
+        """Queues these events, in one piece, without those that are the very same as before.
+
+        A page that does not read what waits for it is let go.
+        """
+        new = {name: text for name, text in said.items() if self.heard.get(name) != text}
+        self.heard |= new
         try:
-            self.waiting.put_nowait(f"event: {name}\ndata: {said}\n\n".encode())
+            if new:
+                self.waiting.put_nowait("".join(f"event: {name}\ndata: {new[name]}\n\n" for name in new).encode())
         except asyncio.QueueFull:
             self.lost = True
 
@@ -95,19 +98,19 @@ class Look:
 
     def tell(self, listener: Listener) -> None:
         words, run = listener.words, listener.run
-        listener.tell("runs", self._once("runs", words.language, make=lambda: self._rows(words)))
+        said = {"runs": self._once("runs", words.language, make=lambda: self._rows(words))}
         if (machine := self.machine) is not None:
-            line = self._once("machine", words.language, make=lambda: device_line(machine, words))
-            listener.tell("machine", line)
-        if run is None or run not in self.jobs:
-            return
+            said["machine"] = self._once("machine", words.language, make=lambda: device_line(machine, words))
+        if run is not None and run in self.jobs:
+            said |= self._of_run(run, words, begun="curves" in listener.heard)
+        listener.tell(**said)
+
+    def _of_run(self, run: str, words: Words, *, begun: bool) -> dict[str, str]:
         curves = self.watched[run].curves
-        if "curves" not in listener.heard:
-            listener.tell("curves", self._once("all", run, make=lambda: views.curves_in_full(curves)))
-        elif run in self.changes:
-            listener.tell("curves", self.changes[run])
         status = self._once("status", run, words.language, make=lambda: views.status(self.jobs[run], curves, words))
-        listener.tell("status", status)
+        if not begun:
+            return {"curves": self._once("all", run, make=lambda: views.curves_in_full(curves)), "status": status}
+        return {"curves": self.changes[run], "status": status} if run in self.changes else {"status": status}
 
     def _rows(self, words: Words) -> list[dict[str, Any]]:
         known = {run: watched.curves for run, watched in self.watched.items()}

@@ -31,9 +31,10 @@ async def hear(stream: AsyncIterator[bytes], *names: str) -> dict[str, Any]:
     heard: dict[str, Any] = {}
     async with asyncio.timeout(10):
         async for raw in stream:
-            head, _, data = raw.decode().strip().partition("\ndata: ")
-            if data:
-                heard[head.removeprefix("event: ")] = json.loads(data)
+            for said in raw.decode().strip().split("\n\n"):
+                head, _, data = said.partition("\ndata: ")
+                if data:
+                    heard[head.removeprefix("event: ")] = json.loads(data)
             if set(names) <= heard.keys():
                 return heard
     raise AssertionError(f"the stream ended after {sorted(heard)}")
@@ -113,7 +114,7 @@ def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
 def test_a_page_that_does_not_read_is_let_go(running: FakeServices) -> None:
     listener = live.Listener(Words("en"), None)
     for number in range(60):
-        listener.tell("runs", str(number))
+        listener.tell(runs=str(number))
     assert listener.lost
     assert listener.waiting.qsize() == 50
 
