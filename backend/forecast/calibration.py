@@ -6,6 +6,7 @@ measured again.
 
 import hashlib
 import os
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -79,7 +80,8 @@ def learn(
         return
     unscaled = float(said) / known.ratio(method)
     latest = (*known.ratios.get(method, ()), round(float(took) / unscaled, 4))[-MOST_RATIOS:]
-    save(workspace, machine, known.model_copy(update={"ratios": {**known.ratios, method: latest}}))
+    with suppress(OSError):  # a full disk must not undo a finished run
+        save(workspace, machine, known.model_copy(update={"ratios": {**known.ratios, method: latest}}))
 
 
 def _version(name: str) -> str:

@@ -14,8 +14,11 @@ import torch
 import transformers
 
 from backend.errors import DataError, JobError
+from backend.forecast import calibration
+from backend.hardware import this_machine
 from backend.jobs.context import JobContext
 from backend.jobs.model import ExitCode
+from backend.paths import Workspace
 from backend.training import outcome
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.fit import Fit, fit
@@ -164,7 +167,10 @@ class Run:
         final = folder.model if request.recipe.method == "full" else folder.adapter
         outcome.keep(final, partial(self._write, trainer.network), outcome.record(request, trainer.state.global_step))
         trainer.look(trainer.state.global_step)
-        folder.write(folder.result, self._figures(trainer, final.name))
+        figures = self._figures(trainer, final.name)
+        folder.write(folder.result, figures)
+        workspace = Workspace(folder.path.parent.parent)
+        calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
 
     def _write(self, model: Network, folder: Path) -> None:
         save_weights(model, folder)
