@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from backend.errors import ModelError
 from backend.recipes.schema import Recipe
+from backend.training.network.products import quicken
 
 Network = PreTrainedModel | PeftModel
 ATTENTION_LAYERS = ("attn", "attention")
@@ -20,6 +21,7 @@ ADAPTER = "default"
 
 def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
     """What is trained: the base itself (method "full"), or the frozen base with a fresh adapter in fp32."""
+    quicken(base)
     if recipe.method == "full":
         return base
     base.requires_grad_(requires_grad=False)

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backend.training.network.products import times_transposed
+
 CHUNK_BYTES = 32 * 2**20
 
 
@@ -59,7 +61,7 @@ def _chunk(
     With e = exp(logits - max) and z the sum of a row of e, d loss / d logits = e / z - onehot(target). The division is
     done on the narrow side of each product, so the wide matrix is read and written as seldom as can be.
     """
-    wide = (hidden @ weight.t()).float()
+    wide = times_transposed(hidden, weight).float()
     if bias is not None:
         wide += bias
     top = wide.amax(-1, keepdim=True)
@@ -68,11 +70,11 @@ def _chunk(
     z = wide.sum(-1, keepdim=True)
     to_hidden, to_weight, to_bias = slopes
     if to_hidden is not None:
-        pulled = wide.to(weight.dtype) @ weight
+        pulled = times_transposed(wide.to(weight.dtype), weight.t())
         torch.sub(pulled.float() / z, weight[targets].float(), out=to_hidden)
     if to_weight is not None:
         scaled = hidden.float() / z
-        to_weight.addmm_(wide.t(), scaled).index_add_(0, targets, hidden.float(), alpha=-1)
+        to_weight.add_(times_transposed(wide.t(), scaled.t())).index_add_(0, targets, hidden.float(), alpha=-1)
     if to_bias is not None:
         to_bias += (wide / z).sum(0)
         to_bias.index_add_(0, targets, torch.ones_like(targets, dtype=torch.float32), alpha=-1)
@@ -91,11 +93,14 @@ def summed_loss(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
 @contextmanager
 def without_head(head: nn.Module) -> Iterator[None]:
     """Within it the model returns hidden states where it would return logits; parameters and their names stay."""
+    before = head.__dict__.get("forward")
     head.forward = _unchanged
     try:
         yield
     finally:
         del head.forward
+        if before is not None:
+            head.forward = before
 
 
 def _unchanged(hidden: Tensor) -> Tensor:
