@@ -71,6 +71,7 @@ def become(environment: Environment, module: str, arguments: "list[str]") -> int
     # -P: a file of the person's own called backend.py or json.py is not what we import.
     command = [str(environment.python), "-P", "-m", module, *arguments]
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules save seconds at every start
     sys.stdout.flush()
     if sys.platform == "win32":
         return subprocess.run(command, env=variables, check=False).returncode

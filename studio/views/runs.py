@@ -43,11 +43,19 @@ def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
         **run_line(job, curves, words),
         "reason": words.said(job.reason_key, job.reason_values),
         "phase": words.t(f"phase.{curves.phases[-1][1]}") if curves.last and curves.phases and job.active else "",
-        "memory": words.t("runs.memory", peak=words.size(curves.peak_memory)) if curves.memory else "",
+        "memory": memory(job, curves, words) if curves.memory else "",
         "notes": [words.said(note.key, note.values) for note in curves.notes[-5:]],
         "stoppable": job.active or job.state is JobState.QUEUED,
         "resumable": job.resumable,
     }
+
+
+def memory(job: Job, curves: Curves, words: Words) -> str:
+    """The highest moment so far; beside it what had been forecast."""
+    peak = words.size(curves.peak_memory)
+    if job.forecast_bytes is None:
+        return words.t("runs.memory", peak=peak)
+    return words.t("runs.memory_beside", peak=peak, forecast=words.size(job.forecast_bytes))
 
 
 def curves_in_full(curves: Curves) -> dict[str, Any]:
