@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit  # type: ignore[attr-defined]
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
@@ -37,8 +37,8 @@ class Precision:
 def precision(recipe: Recipe, device: torch.device) -> Precision:
     """What the recipe asks for, or what the hardware does well.
 
-    On a CPU that is fp32. Without bf16 instructions bf16 is tens of times slower; with them (avx512_bf16) it was 0.9
-    times as fast for a model of 2M parameters and 1.6 times for one of 35M, so a recipe may ask for it. Weights that
+    On a CPU that is fp32. Without bf16 instructions bf16 is tens of times slower; with them (avx512_bf16) it was 0.7
+    times as fast for a model of 2M parameters and 1.2 times for one of 35M, so a recipe may ask for it. Weights that
     are trained themselves (method "full") stay fp32, for in bf16 a small learning rate does not move them.
     """
     wanted = recipe.compute.precision

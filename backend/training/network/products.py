@@ -66,7 +66,7 @@ def quicken(model: nn.Module) -> None:
         return
     for layer in model.modules():
         if type(layer) is nn.Linear:
-            layer.forward = partial(_forward, layer)
+            layer.forward = partial(_forward, layer)  # type: ignore[method-assign]
 
 
 def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
