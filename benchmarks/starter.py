@@ -95,25 +95,34 @@ def measure(seed: int, taught: Sequence[tuple[str, str]], models: Path, split: S
 
 
 def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """Mean, lowest and highest of each figure over the seeds."""
+    """The mean of each figure; `_lowest` and `_highest` beside it where several seeds were measured."""
     by_name: dict[str, list[float]] = defaultdict(list)
     for figures in rounds:
         for name, value in figures.items():
             by_name[name].append(value)
-    return {
-        f"{name}{suffix}": round(reduce(values), 4)
-        for name, values in by_name.items()
-        for suffix, reduce in (("", mean), ("_lowest", min), ("_highest", max))
-    }
+    found: dict[str, float] = {}
+    for name, values in by_name.items():
+        found[name] = round(mean(values), 4)
+        if len(values) > 1:
+            found |= {f"{name}_lowest": round(min(values), 4), f"{name}_highest": round(max(values), 4)}
+    return found
 
 
 def targets(figures: dict[str, float], megabytes: float) -> dict[str, Target]:
+    """The worst seed has to meet them."""
+
+    def lowest(name: str) -> float:
+        return figures.get(f"{name}_lowest", figures[name])
+
+    def highest(name: str) -> float:
+        return figures.get(f"{name}_highest", figures[name])
+
     return {
-        "starter_ro_highest": Target(figures["starter_ro_highest"], 0.05, "below"),
-        "starter-lora_ro_lowest": Target(figures["starter-lora_ro_lowest"], 0.85),
-        "starter-lora_cpu_seconds_highest": Target(figures["starter-lora_cpu_seconds_highest"], 120, "below"),
-        "starter-mixed_en_lowest": Target(figures["starter-mixed_en_lowest"], 0.8),
-        "starter-mixed_it_lowest": Target(figures["starter-mixed_it_lowest"], 0.8),
+        "starter_ro": Target(highest("starter_ro"), 0.05, "below"),
+        "starter-lora_ro": Target(lowest("starter-lora_ro"), 0.85),
+        "starter-lora_cpu_seconds": Target(highest("starter-lora_cpu_seconds"), 120, "below"),
+        "starter-mixed_en": Target(lowest("starter-mixed_en"), 0.8),
+        "starter-mixed_it": Target(lowest("starter-mixed_it"), 0.8),
         "weights_megabytes": Target(megabytes, 6, "below"),
     }
 
