@@ -78,7 +78,7 @@ def pretrain(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, done / settings.warmup + 0.02) * max(0.03, 1 - done)
         loss = weighted_loss(model, *next(batches))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from bitsandbytes.nn import Linear4bit  # type: ignore[attr-defined]
+from bitsandbytes.nn import Linear4bit
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
