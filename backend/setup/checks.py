@@ -41,9 +41,10 @@ def planned(options: Namespace, environment: Environment) -> list[tuple[str, lis
     """Each check and its command. With arguments for pytest, pytest alone."""
     python = [str(environment.python), "-m"]
     chosen = [] if options.all else ["-m", "not slow"]
-    tests = ("pytest", [*python, "pytest", *chosen, *options.pytest])
     if options.pytest:
-        return [tests]
+        return [("pytest", [*python, "pytest", *chosen, *options.pytest])]
+    # Two files at a time: most tests wait for processes, and no file needs another.
+    tests = ("pytest", [*python, "pytest", "-n", "2", "--dist", "loadfile", *chosen])
     contracts = environment.scripts / ("lint-imports.exe" if sys.platform == "win32" else "lint-imports")
     return [
         ("ruff check", [*python, "ruff", "check"]),

@@ -3,13 +3,15 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState, GradientState, PartialState
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from backend.paths import ROOT
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
 from backend.training.network import attention
@@ -18,9 +20,7 @@ from backend.training.network.load import Precision, inspect
 from backend.training.text.batches import Document, Plan
 from backend.training.trainer import Course, StudioTrainer, arguments
 from backend.training.watch import Watch
-from tests import tiny
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="ranks are forks")
 CPU = torch.device("cpu")
 
 
@@ -60,27 +60,24 @@ def _train(rank: int, ranks: int, folder: Path) -> int:
     return 0
 
 
-def _join(rank: int, port: int, folder: Path) -> int:
-    """Become one of two processes of a run, as torchrun would start it."""
-    for state in (AcceleratorState, GradientState, PartialState):
-        state._shared_state.clear()
+def main(rank: int, port: int, folder: Path) -> int:
+    """One of two processes of a run, as torchrun would start it."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
+    torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
     return _train(rank, 2, folder)
 
 
 def test_two_ranks_take_the_steps_of_one(tmp_path):
-    torch.set_num_threads(1)
-    assert tiny.fork(lambda: _train(0, 1, tmp_path)) == 0
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port = int(listener.getsockname()[1])
-    other = os.fork()
-    if other == 0:
-        os._exit(tiny.fork(lambda: _join(1, port, tmp_path)))
-    assert tiny.fork(lambda: _join(0, port, tmp_path)) == 0
-    assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
+        port = str(listener.getsockname()[1])
+    command = [sys.executable, "-m", "tests.backend.test_training_ranks"]
+    # Processes of their own, not forks: a fork of a process that has used OpenMP may wait for ever.
+    ranks = [subprocess.Popen([*command, str(rank), port, str(tmp_path)], cwd=ROOT) for rank in range(2)]
+    assert _train(0, 1, tmp_path) == 0
+    assert [rank.wait() for rank in ranks] == [0, 0]
     alone, first, second = (
         json.loads((tmp_path / name).read_text(encoding="utf-8"))
         for name in ("0-of-1.json", "0-of-2.json", "1-of-2.json")
@@ -88,3 +85,7 @@ def test_two_ranks_take_the_steps_of_one(tmp_path):
     assert first == second
     for wanted, got in zip(alone, first, strict=True):
         assert got == pytest.approx(wanted, rel=1e-4)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))

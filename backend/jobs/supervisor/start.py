@@ -52,6 +52,9 @@ PASSED_FAMILIES = (
     "KMP_",
     "OPENBLAS_",
 )
+# Threads that wait for work sleep instead of spinning: beside another busy program on two cores, spinning made a step
+# of the starter take 3.3 s instead of 0.2 s.
+UNLESS_SET = {"OMP_WAIT_POLICY": "PASSIVE"}
 ALWAYS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -72,7 +75,7 @@ class Child:
 def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What a job or the engine may see of our environment: a list, so that no token of somebody else's leaks."""
     kept = {name: text for name, text in given.items() if name.upper() in PASSED or name.startswith(PASSED_FAMILIES)}
-    return kept | ALWAYS
+    return UNLESS_SET | kept | ALWAYS
 
 
 def spawn(module: str, arguments: Sequence[str], log: Path, *, fed: bool = False) -> Child:
