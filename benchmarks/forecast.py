@@ -28,6 +28,7 @@ from backend.forecast.calibration import Calibration
 from backend.forecast.estimate import estimate
 from backend.forecast.model import Forecast
 from backend.hardware import Machine, this_machine
+from backend.jobs.supervisor.start import environment
 from backend.models.catalogue import Model
 from backend.models.facts import facts
 from backend.paths import ROOT, SAMPLE_DATA, SHIPPED_MODELS
@@ -176,7 +177,9 @@ def measure(setting: Setting, folder: Path, machine: Machine, known: Calibration
     request = TrainRequest(recipe=chosen, model=model, data=data, forecast=forecast.model_dump(mode="json"))
     run = Path(tempfile.mkdtemp(dir=folder))
     (run / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", RUNNER, str(run)], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, str(run)], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"{setting.name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
@@ -186,7 +189,9 @@ def measure(setting: Setting, folder: Path, machine: Machine, known: Calibration
 
 def imports() -> Calibration:
     """The memory of a process after the imports; no speed, for none is compared here."""
-    found = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, check=True, capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, "-c", IMPORTS], cwd=ROOT, env=environment(), check=True, capture_output=True, text=True
+    )
     size = int(found.stdout.split()[-1])
     return Calibration(runtime_bytes=size, seconds_per_flop=1e-10, seconds_per_layer=1e-3, seconds_per_number=1e-9)
 
@@ -194,7 +199,7 @@ def imports() -> Calibration:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="starter,30m,120m", help="models, with commas between them")
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     machine, known = this_machine(), imports()
