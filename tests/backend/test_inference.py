@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -175,6 +176,18 @@ def test_only_plain_lora_shares_a_batch() -> None:
         assert not mixable(plain | other)
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """Headers and body: to hang up on bytes not read would reset the connection, and the answer with it."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        said += connection.recv(65_536)
+    head, _, body = said.partition(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    while found and len(body) < int(found[1]):
+        body += connection.recv(65_536)
+    return head + b"\r\n\r\n" + body
+
+
 @contextmanager
 def server(answer: bytes) -> Iterator[tuple[Address, list[bytes]]]:
     """A server that takes one request, says `answer` as it stands and hangs up; the list gets what was asked."""
@@ -183,7 +196,7 @@ def server(answer: bytes) -> Iterator[tuple[Address, list[bytes]]]:
 
         def serve() -> None:
             with closing(door.accept()[0]) as connection:
-                asked.append(connection.recv(65_536))
+                asked.append(whole_request(connection))
                 connection.sendall(answer)
 
         thread = threading.Thread(target=serve)
