@@ -56,9 +56,9 @@ def has_torch(process: psutil.Process) -> bool:
 
 
 @contextmanager
-def child(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def child(command: list[str], environment: dict[str, str], folder: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
     running = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | environment, stdin=subprocess.DEVNULL, text=True,
+        command, cwd=folder, env=os.environ | environment, stdin=subprocess.DEVNULL, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
     try:
@@ -120,7 +120,10 @@ def peer(python: Path) -> Start:
     began = time.monotonic()
     code = "from llamafactory.webui.interface import run_web_ui; run_web_ui()"
     environment = {"GRADIO_SERVER_PORT": str(PEER_PORT), "GRADIO_SERVER_NAME": "127.0.0.1", "HF_HUB_OFFLINE": "1"}
-    with child([str(python), "-c", code], environment) as running:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        child([str(python), "-c", code], environment, Path(folder)) as running,
+    ):
         wait_for_page(f"http://127.0.0.1:{PEER_PORT}/")
         return measured(running, began)
 
