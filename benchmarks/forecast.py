@@ -199,7 +199,7 @@ def imports() -> Calibration:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="starter,30m,120m", help="models, with commas between them")
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     machine, known = this_machine(), imports()

@@ -67,7 +67,8 @@ def test_full_training_keeps_two_moments_of_every_weight(llama: ModelFacts) -> N
 
 def test_the_end_of_the_backward_pass_is_the_peak_of_full_training_on_few_tokens(llama: ModelFacts) -> None:
     assert parts(load(llama, tokens=10, method="full"))["gradients"] == 4 * llama.parameters
-    assert parts(load(llama, tokens=100_000, method="full"))["gradients"] == 0
+    at_the_beginning = parts(load(llama, tokens=100_000, method="full"))["gradients"]
+    assert at_the_beginning == pytest.approx(memory.MEETING * 4 * llama.parameters)
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
