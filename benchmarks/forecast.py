@@ -2,8 +2,9 @@
 
 Each setting is a real training of a few steps in a process of its own, through the runner that jobs use; its peak is
 VmHWM. Models are the starter and Llamas of 30M and 120M parameters with random weights; methods are LoRA, QLoRA and
-full; batch and length vary. Nothing is fitted to a setting before it is measured: the forecast has the memory of a
-process after the imports, measured once in another process, and otherwise only config.json, recipe and data.
+full; batch and length vary. The forecast has the memory of a process after the imports, measured once in another
+process, and otherwise only config.json, recipe and data; but its two factors for the holes of the heap were chosen on
+earlier runs of these settings (docs/forecast.md).
 """
 
 import argparse
