@@ -53,7 +53,7 @@ def save_pack(options: Namespace, environment: Environment, voice: Voice) -> int
 
 
 def bench(options: Namespace, environment: Environment, voice: Voice) -> int:
-    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py"))
+    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py") if path.stem != "report")
     if options.name not in names:
         raise SetupError("setup.no_bench", name=options.name, names=", ".join(names))
     install.ensure(environment, voice, DEVELOPER)
