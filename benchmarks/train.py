@@ -6,7 +6,8 @@ A Llama of 35M parameters (width 384, 6 layers, vocabulary 32,000, untied), LoRA
 no gradient checkpointing, batches of 4 out of 256 chats with log-normal lengths, of which 40 % is prompt. Ours is the
 trainer that runs in jobs; TRL is measured with padding and with packing. Tokens are useful when they are no padding;
 time is processor time from the end of one step to the end of the next, so collation counts, and the first steps do
-not. Every run is a fork of one process that has imported everything, the three kinds taking turns.
+not. Every run is a process of its own, the three kinds taking turns; ours has the environment that the supervisor gives
+to jobs.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import os
 import random
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +33,7 @@ from tokenizers import Tokenizer, models
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from backend.jobs.supervisor.start import UNLESS_SET
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
 from backend.training.network import attention
@@ -170,23 +174,21 @@ KINDS: dict[str, Callable[[int], Marks]] = {
 }
 
 
+def alone(kind: str, steps: int) -> None:
+    """One run in this process; the last line says useful tokens per second after the first steps, and peak memory."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+        marks = KINDS[kind](steps + WARM_UP)
+    (began, before), (ended, after) = marks[WARM_UP - 1], marks[-1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"tokens_per_second": (after - before) / (ended - began), "peak_bytes": peak}))
+
+
 def measure(kind: str, steps: int) -> dict[str, float]:
-    """One run in a fork: useful tokens per second after the first steps, and the most memory it had resident."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
-            marks = KINDS[kind](steps + WARM_UP)
-        (began, before), (ended, after) = marks[WARM_UP - 1], marks[-1]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        figures = {"tokens_per_second": (after - before) / (ended - began), "peak_bytes": peak}
-        os.write(writer, json.dumps(figures).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    found: dict[str, float] = json.loads(said)
+    """The figures of one run in a process of its own."""
+    environment = {**UNLESS_SET, **os.environ} if kind == "ours" else {**os.environ}
+    command = [sys.executable, "-m", "benchmarks.train", "--only", kind, "--steps", str(steps)]
+    ran = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
     return found
 
 
@@ -212,10 +214,14 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=16, help="measured steps of 4 chats in each run")
     parser.add_argument("--json", action="store_true", help="accepted for uniformity: JSON is the last line anyway")
+    parser.add_argument("--only", choices=KINDS, help="one run of this kind, no comparison")
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     disable_progress_bars()
+    if options.only:
+        alone(options.only, options.steps)
+        return 0
     figures = compare(options.repeats, options.steps)
     return finish("train", figures, {name: Target(figures[name], wanted) for name, wanted in TARGETS.items()})
 
