@@ -24,7 +24,7 @@ from backend.setup.start import tether
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.security import Gate, Hosts, inner_path
-from studio.services import Services
+from studio.services.door import Services
 from studio.sessions import Sessions
 from studio.text import preferred
 

@@ -20,7 +20,7 @@ from backend.jobs.events import Attempt
 from backend.jobs.model import Job
 from backend.jobs.tail import Tail
 from backend.messages import LANGUAGES
-from studio.services import Services
+from studio.services.door import Services
 from studio.text import Words
 from studio.views import runs as views
 from studio.views.machine import device_line

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.tabs import chat, home, runs, train
 from studio.text import Words

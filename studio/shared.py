@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.text import Words
 
 

@@ -33,7 +33,7 @@ def job(number: int, name: str, state: JobState = JobState.DONE) -> Job:
 
 @dataclass
 class FakeServices:
-    """What `studio.services.Services` does, in memory; runs are folders of `root` with hand-written events."""
+    """What `studio.services.door.Services` does, in memory; runs are folders of `root` with hand-written events."""
 
     root: Path
     jobs: dict[str, Job] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from backend.errors import ChatError
 from backend.inference.sampling import Sampling
 from studio.events import in_browser, on, then
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
 from studio.views.chat import Turns, answered, asked, conversation, number

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from studio.events import in_browser, on
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
 from studio.views.home import greeting

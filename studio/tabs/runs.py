@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from backend.errors import AccessError
 from studio.events import on, then_in_browser
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
 from studio.widgets.live_views import place

@@ -11,7 +11,7 @@ from backend.errors import StudioError
 from backend.recipes.schema import Recipe
 from studio.events import in_browser, on, then, then_in_browser
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
 from studio.views import train as views

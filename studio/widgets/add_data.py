@@ -9,7 +9,7 @@ from backend import names
 from backend.errors import StudioError
 from studio.events import on, then_in_browser
 from studio.framework import gr
-from studio.services import Services
+from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
 

@@ -12,7 +12,7 @@ import pytest
 from backend.messages import LANGUAGES, catalogue
 from studio.framework import gr
 from studio.pages import TABS, build_page
-from studio.services import Services
+from studio.services.door import Services
 from studio.text import Words, locale_words
 from studio.views.html import SafeHtml
 from tests.fakes import FakeServices
