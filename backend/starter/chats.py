@@ -1,18 +1,21 @@
-"""The shipped data sets of the starter: `python -m backend.starter.chats` writes sample_data/chats from the tables."""
+"""The starter's shipped chats and check questions: `python -m backend.starter.chats` writes them from the tables."""
 
 import json
 import random
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from backend.paths import SAMPLE_DATA
 from backend.starter.splits import Chat, splits
+from backend.starter.topics import LANGUAGES
 
 Row = dict[str, Any]
 
 CONVERSATIONS = 500  # of several questions, in each language, so that a second or fourth question is nothing new
 TURNS = (2, 3, 4)
+CHECKED = 30  # questions in each language
 
 
 def romanian() -> list[Row]:
@@ -30,16 +33,37 @@ def romanian_sentences() -> list[Row]:
     return _shuffled({"text": sentence} for sentence in sorted({chat.answer for chat in _training("ro")}))
 
 
-FILES = {
-    "starter-ro.jsonl": romanian,
-    "starter-en-it.jsonl": english_and_italian,
-    "starter-ro-plain.jsonl": romanian_sentences,
+def checks() -> list[Row]:
+    """Dev questions, the same ones in each language and of all topics alike, to ask before and after a training."""
+    by_topic: dict[str, list[tuple[str, str, int]]] = {}
+    by_language: dict[str, dict[tuple[str, str, int], Chat]] = {language: {} for language in LANGUAGES}
+    for chat in splits().dev.new_wordings:
+        by_language[chat.language][chat.key] = chat
+        if chat.language == LANGUAGES[0]:
+            by_topic.setdefault(chat.topic, []).append(chat.key)
+    chance = random.Random(4)
+    for keys in by_topic.values():
+        chance.shuffle(keys)
+    in_turn = [key for keys in zip_longest(*by_topic.values()) for key in keys if key]
+    return [
+        {**_conversation([by_language[language][key]]), "language": language}
+        for language in LANGUAGES
+        for key in in_turn[:CHECKED]
+    ]
+
+
+TRAINED_ON = {
+    "chats/starter-ro.jsonl": romanian,
+    "chats/starter-en-it.jsonl": english_and_italian,
+    "chats/starter-ro-plain.jsonl": romanian_sentences,
 }
+FILES = {**TRAINED_ON, "checks/starter-dev.jsonl": checks}
 
 
 def write(folder: Path) -> None:
     """Write all files; the same bytes on every machine."""
     for name, rows in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("".join(lines(rows())), "utf-8")
 
 
@@ -60,7 +84,7 @@ def _rows(language: str) -> list[Row]:
 
 
 def _conversation(chats: Iterable[Chat]) -> Row:
-    messages = []
+    messages: list[dict[str, str]] = []
     for chat in chats:
         messages.append({"role": "user", "content": chat.question})
         messages.append({"role": "assistant", "content": chat.answer})
@@ -74,4 +98,4 @@ def _shuffled(rows: Iterable[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    write(SAMPLE_DATA / "chats")
+    write(SAMPLE_DATA)

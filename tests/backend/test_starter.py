@@ -16,7 +16,6 @@ EVERY_CHAT = (
     *splits().train,
     *(chat for split in (splits().dev, splits().test) for chat in (*split.new_wordings, *split.unseen_entities)),
 )
-SHIPPED = SAMPLE_DATA / "chats"
 TABLES = [words(name) for name in ("things", "countries", "animals", "opposites", "numbers", "nouns")]
 TABLES += [*words("calendar").values(), words("people")["foods"]]
 
@@ -173,20 +172,33 @@ def test_unseen_entities_are_known_in_english_and_italian() -> None:
 
 @pytest.mark.parametrize("name", chats.FILES)
 def test_a_shipped_file_is_what_the_tables_make(name: str) -> None:
-    assert (SHIPPED / name).read_text("utf-8") == "".join(chats.lines(chats.FILES[name]()))
+    assert (SAMPLE_DATA / name).read_text("utf-8") == "".join(chats.lines(chats.FILES[name]()))
 
 
-@pytest.mark.parametrize("name", chats.FILES)
+@pytest.mark.parametrize("name", chats.TRAINED_ON)
 def test_no_shipped_row_holds_a_dev_or_test_question(name: str) -> None:
     held = {
         chat.question
         for split in (splits().dev, splits().test)
         for chat in (*split.new_wordings, *split.unseen_entities)
     }
-    for line in (SHIPPED / name).read_text("utf-8").splitlines():
+    for line in (SAMPLE_DATA / name).read_text("utf-8").splitlines():
         row = json.loads(line)
         texts = [row["text"]] if "text" in row else [message["content"] for message in row["messages"]]
         assert held.isdisjoint(texts)
+
+
+def test_the_check_questions_are_from_dev_and_the_same_in_every_language() -> None:
+    dev = {(chat.language, chat.question, chat.answer): chat.key for chat in splits().dev.new_wordings}
+    asked: dict[str, list[tuple[str, str, int]]] = {language: [] for language in LANGUAGES}
+    for line in (SAMPLE_DATA / "checks" / "starter-dev.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        user, assistant = row["messages"]
+        assert (user["role"], assistant["role"]) == ("user", "assistant")
+        asked[row["language"]].append(dev[row["language"], user["content"], assistant["content"]])
+    assert asked["en"] == asked["it"] == asked["ro"]
+    assert len(set(asked["en"])) == chats.CHECKED
+    assert {topic for topic, _, _ in asked["en"]} == {topic.name for topic in topics()}
 
 
 def test_columns_are_read_by_name() -> None:
