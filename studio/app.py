@@ -21,6 +21,7 @@ from backend.errors import StudioError
 from backend.jobs.model import ExitCode
 from backend.messages import LANGUAGES
 from backend.setup.start import tether
+from backend.setup.start.address import require_this_machine_only
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.security import Gate, Hosts, inner_path
@@ -129,6 +130,7 @@ def main(arguments: list[str]) -> int:
     given = os.environ.pop("STUDIO_TOKEN", "")
     token = given or secrets.token_urlsafe(24)
     try:
+        require_this_machine_only(flags.host)
         services = Services.at(flags.workspace)
     except StudioError as error:
         sys.stderr.write(f"{error}\n")

@@ -3,7 +3,6 @@
 Pure ASGI, so that streams pass through untouched. Gradio's own checks stay behind it as a second line.
 """
 
-import ipaddress
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,27 +52,17 @@ def cookies(headers: Headers) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Hosts:
-    """Which Host headers are ours. Somebody else's name that points at us (DNS rebinding) is not.
-
-    Listening on every address, an address written in figures is ours too: a name can be rebound, figures cannot.
-    """
+    """Which Host headers are ours. Somebody else's name that points at us (DNS rebinding) is not."""
 
     names: frozenset[str]
-    figures: bool = False
 
     @classmethod
     def of(cls, host: str, *more: str) -> "Hosts":
-        every = host in ("0.0.0.0", "::", "")
-        return cls(frozenset({"localhost", "127.0.0.1", "[::1]", *more} | (set() if every else {host})), every)
+        return cls(frozenset({"localhost", "127.0.0.1", "[::1]", host, *more}))
 
     def allow(self, header: str) -> bool:
         name = header.rsplit(":", 1)[0] if not header.endswith("]") else header
-        if name in self.names or header in self.names:
-            return True
-        try:
-            return self.figures and bool(ipaddress.ip_address(name.strip("[]")))
-        except ValueError:
-            return False
+        return name in self.names or header in self.names
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 
 from backend.setup import commands
@@ -289,9 +290,16 @@ def test_a_headless_commands_supervisor_is_waited_for(clone: SmallClone) -> None
     assert studio.ends() == commands.DONE
 
 
-def test_other_machines_can_only_be_let_in_with_a_warning(clone: SmallClone) -> None:
-    studio = OpenStudio(clone, "--host", "0.0.0.0", "--root-path", "/studio")
-    assert "other machines of the network can reach the page" in studio.said
+def test_other_machines_cannot_be_let_in(clone: SmallClone) -> None:
+    refused = clone.run("--no-browser", "--port", "0", "--host", "0.0.0.0")
+    assert refused.returncode == commands.PORT
+    assert "listens on this machine alone" in refused.stderr
+
+
+def test_a_path_and_a_name_in_front_reach_the_page(clone: SmallClone) -> None:
+    studio = OpenStudio(clone, "--root-path", "/studio", "--allowed-host", "hub.example.org")
     assert "/studio/?token=" in studio.address
+    command = psutil.Process(studio.pid("page")).cmdline()
+    assert command[-4:] == ["--root-path", "/studio", "--allowed-host", "hub.example.org"]
     studio.process.send_signal(signal.SIGINT)
     assert studio.ends() == commands.DONE

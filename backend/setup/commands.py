@@ -40,7 +40,7 @@ With --json the last line of standard output is one JSON object; when something 
 {"error": sentence, "key": name of the sentence}."""
 
 START_HELP = """options of `start`, which is what happens when no command is named:
-  --no-browser --host ADDRESS --port NUMBER --root-path PATH --from DIR --workspace DIR --json
+  --no-browser --host ADDRESS --port NUMBER --root-path PATH --allowed-host NAME --from DIR --workspace DIR --json
 Each command has its own --help."""
 
 
@@ -130,7 +130,10 @@ def _add_from(to: argparse.ArgumentParser) -> None:
 def _add_start(to: argparse.ArgumentParser) -> None:
     to.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
     to.add_argument(
-        "--host", default=LOOPBACK, metavar="ADDRESS", help=f"address to listen on (default {LOOPBACK}: this machine)"
+        "--host",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help=f"address of this machine alone to listen on, such as ::1 (default {LOOPBACK})",
     )
     to.add_argument(
         "--port",
@@ -140,6 +143,13 @@ def _add_start(to: argparse.ArgumentParser) -> None:
         help=f"port to listen on (default {DEFAULT_PORT}; 0: any free one)",
     )
     to.add_argument("--root-path", default="", metavar="PATH", help="path in front of the studio behind a proxy")
+    to.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name under which a proxy shows the studio, such as hub.example.org; may be repeated",
+    )
     _add_from(to)
 
 

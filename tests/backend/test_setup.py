@@ -1,9 +1,11 @@
 """Setting up, part by part: what is said when, which torch, which folder, which port."""
 
 import ast
+import errno
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -199,7 +201,6 @@ def test_a_lock_is_held_by_one_and_freed_for_the_next(tmp_path: Path) -> None:
     ("host", "root_path", "link"),
     [
         ("127.0.0.1", "", "http://127.0.0.1:7860/?token=t"),
-        ("0.0.0.0", "", "http://127.0.0.1:7860/?token=t"),
         ("::1", "", "http://[::1]:7860/?token=t"),
         ("localhost", "studio", "http://localhost:7860/studio/?token=t"),
         ("localhost", "/a/b/", "http://localhost:7860/a/b/?token=t"),
@@ -216,8 +217,18 @@ def test_loopback_is_known(host: str, only: bool) -> None:
     assert address.is_this_machine_only(host) is only
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "x" * 70])
-def test_an_address_of_another_machine_is_one_sentence(host: str) -> None:
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "203.0.113.7", "x" * 70])
+def test_an_address_that_others_could_reach_is_one_sentence(host: str) -> None:
+    with pytest.raises(SetupError, match="listens on this machine alone"):
+        address.choose(host, 0)
+
+
+def test_a_loopback_address_that_this_machine_lacks_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object, **__: object) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+
+    host = "::1"
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     with pytest.raises(SetupError, match="is not an address of this machine"):
         address.choose(host, 0)
 

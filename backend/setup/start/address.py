@@ -11,7 +11,8 @@ TRIED = 20
 
 
 def choose(host: str, port: int) -> int:
-    """`port`, or a free one for 0; SetupError when it cannot be listened on."""
+    """`port`, or a free one for 0; SetupError when it cannot be listened on, or when other machines could reach it."""
+    require_this_machine_only(host)
     try:
         return _try(host, port)
     except PermissionError as error:
@@ -42,6 +43,12 @@ def _next_free(host: str, port: int) -> int:
     return _try(host, 0)
 
 
+def require_this_machine_only(host: str) -> None:
+    """SetupError for another address: without accounts, whoever reached the page would be its one person."""
+    if not is_this_machine_only(host):
+        raise SetupError("setup.host_not_alone", host=host)
+
+
 def is_this_machine_only(host: str) -> bool:
     if host == "localhost":
         return True
@@ -54,21 +61,15 @@ def is_this_machine_only(host: str) -> bool:
 def accepts(host: str, port: int) -> bool:
     """Whether somebody listens there now."""
     try:
-        with socket.create_connection((reachable(host), port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False
 
 
-def reachable(host: str) -> str:
-    """A host a browser on this machine can open, also when the page listens on every address."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
-
-
 def link(host: str, port: int, root_path: str, token: str = "") -> str:
     """`http://127.0.0.1:7860/?token=…`."""
-    shown = reachable(host)
-    bracketed = f"[{shown}]" if ":" in shown else shown
+    bracketed = f"[{host}]" if ":" in host else host
     path = root_path.strip("/")
     query = f"?token={token}" if token else ""
     return f"http://{bracketed}:{port}/{path}{'/' if path else ''}{query}"

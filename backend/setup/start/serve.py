@@ -82,8 +82,6 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
     workspace = folder.open_workspace(options.workspace)
     with folder.hold(workspace):
         port = address.choose(options.host, options.port)
-        if not address.is_this_machine_only(options.host):
-            voice.say("open_to_network", host=options.host)
         token = secrets.token_urlsafe(24)
         studio = _studio(options, port, token, environment, workspace, voice)
         link = address.link(options.host, port, options.root_path)
@@ -111,6 +109,7 @@ def _studio(
     place = ["--workspace", str(workspace.root)]
     where = ["--host", options.host, "--port", str(port)]
     path = ["--root-path", options.root_path] if options.root_path else []
+    path += [word for name in options.allowed_host for word in ("--allowed-host", name)]
     # Compiled modules are kept whatever the terminal says: without them every start costs seconds more.
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     page = Child(
