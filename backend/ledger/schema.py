@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 HEAD = VERSIONS[-1]
 
 metadata = MetaData(
@@ -165,7 +165,23 @@ chats = Table(
     _id(),
     _owner(),
     Column("title", String(300), nullable=False),
+    Column("turns", JSON, nullable=False),
+    _made(),
+    Column("changed_at", Float, nullable=False),
+    Column("choices", JSON, nullable=False, server_default="{}"),
+    Column("plain", Text, nullable=False, server_default=""),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _id(),
+    _owner(),
+    Column("model", String(200), nullable=False),
+    Column("up", Boolean),
     Column("messages", JSON, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("corrected", Text, nullable=False),
     _made(),
     Column("changed_at", Float, nullable=False),
 )
