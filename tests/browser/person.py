@@ -34,11 +34,12 @@ class Studio:
     workspace: Path
     port: int
     log: IO[bytes]
+    prefix: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
 
     def start(self, name: str, *module: str) -> None:
         command = [sys.executable, "-m", *module, "--workspace", str(self.workspace)]
@@ -48,7 +49,7 @@ class Studio:
         )
 
     def start_page(self) -> None:
-        self.start("studio", "studio.app", "--port", str(self.port))
+        self.start("studio", "studio.app", "--port", str(self.port), "--root-path", self.prefix)
         end = time.monotonic() + 60
         while time.monotonic() < end:
             with socket.socket() as probe:

@@ -1,0 +1,69 @@
+"""The page where there is no network at all: every tab in every language, in a namespace that has only loopback."""
+
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from backend.paths import ROOT
+from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+INSIDE = "STUDIO_TEST_ALONE"
+TABS = ("train", "runs", "chat", "home")
+
+
+def apart() -> list[str] | None:
+    """The command that runs another one in a network namespace of its own; None where that is not allowed."""
+    for way in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
+        if shutil.which("unshare") and subprocess.run([*way, "true"], capture_output=True).returncode == 0:
+            return way
+    return None
+
+
+def raise_loopback() -> None:
+    """What `ip link set lo up` does, without needing it."""
+    set_flags, up_and_running = 0x8914, 0x1 | 0x40
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        fcntl.ioctl(asked, set_flags, struct.pack("16sh14x", b"lo", up_and_running))
+
+
+@pytest.mark.skipif(INSIDE in os.environ, reason="this is the inside")
+def test_no_tab_needs_the_network() -> None:
+    way = apart()
+    if way is None:
+        pytest.skip("no network namespaces for us on this machine")
+    command = [*way, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    inside = subprocess.run(command, cwd=ROOT, env=environment | {INSIDE: "1"}, capture_output=True, text=True)
+    assert inside.returncode == 0, inside.stdout
+    assert "1 passed" in inside.stdout
+
+
+@pytest.fixture(scope="module")
+def loopback() -> None:
+    if INSIDE in os.environ:
+        raise_loopback()
+
+
+@pytest.mark.skipif(INSIDE not in os.environ, reason="run by the test above, in the namespace")
+def test_every_tab_opens_in_every_language(loopback: None, studio: Studio, browser: Browser) -> None:
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("192.0.2.1", 80), timeout=2)
+    watch, failed = Watch(studio.address), []
+    page = watch.over(browser.new_page(viewport={"width": 1366, "height": 768}))
+    page.on("requestfailed", lambda request: failed.append(request.url) if "/live" not in request.url else None)
+    opened(page, f"{studio.address}/?token={TOKEN}")
+    for language in ("en", "ro", "it"):
+        opened(page, f"{studio.address}/{language}/")
+        for name in TABS:
+            tab(page, name)
+            expect(page.locator(f"#tab-{name}")).to_be_visible()
+            page.wait_for_timeout(200)  # long enough for what a tab would fetch
+    assert (watch.outside, watch.broken, failed) == ([], [], [])
