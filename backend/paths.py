@@ -8,6 +8,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
 SAMPLE_DATA = ROOT / "sample_data"
 SHIPPED_MODELS = SAMPLE_DATA / "models"
+SHIPPED_RUNS = SAMPLE_DATA / "runs"
+# The ids of the runs that ship begin with it; an id of ours is hexadecimal.
+RECORDED = "recorded-"
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -104,7 +107,8 @@ class Workspace:
         return self.logs / "hardware.jsonl"
 
     def run(self, job_id: str) -> Path:
-        return self.runs / job_id
+        """The folder of a run: one of this workspace, or one that ships with the studio."""
+        return (SHIPPED_RUNS if job_id.startswith(RECORDED) else self.runs) / job_id
 
     def create(self) -> "Workspace":
         """Make the folders that are missing; OSError when the disk refuses."""

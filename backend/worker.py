@@ -33,8 +33,8 @@ from backend.ledger.store import Ledger
 from backend.paths import Workspace
 from backend.settings import Settings
 
-CALIBRATION = "backend.forecast.run"
-RUNNERS = {"train": "backend.training.run"}
+CALIBRATION = "backend.training.speed"
+RUNNERS = {"train": "backend.training.run", "import": "backend.models.run"}
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0
 log = logging.getLogger(__name__)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ChatError, StudioError
+from backend.jobs import recorded
 from backend.jobs.folder import RunFolder
 from backend.models import adapters, catalogue
 from backend.models.catalogue import Model
-from backend.paths import Workspace
+from backend.paths import ROOT, Workspace
 from backend.people import Person
 
 RUN = "run:"
@@ -81,12 +82,12 @@ class Shelf:
         found = (RunFolder(path) for path in self.workspace.runs.glob("*"))
         folders = [folder.path for folder in found if owner(folder) == person.id and askable(folder)]
         folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        return models + [RUN + path.name for path in folders]
+        return models + [RUN + path.name for path in folders] + [RUN + job.id for job in recorded.every()]
 
     def _run(self, person: Person, name: str) -> Target:
         job_id = name.removeprefix(RUN)
         folder = RunFolder(self.workspace.run(job_id))
-        if not JOB_ID.fullmatch(job_id) or owner(folder) != person.id:
+        if not JOB_ID.fullmatch(job_id) or (recorded.by_id(job_id) is None and owner(folder) != person.id):
             raise ChatError("chat.no_model", name=name)
         if not askable(folder):
             raise ChatError("chat.not_trained", name=name)
@@ -95,10 +96,12 @@ class Shelf:
             return Target(name=name, base=name, location=str(folder.model), stamp=stamp)
         request = folder.read(folder.request)
         model = Model(**request["model"])
+        # A run that ships names its model from the studio's own folder; any other place is absolute.
+        location = str(ROOT / model.location)
         return Target(
             name=name,
             base=model.id,
-            location=model.location,
+            location=location,
             adapter=folder.adapter,
             quantised=quantisation(request),
             stamp=(folder.adapter / ADAPTER_CONFIG).stat().st_mtime_ns,

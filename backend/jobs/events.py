@@ -4,7 +4,6 @@ Append-only, written by the worker alone. A reader takes whole lines only. Work 
 `Attempt` event carries the step it went on from, and readers drop what earlier attempts said about later steps.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,7 +98,7 @@ def line(event: Said) -> str:
 
 
 def parse(raw: str) -> Any:
-    return _ADAPTER.validate_python(json.loads(raw))
+    return _ADAPTER.validate_json(raw)
 
 
 def read(path: Path) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """The folder of one run: the contract between whoever submits a job, whatever engine runs it, and whoever watches it.
 
-request.json    what to do; written once, before the ledger row
+request.json    what to do; written once, before the ledger row (an import from the Hub adds the model it found)
 attempt.json    number, claim token and earlier memory failures of the attempt now starting; mode 0600
 status.json     how far it is; replaced as a whole
 events.jsonl    what it says (`backend.jobs.events`); append-only

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from backend.errors import JobError
+from backend.paths import RECORDED
 
 
 class JobState(StrEnum):
@@ -44,7 +45,9 @@ def require_move(name: str, now: JobState, to: JobState) -> None:
 
 @dataclass(frozen=True)
 class NewJob:
-    """What somebody hands in. `device` is "cpu" or "gpu:<index>"; `start_at` (UTC epoch seconds): not before then.
+    """What somebody hands in. `start_at` (UTC epoch seconds): not before then.
+
+    `device` is "cpu", "gpu:<index>", or "hub" for what only fetches something and so waits for no training.
 
     `request` is what the runner of this `kind` reads; it must be JSON, and "job" is a key of ours in it.
     """
@@ -96,6 +99,11 @@ class Job:
     @property
     def resumable(self) -> bool:
         return self.state in RESUMABLE
+
+    @property
+    def recorded(self) -> bool:
+        """It ships with the studio: everybody sees it, nobody changes it."""
+        return self.id.startswith(RECORDED)
 
     @property
     def stopping(self) -> bool:

@@ -5,6 +5,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from filelock import Timeout
@@ -12,15 +13,18 @@ from sqlalchemy import Connection, func, select
 
 from backend import names
 from backend.errors import AccessError, JobError, SetupError
-from backend.jobs import order, rows
+from backend.jobs import order, recorded, rows
 from backend.jobs.folder import RunFolder, sync_folder
-from backend.jobs.model import Job, JobState, NewJob
+from backend.jobs.model import ExitCode, Job, JobState, NewJob
 from backend.ledger.schema import jobs, wishes
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
 from backend.people import Person
 
 Wish = Literal["engine", "worker"]
+# What a request.json says of its job.
+FACTS = ("id", "owner", "kind", "name", "device", "created_at", "start_at", "forecast_bytes")
+FARTHEST_START = 366 * 86_400.0
 
 
 def new_id() -> str:
@@ -40,20 +44,42 @@ class Jobs:
         return job
 
     def submit_if(self, person: Person, new: NewJob, allowed: Callable[[Connection], bool]) -> Job | None:
-        """As `submit`, unless `allowed`, asked in the same transaction, says no (None).
+        """As `submit`, unless `allowed`, asked in the same transaction, says no (None)."""
+        return self._enter(person, self._first_state(person, new), new.request, allowed, lambda folder: None)
 
-        The folder is on the disk before the row: a row without a request cannot exist, and a folder without a row is
-        picked up when the ledger is rebuilt.
+    def keep(self, person: Person, new: NewJob, fill: Callable[[RunFolder], None]) -> Job:
+        """A run that needs no work: `fill` puts what it made into its folder, and it is done; else as `submit`."""
+        queued = self._first_state(person, new)
+        now = queued.created_at
+        done = replace(queued, state=JobState.DONE, attempt=1, started_at=now, ended_at=now)
+
+        def complete(folder: RunFolder) -> None:
+            fill(folder)
+            folder.write(folder.attempt, {"number": 1, "device": new.device}, mode=0o600)
+            folder.write(folder.status, {"state": "ended", "attempt": 1, "exit_code": ExitCode.DONE, "at": now})
+
+        job = self._enter(person, done, new.request, lambda opened: True, complete)
+        assert job is not None
+        return job
+
+    def _enter(
+        self,
+        person: Person,
+        job: Job,
+        request: Mapping[str, Any],
+        allowed: Callable[[Connection], bool],
+        fill: Callable[[RunFolder], None],
+    ) -> Job | None:
+        """The folder is on the disk before the row: a row without a request cannot exist, and a folder without a row
+        is picked up when the ledger is rebuilt.
         """
-        with self.ledger.read() as opened:
-            name = self._require_unused(opened, person, new.name)
-        job = _first_state(person, new, name)
         entered = False
         try:
-            self._write_folder(job, new.request)
+            self._write_folder(job, request)
+            fill(self.folder(job))
             with self.ledger.write() as opened:
                 if allowed(opened):
-                    self._require_unused(opened, person, name)
+                    name = self._require_unused(opened, person, job.name)
                     job = order.at_the_end(opened, job)
                     rows.insert(opened, job, name_key=names.folded(name))
                     entered = True
@@ -67,6 +93,8 @@ class Jobs:
 
     def get(self, person: Person, job_id: str) -> Job:
         """AccessError when there is no such job, or it is somebody else's."""
+        if (shipped := recorded.by_id(job_id)) is not None:
+            return shipped
         with self.ledger.read() as opened:
             return self._own(opened, person, job_id)
 
@@ -76,12 +104,14 @@ class Jobs:
             named = jobs.c.name_key == names.folded(name_or_id)
             mine = (jobs.c.owner == person.id) & (named | (jobs.c.id == name_or_id))
             found = opened.execute(select(*rows.COLUMNS).where(mine)).first()
-        if found is None:
-            raise AccessError("jobs.unknown", name=name_or_id)
-        return rows.job_from(found)
+        if found is not None:
+            return rows.job_from(found)
+        if (shipped := recorded.find(name_or_id)) is not None:
+            return shipped
+        raise AccessError("jobs.unknown", name=name_or_id)
 
     def all(self, person: Person) -> list[Job]:
-        """Newest first."""
+        """Newest first; without those that ship with the studio (`backend.jobs.recorded`)."""
         with self.ledger.read() as opened:
             mine = select(*rows.COLUMNS).where(jobs.c.owner == person.id).order_by(jobs.c.id.desc())
             return [rows.job_from(row) for row in opened.execute(mine)]
@@ -137,6 +167,21 @@ class Jobs:
         self.kick()
         return self.get(person, job_id)
 
+    def start_at(self, person: Person, job_id: str, when: float | None) -> Job:
+        """Let a queued job wait until `when` (UTC epoch seconds), or no longer (None).
+
+        JobError for a job that does not wait, and for a moment that is past or more than a year away.
+        """
+        if when is not None and not 0 < when - time.time() < FARTHEST_START:
+            raise JobError("jobs.start_past" if when <= time.time() else "jobs.start_far")
+        with self.ledger.write() as opened:
+            job = self._own(opened, person, job_id)
+            if job.state != JobState.QUEUED:
+                raise JobError("jobs.not_waiting", name=job.name)
+            rows.change(opened, job.id, start_at=when)
+        self.kick()
+        return self.get(person, job_id)
+
     def rename(self, person: Person, job_id: str, name: str) -> Job:
         with self.ledger.write() as opened:
             job = self._own(opened, person, job_id)
@@ -187,6 +232,8 @@ class Jobs:
 
     def _own(self, opened: Connection, person: Person, job_id: str) -> Job:
         job = rows.get(opened, job_id)
+        if job is None and (shipped := recorded.by_id(job_id)) is not None:
+            raise JobError("jobs.recorded", name=shipped.name)
         if job is None or job.owner != person.id:
             raise AccessError("jobs.unknown", name=job_id)
         return job
@@ -212,19 +259,27 @@ class Jobs:
         mine = (jobs.c.owner == person.id) & (jobs.c.name_key == key) & (jobs.c.id != but)
         return names.unused(name, opened.execute(select(jobs.c.name).where(mine)).scalars())
 
+    def _first_state(self, person: Person, new: NewJob) -> Job:
+        with self.ledger.read() as opened:
+            name = self._require_unused(opened, person, new.name)
+        return Job(
+            id=new_id(),
+            owner=person.id,
+            kind=new.kind,
+            name=name,
+            state=JobState.QUEUED,
+            attempt=0,
+            position=0.0,
+            device=new.device,
+            created_at=time.time(),
+            start_at=new.start_at,
+            forecast_bytes=new.forecast_bytes,
+        )
+
     def _write_folder(self, job: Job, request: Mapping[str, Any]) -> None:
         folder = self.folder(job)
         folder.path.mkdir(parents=True, mode=0o700)
-        facts = {
-            "id": job.id,
-            "owner": job.owner,
-            "kind": job.kind,
-            "name": job.name,
-            "device": job.device,
-            "created_at": job.created_at,
-            "start_at": job.start_at,
-            "forecast_bytes": job.forecast_bytes,
-        }
+        facts = {name: getattr(job, name) for name in FACTS}
         folder.write(folder.request, {**request, "job": facts}, mode=0o600)
         sync_folder(folder.path.parent)
 
@@ -237,19 +292,3 @@ class Jobs:
             else:
                 opened.execute(wishes.insert().values(owner=person.id, what=what, wished_at=time.time()))
         self.kick()
-
-
-def _first_state(person: Person, new: NewJob, name: str) -> Job:
-    return Job(
-        id=new_id(),
-        owner=person.id,
-        kind=new.kind,
-        name=name,
-        state=JobState.QUEUED,
-        attempt=0,
-        position=0.0,
-        device=new.device,
-        created_at=time.time(),
-        start_at=new.start_at,
-        forecast_bytes=new.forecast_bytes,
-    )

@@ -13,13 +13,18 @@ class Tail:
         self.path = path
         self.offset = 0
 
-    def new(self) -> list[Any]:
-        """The events written since the last call, oldest first."""
+    def new(self, most_bytes: int = -1) -> list[Any]:
+        """The events written since the last call, oldest first.
+
+        With `most_bytes` about so many bytes of them, at least one whole line: none means that there are no more.
+        """
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            raw = file.read()
+            raw = file.read(most_bytes)
+            if most_bytes >= 0 and len(raw) == most_bytes and not raw.endswith(b"\n"):
+                raw += file.readline()
         whole = raw[: raw.rfind(b"\n") + 1]
         self.offset += len(whole)
-        return [events.parse(line.decode("utf-8", errors="replace")) for line in whole.splitlines()]
+        return [events.parse(line.decode("utf-8", errors="replace")) for line in whole.split(b"\n")[:-1]]

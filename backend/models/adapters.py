@@ -2,6 +2,8 @@
 
 import json
 import re
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,7 @@ def check(folder: Path, model: Model) -> None:
     if not path.is_file():
         unsafe = any(folder.glob("adapter_model.*"))
         raise ModelError("models.no_safetensors") if unsafe else ModelError("models.no_adapter", file=TENSORS)
-    record = _record(folder)
-    if record.get("sha256", "") not in ("", weights.fingerprint(model.folder)):
+    if _base(folder).get("sha256", "") not in ("", weights.fingerprint(model.folder)):
         raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
     base = facts(model.folder)
     _refuse_missing_layers(config, base)
@@ -45,14 +46,24 @@ def check(folder: Path, model: Model) -> None:
 
 def base_of(person: Person, workspace: Workspace, folder: Path) -> Model:
     """The model an adapter was made for; ModelError when this person does not have it. Nothing is fetched."""
-    named = _record(folder).get("id") or str(_config(folder).get("base_model_name_or_path") or "")
-    for model in catalogue.available(person, workspace):
-        if named in (model.id, model.source, model.location):
-            return model
-    try:
-        return catalogue.find(person, workspace, named)
-    except AccessError as error:
-        raise ModelError("models.base_missing", name=_made_for(folder)) from error
+    base, config = _base(folder), _config(folder)
+    named = str(base.get("id") or config.get("base_model_name_or_path") or "")
+    every = catalogue.available(person, workspace)
+    # The weights say more than a name: on another computer the same model has another id and place.
+    hashed = base.get("sha256")
+    by_weights = (model for model in every if hashed and weights.fingerprint(model.folder) == hashed)
+    by_name = (model for model in every if named in (model.id, model.source, model.location))
+    for model in chain(by_weights, by_name):
+        return model
+    for words in filter(None, (named, Path(named).name, str(base.get("name") or ""))):
+        with suppress(AccessError):
+            return catalogue.find(person, workspace, words)
+    raise ModelError("models.base_missing", name=_made_for(folder))
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """What the studio wrote about an adapter (`backend.training.outcome`); {} for one from elsewhere."""
+    return _json(folder / RECORD) if (folder / RECORD).is_file() else {}
 
 
 def finite(path: Path, tensor: Tensor) -> bool:
@@ -89,14 +100,14 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _base(folder: Path) -> dict[str, Any]:
     """What the studio wrote about the base model; {} for an adapter from elsewhere."""
-    base = _json(folder / RECORD).get("base", {}) if (folder / RECORD).is_file() else {}
+    base = record(folder).get("base", {})
     return base if isinstance(base, dict) else {}
 
 
 def _made_for(folder: Path) -> str:
-    named = _record(folder).get("name") or _json(folder / CONFIG).get("base_model_name_or_path") or "?"
+    named = _base(folder).get("name") or _json(folder / CONFIG).get("base_model_name_or_path") or "?"
     return str(named).rstrip("/")[-100:]
 
 

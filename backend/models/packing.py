@@ -1,0 +1,121 @@
+"""What a run made, as a zip archive that is written while it is sent: it is never whole in memory or on the disk."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.errors import ModelError
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import Job
+from backend.messages import sentence
+from backend.models.adapters import CONFIG, RECORD
+from backend.models.catalogue import HUB_ID
+
+PIECE = 2**20
+README = "README.md"
+LOAD_ADAPTER = """from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = {base}
+tokenizer = AutoTokenizer.from_pretrained(base)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ".")
+"""
+LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")
+model = AutoModelForCausalLM.from_pretrained(".")
+"""
+ASK = """messages = [{"role": "user", "content": "..."}]
+tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
+answer = model.generate(**tokens, max_new_tokens=64, do_sample=False)
+print(tokenizer.decode(answer[0, tokens["input_ids"].shape[1]:], skip_special_tokens=True))
+"""
+
+
+@dataclass
+class Outlet:
+    """A file that zipfile can only write to, and whose bytes are taken away as they come."""
+
+    pieces: list[bytes] = field(default_factory=list)
+
+    def write(self, piece: bytes, /) -> int:
+        self.pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        """zipfile asks for it."""
+
+    def drain(self) -> bytes:
+        whole = b"".join(self.pieces)
+        self.pieces.clear()
+        return whole
+
+
+def made_by(folder: RunFolder) -> Path:
+    """The folder of what a run made; ModelError when it has made nothing (yet)."""
+    for path in (folder.adapter, folder.model):
+        if path.is_dir():
+            return path
+    raise ModelError("models.nothing_made")
+
+
+def packed(job: Job, folder: RunFolder, language: str) -> Iterator[bytes]:
+    """The bytes of the archive: one folder with the files, and a README that says how to load them without the studio.
+
+    The places where things lay on this computer are left out. Not compressed: weights do not get smaller.
+    """
+    made, outlet, top = made_by(folder), Outlet(), file_name(job)
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(f"{top}/{README}", readme(job, folder, language))
+        for path in sorted(path for path in made.iterdir() if path.is_file()):
+            if path.name in (CONFIG, RECORD):
+                archive.writestr(f"{top}/{path.name}", json.dumps(portable(path, base(folder)), indent=1))
+                continue
+            entry = zipfile.ZipInfo.from_file(path, f"{top}/{path.name}")
+            with path.open("rb") as source, archive.open(entry, "w") as target:
+                while piece := source.read(PIECE):
+                    target.write(piece)
+                    yield outlet.drain()
+    yield outlet.drain()
+
+
+def file_name(job: Job) -> str:
+    """The run's name as the name of a file: names hold nothing that a file system refuses."""
+    return "-".join(job.name.split())
+
+
+def base(folder: RunFolder) -> dict[str, Any]:
+    """{id, name, source} of the model it belongs to, as the request or the record beside the weights says."""
+    known: dict[str, Any] | None = folder.read(folder.request).get("model")
+    return known or folder.read(folder.adapter / RECORD).get("base") or {}
+
+
+def portable(path: Path, model: dict[str, Any]) -> dict[str, Any]:
+    """adapter_config.json or studio.json without this computer's folders."""
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if path.name == CONFIG:
+        return values | {"base_model_name_or_path": _public(model)}
+    values.get("base", {}).pop("location", None)
+    return values
+
+
+def readme(job: Job, folder: RunFolder, language: str) -> str:
+    request, whole = folder.read(folder.request), folder.model.is_dir() and not folder.adapter.is_dir()
+    recipe = request.get("recipe", {}).get("title", {})
+    said = [f"# {job.name}", sentence("models.readme_what_model" if whole else "models.readme_what", language)]
+    said.append(sentence("models.readme_base", language, name=base(folder).get("name", "?")))
+    if recipe:
+        said.append(sentence("models.readme_recipe", language, name=recipe.get(language) or recipe.get("en") or "?"))
+    said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
+    load = LOAD_MODEL if whole else LOAD_ADAPTER.format(base=json.dumps(_public(base(folder))))
+    said.append(f"```python\n{load}\n{ASK}```")
+    return "\n\n".join(said) + "\n"
+
+
+def _public(model: dict[str, Any]) -> str:
+    """How the base model is called elsewhere: its Hub id, else the name it has here."""
+    source = str(model.get("source", ""))
+    return source if HUB_ID.match(source) else str(model.get("id") if model.get("shipped") else model.get("name", ""))
