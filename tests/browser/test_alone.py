@@ -39,7 +39,7 @@ def test_no_tab_needs_the_network() -> None:
     way = apart()
     if way is None:
         pytest.skip("no network namespaces for us on this machine")
-    command = [*way, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    command = [*way, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     inside = subprocess.run(command, cwd=ROOT, env=environment | {INSIDE: "1"}, capture_output=True, text=True)
     assert inside.returncode == 0, inside.stdout
