@@ -23,15 +23,21 @@ def check(name: str, kind: Kind = "run") -> str:
     cleaned = unicodedata.normalize("NFC", shown.strip(" "))
     if len(cleaned) > LONGEST:
         raise JobError("names.too_long", most=LONGEST)
-    _refuse_unseen(name)
+    refuse_unseen(name)
     _refuse_characters(cleaned)
     _refuse_forms(cleaned)
     return cleaned
 
 
-def _refuse_unseen(name: str) -> None:
+def unseen(character: str) -> bool:
+    """Whether a character draws nothing, or changes how others are drawn."""
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or character in UNSEEN
+
+
+def refuse_unseen(name: str) -> None:
+    """JobError for the first invisible or control character."""
     for position, character in enumerate(name, start=1):
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or character in UNSEEN:
+        if unseen(character):
             raise JobError("names.invisible", code=f"U+{ord(character):04X}", position=position)
 
 

@@ -14,12 +14,16 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of an answer. The last one has `finish` or `error`; token counts are those up to this piece."""
+    """A part of an answer. The last one has `finish` or `error`; token counts are those up to this piece.
+
+    `context` is how many tokens of prompt and answer together the model can read; 0 where that is not known.
+    """
 
     text: str = ""
     finish: Literal["stop", "length"] | None = None
     prompt_tokens: int = 0
     tokens: int = 0
+    context: int = 0
     error: StudioError | None = None
 
     @property

@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,12 +42,15 @@ class Reply:
 class Stream:
     """The pieces of an answer as they come; at the end `tokens`, `prompt_tokens` and `finish` are known.
 
-    Closing it, or leaving a `with closing(stream)`, ends the answer in the engine too.
+    Our own engine counts on the way, too, and says the length of its `context`. Closing it, or leaving a
+    `with closing(stream)`, ends the answer in the engine too; `hang_up` does so from another thread.
     """
 
     _lines: Iterator[dict[str, Any]]
+    _connection: http.client.HTTPConnection | None = None
     tokens: int = 0
     prompt_tokens: int = 0
+    context: int = 0
     finish: str = ""
     _text: Iterator[str] = field(init=False)
 
@@ -59,6 +63,12 @@ class Stream:
     def __next__(self) -> str:
         return next(self._text)
 
+    def hang_up(self) -> None:
+        """Whoever reads the stream meanwhile gets a ChatError at once."""
+        if self._connection and self._connection.sock:
+            with suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         for open_one in (self._text, self._lines):
             if hasattr(open_one, "close"):
@@ -69,6 +79,7 @@ class Stream:
             if usage := chunk.get("usage"):
                 self.tokens = int(usage.get("completion_tokens", 0))
                 self.prompt_tokens = int(usage.get("prompt_tokens", 0))
+                self.context = int(usage.get("context_tokens", 0))
             for choice in chunk.get("choices", []):
                 self.finish = choice.get("finish_reason") or self.finish
                 if text := choice.get("delta", {}).get("content"):
@@ -111,11 +122,14 @@ class Engine:
 
     def stream(self, messages: list[Message], *, model: str, settings: Sampling | None = None) -> Stream:
         """Begin an answer; ChatError at once when the engine refuses, or on the way when it breaks off."""
-        body = {"model": model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
+        options = {"include_usage": True} | ({} if self._external else {"continuous_usage_stats": True})
+        body = {"model": model, "messages": messages, "stream": True, "stream_options": options}
         chosen = (settings or Sampling()).model_dump(exclude_none=True)
         chosen["stop"] = list(chosen["stop"]) or None
+        if chosen["repetition_penalty"] == 1:
+            del chosen["repetition_penalty"]  # not part of OpenAI's interface: other servers may refuse it
         connection, response = self._send("POST", "/v1/chat/completions", body | chosen)
-        return Stream(self._events(connection, response))
+        return Stream(self._events(connection, response), connection)
 
     def unload(self, *, force: bool = False) -> None:
         """Free the engine's memory; ChatError when it is answering somebody and `force` is not set."""

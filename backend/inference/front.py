@@ -145,7 +145,10 @@ class Chat:
             first = await soon(ask)
             answer_id = f"chatcmpl-{uuid.uuid4().hex}"
             if asked.stream:
-                await stream(send, ask, wire.Chunks(answer_id, asked.model, with_usage=asked.include_usage), first)
+                chunks = wire.Chunks(
+                    answer_id, asked.model, with_usage=asked.include_usage, on_the_way=asked.usage_on_the_way
+                )
+                await stream(send, ask, chunks, first)
             else:
                 text, last = await whole(ask, first)
                 await JSONResponse(wire.completion(answer_id, asked.model, text, last))(scope, receive, send)

@@ -12,6 +12,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "temperature": (0, 2),
     "top_p": (0, 1),
     "max_tokens": (1, MAX_TOKENS),
+    "repetition_penalty": (1, 2),
     "seed": (0, 2**63 - 1),
 }
 WHOLE = ("max_tokens", "seed")
@@ -23,7 +24,8 @@ class Sampling(BaseModel):
 
     `temperature` 0 always takes the most likely token (greedy decoding); above 0, tokens are drawn from the smallest
     set whose probability is at least `top_p` (nucleus sampling, arXiv 1904.09751). The same `seed` gives the same
-    draws.
+    draws. `repetition_penalty` above 1 makes tokens that were already read or said less likely (CTRL, arXiv
+    1909.05858).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,10 +33,11 @@ class Sampling(BaseModel):
     temperature: float = 0.0
     top_p: float = 1.0
     max_tokens: int = 256
+    repetition_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
 
-    @field_validator("temperature", "top_p", "max_tokens", "seed", mode="before")
+    @field_validator("temperature", "top_p", "max_tokens", "repetition_penalty", "seed", mode="before")
     @classmethod
     def _within_limits(cls, value: Any, info: ValidationInfo) -> Any:
         name = str(info.field_name)

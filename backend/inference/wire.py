@@ -30,6 +30,7 @@ class ChatRequest:
     sampling: Sampling
     stream: bool
     include_usage: bool
+    usage_on_the_way: bool
 
 
 def read(body: bytes) -> ChatRequest:
@@ -50,11 +51,13 @@ def read(body: bytes) -> ChatRequest:
         sampling=sampling(values),
         stream=values.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        usage_on_the_way=isinstance(options, dict) and options.get("continuous_usage_stats") is True,
     )
 
 
 def sampling(values: dict[str, Any]) -> Sampling:
-    given = {name: values[name] for name in ("temperature", "top_p", "seed", "stop") if values.get(name) is not None}
+    names = ("temperature", "top_p", "repetition_penalty", "seed", "stop")
+    given = {name: values[name] for name in names if values.get(name) is not None}
     for name in ("max_completion_tokens", "max_tokens"):
         if values.get(name) is not None:
             given["max_tokens"] = values[name]
@@ -86,8 +89,10 @@ def words(content: object, number: int) -> str:
 
 
 def usage(piece: Piece) -> dict[str, int]:
+    """Tokens of prompt and answer; `context_tokens` is our own: how many of both the model can read."""
     total = piece.prompt_tokens + piece.tokens
-    return {"prompt_tokens": piece.prompt_tokens, "completion_tokens": piece.tokens, "total_tokens": total}
+    counts = {"prompt_tokens": piece.prompt_tokens, "completion_tokens": piece.tokens, "total_tokens": total}
+    return counts | ({"context_tokens": piece.context} if piece.context else {})
 
 
 def completion(answer_id: str, model: str, text: str, last: Piece) -> dict[str, Any]:
@@ -103,17 +108,19 @@ DONE = b"data: [DONE]\n\n"
 class Chunks:
     """Writes the chunks of one streamed answer; what is the same in all of them is encoded once."""
 
-    def __init__(self, answer_id: str, model: str, *, with_usage: bool) -> None:
+    def __init__(self, answer_id: str, model: str, *, with_usage: bool, on_the_way: bool = False) -> None:
         head = {"id": answer_id, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
         self._head = json.dumps(head)[:-1]
         self._with_usage = with_usage
+        self._on_the_way = on_the_way
 
     def first(self) -> bytes:
         return self._event('{"role":"assistant","content":""}', "null")
 
     def piece(self, piece: Piece) -> bytes:
         """A piece as events: its text; behind the last one why it ended, usage if asked for, and DONE."""
-        text = self._event('{"content":' + json.dumps(piece.text) + "}", "null") if piece.text else b""
+        counted = f',"usage":{json.dumps(usage(piece))}' if self._on_the_way and not piece.last else ""
+        text = self._event('{"content":' + json.dumps(piece.text) + "}", "null", counted) if piece.text else b""
         if piece.error:
             return text + b"data: " + json.dumps(error(piece.error)).encode() + b"\n\n" + DONE
         if not piece.finish:
@@ -124,9 +131,9 @@ class Chunks:
     def _usage(self, last: Piece) -> bytes:
         return f'data: {self._head},"choices":[],"usage":{json.dumps(usage(last))}}}\n\n'.encode()
 
-    def _event(self, delta: str, finish: str) -> bytes:
+    def _event(self, delta: str, finish: str, counted: str = "") -> bytes:
         choices = f'[{{"index":0,"delta":{delta},"finish_reason":{finish}}}]'
-        return f'data: {self._head},"choices":{choices}}}\n\n'.encode()
+        return f'data: {self._head},"choices":{choices}{counted}}}\n\n'.encode()
 
 
 def error(reason: StudioError, *, kind: str = "invalid_request_error") -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The next token of each row of a batch."""
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 
@@ -14,23 +15,50 @@ COLDEST = 1e-3
 
 @dataclass(frozen=True)
 class Draw:
-    """The settings of one row and its own source of chance, so that a seed gives the same draws in any company."""
+    """The settings of one row and its own source of chance, so that a seed gives the same draws in any company.
+
+    `seen`: the tokens of prompt and answer, kept only where repeating them costs something.
+    """
 
     sampling: Sampling
     chance: random.Random
+    seen: set[int] = field(default_factory=set)
 
     @classmethod
-    def of(cls, sampling: Sampling) -> "Draw":
-        return cls(sampling, random.Random(sampling.seed))
+    def of(cls, sampling: Sampling, prompt: Sequence[int] = ()) -> "Draw":
+        seen = set(prompt) if sampling.repetition_penalty != 1 else set()
+        return cls(sampling, random.Random(sampling.seed), seen)
+
+    @property
+    def simple(self) -> bool:
+        """Whether the most likely token is the answer."""
+        return self.sampling.greedy and self.sampling.repetition_penalty == 1
+
+    def said(self, token: int) -> None:
+        if self.sampling.repetition_penalty != 1:
+            self.seen.add(token)
 
 
 def tokens(logits: torch.Tensor, draws: list[Draw]) -> list[int]:
     """One token for each row of `logits`, shape (rows, vocabulary)."""
     chosen: list[int] = logits.argmax(-1).tolist()
     for row, draw in enumerate(draws):
-        if not draw.sampling.greedy:
-            chosen[row] = drawn(logits[row], draw.sampling, draw.chance.random())
+        if draw.simple:
+            continue
+        scores = fresher(logits[row], draw)
+        greedy = draw.sampling.greedy
+        chosen[row] = int(scores.argmax()) if greedy else drawn(scores, draw.sampling, draw.chance.random())
     return chosen
+
+
+def fresher(logits: torch.Tensor, draw: Draw) -> torch.Tensor:
+    """Logits of one row in which the tokens already seen are less likely (CTRL, arXiv 1909.05858, section 4.1)."""
+    penalty = draw.sampling.repetition_penalty
+    if penalty == 1 or not draw.seen:
+        return logits
+    ids = torch.tensor(sorted(draw.seen), device=logits.device)
+    values = logits[ids]
+    return logits.index_put((ids,), torch.where(values > 0, values / penalty, values * penalty))
 
 
 def drawn(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:

@@ -17,6 +17,7 @@ class Row:
     limit: int
     ends: frozenset[int]
     detokeniser: Detokeniser
+    context: int = 0
     adapter: str | None = None
     token: int = -1
     made: int = 0
@@ -25,13 +26,13 @@ class Row:
     stops: StopWatch = field(init=False)
 
     def __post_init__(self) -> None:
-        self.draw = Draw.of(self.ask.sampling)
+        self.draw = Draw.of(self.ask.sampling, self.prompt)
         self.stops = StopWatch(self.ask.sampling.stop)
 
     @classmethod
     def of(cls, ask: Ask, prompt: list[int], loaded: Loaded) -> "Row":
         limit = min(ask.sampling.max_tokens, loaded.context - len(prompt))
-        return cls(ask, prompt, limit, loaded.ends, Detokeniser(loaded.voice.decoder()))
+        return cls(ask, prompt, limit, loaded.ends, Detokeniser(loaded.voice.decoder()), loaded.context)
 
     @property
     def length(self) -> int:
@@ -44,13 +45,14 @@ class Row:
         if token in self.ends:
             return self._last("stop", self.stops.rest())
         self.made += 1
+        self.draw.said(token)
         text = self.stops.add(self.detokeniser.add(token))
         if self.stops.stopped:
             return self._last("stop", text)
         if self.made >= self.limit:
             return self._last("length", text + self.stops.rest())
-        return Piece(text, None, len(self.prompt), self.made)
+        return Piece(text, None, len(self.prompt), self.made, self.context)
 
     def _last(self, finish: str, text: str) -> Piece:
         self.done = True
-        return Piece(text, "stop" if finish == "stop" else "length", len(self.prompt), self.made)
+        return Piece(text, "stop" if finish == "stop" else "length", len(self.prompt), self.made, self.context)

@@ -1,5 +1,6 @@
 """Messages become the tokens of a prompt, exactly as in training, and tokens become words again."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from backend.errors import ChatError
 from backend.inference.ask import Message
 from backend.models import templates
+from backend.models.control_words import SIGNS
 
+# Letters that nobody writes and no template looks at: they stand for control words while a template is filled.
+PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
 PROBE = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
@@ -18,7 +22,8 @@ class Voice:
     """The tokenizer of one model with its chat template.
 
     `ends`: the tokens after which the model has said all: those the model's files name and the one its template puts
-    behind an answer.
+    behind an answer. A control word that a person types, such as "<|im_end|>", is read as the text it is: only the
+    template may command.
     """
 
     def __init__(self, location: str) -> None:
@@ -29,6 +34,8 @@ class Voice:
         template = self.tokenizer.chat_template
         if isinstance(template, str):
             templates.check(template)
+        special = [str(token) for token in self.tokenizer.added_tokens_decoder.values() if token.special]
+        self._control = sorted((word for word in special if SIGNS & set(word)), key=len, reverse=True)
         self.ends = frozenset(self._named_ends() | self._template_end())
 
     def prompt(self, messages: list[Message]) -> list[int]:
@@ -37,14 +44,41 @@ class Voice:
         ChatError when the template refuses the conversation.
         """
         with self._lock:
+            messages, marks = self._marked(messages)
             if not self.tokenizer.chat_template:
                 text = "\n".join(message["content"] for message in messages)
-                return self._encode(text, special=True)
+                return self._unmarked(text, marks, special=True)
             try:
                 text = self._rendered(messages, add_generation_prompt=True)
             except jinja2.TemplateError as error:
                 raise ChatError("chat.template", reason=str(error)) from error
-            return self._encode(text, special=False)
+            return self._unmarked(text, marks, special=False)
+
+    def _marked(self, messages: list[Message]) -> tuple[list[Message], dict[str, str]]:
+        """The messages with a private letter in place of each control word, and which word each letter stands for."""
+        written = "".join(message["content"] for message in messages)
+        words = [word for word in self._control if word in written]
+        if not words:
+            return messages, {}
+        letters = dict(zip(words, (letter for letter in PRIVATE if letter not in written), strict=False))
+        pattern = re.compile("|".join(map(re.escape, words)))
+        marked = [
+            {**message, "content": pattern.sub(lambda found: letters[found[0]], message["content"])}
+            for message in messages
+        ]
+        return marked, {letter: word for word, letter in letters.items()}
+
+    def _unmarked(self, text: str, marks: dict[str, str], *, special: bool) -> list[int]:
+        """Tokens of a text with private letters; the words they stand for are read as any other text."""
+        if not marks:
+            return self._encode(text, special=special)
+        tokens = self._encode("", special=special)
+        for part in re.split(f"([{''.join(marks)}])", text):
+            tokens += self._plain(marks[part]) if part in marks else self._encode(part, special=False)
+        return tokens
+
+    def _plain(self, word: str) -> list[int]:
+        return list(self.tokenizer(word, add_special_tokens=False, split_special_tokens=True)["input_ids"])
 
     def decoder(self) -> Callable[[Sequence[int]], str]:
         """What turns tokens into text; special tokens are never shown."""
