@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from itertools import groupby
 
 from backend.data.rows import Row, question
 
@@ -16,10 +17,23 @@ def split(rows: Iterable[Row], share: float, seed: int = 0) -> tuple[list[Row], 
     every = list(rows)
     keys = [_key(row, seed) for row in every]
     different = sorted(set(keys))
-    apart = min(max(1, math.floor(share * len(different) + 0.5)), len(different) - 1) if share > 0 else 0
-    chosen = set(different[: max(0, apart)])
+    chosen = set(different[: _apart(len(different), share)])
     train = [row for row, key in zip(every, keys, strict=True) if key not in chosen]
     return train, [row for row, key in zip(every, keys, strict=True) if key in chosen]
+
+
+def kept_apart(rows: Iterable[Row], share: float, seed: int = 0) -> int:
+    """How many rows `split` would keep apart, without holding all of them in memory."""
+    # Eight bytes of a key decide its order as well as all of them.
+    keys = sorted(int.from_bytes(_key(row, seed)[:8]) for row in rows)
+    sizes = [sum(1 for _ in same) for _, same in groupby(keys)]
+    return sum(sizes[: _apart(len(sizes), share)])
+
+
+def _apart(different: int, share: float) -> int:
+    """Questions that are kept apart, of so many different ones."""
+    wanted = min(max(1, math.floor(share * different + 0.5)), different - 1) if share > 0 else 0
+    return max(0, wanted)
 
 
 def _key(row: Row, seed: int) -> bytes:

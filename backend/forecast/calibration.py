@@ -8,7 +8,8 @@ import hashlib
 import os
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,30 +18,50 @@ from backend.jobs.folder import write_atomically
 from backend.paths import Workspace
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
+# Measured on Linux with the versions in requirements.txt; a calibration of the machine replaces it.
+CPU_RUNTIME_BYTES = 920 * 2**20
 MOST_RATIOS = 9
 SHORTEST_SECONDS = 1.0
+Speeds = tuple[tuple[int, Annotated[float, Field(gt=0)]], ...]
 
 
 class Calibration(BaseModel):
     """Seconds and bytes of this machine.
 
-    `runtime_bytes`: of a process that has loaded the training libraries; `seconds_per_flop`: of matrix products while
-    training; `seconds_per_layer`: what a layer costs in one forward and backward pass however few tokens it gets;
-    `seconds_per_number`: of making one number out of four bits; `ratios`: measured by forecast time of the latest runs
-    of each method.
+    `runtime_bytes`: of a process that has loaded the training libraries; `seconds_per_flop`: (hidden width, seconds per
+    operation while training a model of this width), narrowest first, and the same with weights in four bits;
+    `seconds_per_layer`: what a layer costs in one step however few tokens it gets; `seconds_per_number`: of making one
+    number out of four bits; `seconds_per_trained`: of the optimizer, for one number; `ratios`: measured by forecast
+    time of the latest runs of each method.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     runtime_bytes: int = Field(gt=0)
-    seconds_per_flop: float = Field(gt=0)
+    seconds_per_flop: Speeds = Field(min_length=1)
+    seconds_per_quantised_flop: Speeds = Field(min_length=1)
     seconds_per_layer: float = Field(gt=0)
     seconds_per_number: float = Field(gt=0)
+    seconds_per_trained: float = Field(ge=0)
     ratios: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    rough: bool = False
 
     def ratio(self, method: str) -> float:
         """Median of the latest runs of this method on this machine; 1 before the first."""
         known = sorted(self.ratios.get(method, ()))
         return known[len(known) // 2] if known else 1.0
+
+    def per_flop(self, width: int, *, quantised: bool) -> float:
+        """Seconds per operation in a model of this hidden width.
+
+        Between the widths that were measured it falls as one over the width: there is as much to do besides the
+        products for each number of the hidden state. Outside of them it is that of the nearest.
+        """
+        known = self.seconds_per_quantised_flop if quantised else self.seconds_per_flop
+        for (narrow, slow), (wide, fast) in pairwise(known):
+            if narrow < width < wide:
+                share = (1 / width - 1 / wide) / (1 / narrow - 1 / wide)
+                return fast + share * (slow - fast)
+        return known[0][1] if width <= known[0][0] else known[-1][1]
 
 
 def machine_id(machine: Machine) -> str:
@@ -72,11 +93,11 @@ def learn(
     """Remember how much longer or shorter a finished run took than was forecast. Memory is never learned from runs.
 
     `forecast` as stored with the run's request, `result` as in its result.json. A run without a forecast of its time,
-    or one that was over at once, teaches nothing.
+    or with a rough one, or one that was over at once, teaches nothing.
     """
     known = load(workspace, machine)
     said, took = forecast.get("seconds"), result.get("seconds")
-    if known is None or not said or not took or took < SHORTEST_SECONDS:
+    if known is None or not forecast.get("measured") or not said or not took or took < SHORTEST_SECONDS:
         return
     unscaled = float(said) / known.ratio(method)
     latest = (*known.ratios.get(method, ()), round(float(took) / unscaled, 4))[-MOST_RATIOS:]

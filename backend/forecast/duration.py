@@ -15,8 +15,11 @@ ANSWER_TOKENS = 24
 
 def seconds(load: Load, work: Work, calibration: Calibration) -> float:
     """Of the whole run: loading, steps, evaluations, answers to the test questions."""
-    once = _overhead(load, calibration)
-    steps = work.tokens * training_flops(load, work) * calibration.seconds_per_flop + work.micro_batches * once
+    per_flop = calibration.per_flop(load.facts.hidden_size, quantised=load.recipe.method == "qlora")
+    products = work.tokens * training_flops(load, work) * per_flop
+    passes = work.micro_batches * _overhead(load, calibration)
+    optimizer = work.steps * load.trained * calibration.seconds_per_trained
+    steps = products + passes + optimizer
     looks = _looks(load, work, calibration)
     return (START_SECONDS + steps + looks) * calibration.ratio(load.recipe.method)
 
@@ -45,11 +48,15 @@ def forward_flops(load: Load, work: Work) -> float:
     return MULTIPLY_ADD * (inside + attention + work.learned * load.table)
 
 
+def dequantised(load: Load) -> int:
+    """Numbers that are made out of four bits in a forward and a backward pass."""
+    inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
+    return 2 * inside if load.recipe.method == "qlora" else 0
+
+
 def _overhead(load: Load, calibration: Calibration) -> float:
     """Of one forward and backward pass: what layers cost anyway, and making weights out of four bits twice."""
-    inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
-    dequantised = 2 * inside * calibration.seconds_per_number if load.recipe.method == "qlora" else 0.0
-    return load.facts.layers * calibration.seconds_per_layer + dequantised
+    return load.facts.layers * calibration.seconds_per_layer + dequantised(load) * calibration.seconds_per_number
 
 
 def _looks(load: Load, work: Work, calibration: Calibration) -> float:
@@ -58,7 +65,8 @@ def _looks(load: Load, work: Work, calibration: Calibration) -> float:
     evaluations = (2 + (work.steps - 1) // watching.eval_every) if work.held_out else 0
     answers = (2 + (work.steps - 1) // watching.answer_every) if watching.questions else 0
     once = FORWARD_SHARE * _overhead(load, calibration)
-    flops = forward_flops(load, work) * calibration.seconds_per_flop
+    per_flop = calibration.per_flop(load.facts.hidden_size, quantised=load.recipe.method == "qlora")
+    flops = forward_flops(load, work) * per_flop
     groups = ceil(work.held_out / max(work.evaluated, 1))
     evaluation = work.held_out * flops + groups * once
     answer = ANSWER_TOKENS * (once + len(watching.questions) * flops)

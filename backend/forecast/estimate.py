@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from backend.errors import RecipeError
 from backend.forecast import disk, duration, memory
-from backend.forecast.calibration import Calibration
+from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
 from backend.forecast.lengths import Lengths
 from backend.forecast.model import Forecast
 from backend.forecast.size import size
@@ -13,8 +13,6 @@ from backend.hardware import Machine
 from backend.models.facts import ModelFacts
 from backend.recipes.schema import Recipe
 
-# Measured on Linux with the versions in requirements.txt; a calibration of the machine replaces it.
-CPU_RUNTIME_BYTES = 920 * 2**20
 # Context, kernels and workspaces of CUDA on the card.
 GPU_RUNTIME_BYTES = 700 * 2**20
 
@@ -28,14 +26,14 @@ def estimate(
     """
     todo = work(lengths, recipe)
     load = _load(facts, recipe, todo, machine, calibration)
-    parts = memory.parts(load)
     total, free = _device(machine)
-    if recipe.compute.gradient_checkpointing == "auto" and sum(parts.values()) > free:
+    if recipe.compute.gradient_checkpointing == "auto" and memory.needed(load) > free:
         load = replace(load, checkpointing=True)
-        parts = memory.parts(load)
+    parts = memory.parts(load)
     forecast = Forecast(
         parts=parts,
         total_bytes=sum(parts.values()),
+        needed_bytes=memory.needed(load),
         device_bytes=total,
         free_bytes=free,
         steps=todo.steps,
@@ -44,14 +42,15 @@ def estimate(
         disk_bytes=disk.disk_bytes(load),
         disk_free_bytes=machine.disk_free_bytes,
         seconds=duration.seconds(load, todo, calibration) if calibration else None,
+        measured=calibration is not None and not calibration.rough,
     )
     return forecast.model_copy(update={"advice": _advice(forecast, recipe)})
 
 
 def refuse_too_big(forecast: Forecast) -> None:
     """RecipeError when the run needs more memory, or more disk, than this machine has at all or has left."""
-    if forecast.total_bytes > forecast.device_bytes:
-        raise RecipeError("forecast.too_big", needed=size(forecast.total_bytes), has=size(forecast.device_bytes))
+    if forecast.needs > forecast.device_bytes:
+        raise RecipeError("forecast.too_big", needed=size(forecast.needs), has=size(forecast.device_bytes))
     if forecast.disk_bytes > forecast.disk_free_bytes:
         raise RecipeError("forecast.no_disk", needed=size(forecast.disk_bytes), free=size(forecast.disk_free_bytes))
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from backend.data import datasets
-from backend.forecast import calibration, lengths
+from backend.forecast import calibration, lengths, prior
 from backend.forecast.estimate import estimate, refuse_too_big
-from backend.forecast.model import Comparison, Forecast
+from backend.forecast.model import Forecast
 from backend.hardware import this_machine
 from backend.models import catalogue
 from backend.models.facts import facts
@@ -13,7 +13,7 @@ from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes.schema import Recipe
 
-__all__ = ["Comparison", "Forecast", "compare", "of", "refuse_too_big"]
+__all__ = ["Forecast", "of", "refuse_too_big"]
 
 
 def of(person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data: str) -> Forecast:
@@ -21,24 +21,8 @@ def of(person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data
     chosen, rows = catalogue.find(person, workspace, model), datasets.find(person, workspace, data)
     folder = Path(chosen.location)
     machine = this_machine(workspace.root)
-    known = calibration.load(workspace, machine)
-    counted = lengths.measured(rows.path, rows.rows, folder / "tokenizer.json")
+    known = calibration.load(workspace, machine) or prior.guess(machine)
+    mixed_in = recipe.replay.data if recipe.replay.share > 0 else None
+    replay = datasets.find(person, workspace, mixed_in) if mixed_in else None
+    counted = lengths.of_run(recipe, rows, replay, folder / "tokenizer.json")
     return estimate(facts(folder), recipe, counted, machine, known)
-
-
-def compare(forecast: dict[str, object], result: dict[str, object]) -> Comparison | None:
-    """Forecast beside measured; None for a run that has not finished, or started without a forecast.
-
-    `forecast` as stored in the run's request, `result` as in its result.json.
-    """
-    said, measured = forecast.get("total_bytes"), result.get("peak_memory_bytes")
-    if not said or not measured:
-        return None
-    return Comparison.model_validate(
-        {
-            "forecast_bytes": said,
-            "measured_bytes": measured,
-            "forecast_seconds": forecast.get("seconds"),
-            "measured_seconds": result.get("seconds", 0.0),
-        }
-    )

@@ -7,14 +7,17 @@ pair encoding; the words around each message are those of ChatML, which most tem
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from backend.data import rows
+from backend.data.datasets import Dataset
 from backend.data.rows import Row
+from backend.data.split import kept_apart
+from backend.recipes.schema import Recipe
 
 SAMPLE = 1000
 WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
@@ -26,12 +29,15 @@ CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
 class Lengths:
     """Tokens of the conversations or texts of a data set: a sample of them, in order of length, uncut.
 
-    `rows`: how many there are; `learned`: share of all tokens that counts in the loss.
+    `rows`: how many there are; `learned`: share of all tokens that counts in the loss; `held`: rows that are kept apart
+    to measure on (None: not looked at); `replayed`: tokens of a sample of the rows that are mixed in.
     """
 
     rows: int
     tokens: tuple[int, ...]
     learned: float
+    held: int | None = None
+    replayed: tuple[int, ...] = ()
 
     @property
     def mean(self) -> float:
@@ -65,10 +71,26 @@ class Vocabulary:
         return found
 
 
+def of_run(recipe: Recipe, data: Dataset, replay: Dataset | None, tokenizer: Path) -> Lengths:
+    """Of what a run of this recipe learns from, split as the run itself will split it."""
+    own = measured(data.path, data.rows, tokenizer)
+    held = _held(data.path, data.path.stat().st_mtime_ns, recipe.watching.eval_share, recipe.compute.seed)
+    if replay is None:
+        return replace(own, held=held)
+    other = measured(replay.path, replay.rows, tokenizer)
+    mixed = (1 - recipe.replay.share) * own.learned + recipe.replay.share * other.learned
+    return replace(own, held=held, replayed=other.tokens, learned=mixed)
+
+
 def measured(path: Path, count: int, tokenizer: Path) -> Lengths:
     """Lengths of the `count` rows in the file at `path` for the tokenizer.json at `tokenizer`."""
     changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
     return _measured(path, path.stat().st_mtime_ns, count, tokenizer, changed)
+
+
+@lru_cache(maxsize=32)
+def _held(path: Path, _changed: int, share: float, seed: int) -> int:
+    return kept_apart(rows.read(path), share, seed)
 
 
 @lru_cache(maxsize=32)

@@ -76,8 +76,18 @@ class Load:
 
 def parts(load: Load) -> Parts:
     """Bytes by part when the run needs most; their sum is the peak."""
-    moments = (_loading(load), _training(load), _evaluating(load))
-    return max(moments, key=lambda moment: sum(moment.values()))
+    return max(_moments(load), key=lambda moment: sum(moment.values()))
+
+
+def needed(load: Load) -> int:
+    """Bytes that must be free. The pages of the weights' file that are not used again count as the process's memory
+    while nobody else wants them, but they are clean: the system takes them back without asking.
+    """
+    return max(sum(moment.values()) - moment["loading"] for moment in _moments(load))
+
+
+def _moments(load: Load) -> tuple[Parts, ...]:
+    return _loading(load), _training(load), _evaluating(load)
 
 
 def _loading(load: Load) -> Parts:

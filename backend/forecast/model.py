@@ -1,4 +1,4 @@
-"""What is said before a start: memory by part, time, disk; and after it, how true that was."""
+"""What is said before a start: memory by part, time, disk."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,13 +8,16 @@ PARTS = ("runtime", "weights", "adapter", "gradients", "optimizer", "activations
 class Forecast(BaseModel):
     """Bytes and seconds. The sum of `parts` is `total_bytes`, the highest moment of the run.
 
-    `device_bytes` and `free_bytes`: memory of the device it would run on, and how much of it is free now. `seconds` is
-    None until this machine has been measured. `advice` is the key of a sentence, or "" when there is nothing to say.
+    `needed_bytes`: what must be free for it, without the pages of files that the system takes back when it wants them.
+    `device_bytes` and `free_bytes`: memory of the device it would run on, and how much of it is free now. `measured`:
+    this machine has been measured by training on it; until then `seconds` is a rough estimate, or None where there is
+    nothing to estimate it from. `advice` is the key of a sentence, or "" when there is nothing to say.
     """
 
     model_config = ConfigDict(frozen=True)
     parts: dict[str, int]
     total_bytes: int
+    needed_bytes: int = 0
     device_bytes: int
     free_bytes: int
     steps: int
@@ -23,29 +26,15 @@ class Forecast(BaseModel):
     disk_bytes: int
     disk_free_bytes: int
     seconds: float | None = None
+    measured: bool = False
     advice: str = ""
+
+    @property
+    def needs(self) -> int:
+        """`needed_bytes`; of a forecast that was kept before there was such a figure, the whole."""
+        return self.needed_bytes or self.total_bytes
 
     @property
     def fits(self) -> bool:
         """Whether the memory that is free now is enough."""
-        return self.total_bytes <= self.free_bytes
-
-
-class Comparison(BaseModel):
-    """Forecast beside measured; `memory_error` and `time_error` are (forecast - measured) / measured."""
-
-    model_config = ConfigDict(frozen=True)
-    forecast_bytes: int
-    measured_bytes: int
-    forecast_seconds: float | None
-    measured_seconds: float
-
-    @property
-    def memory_error(self) -> float:
-        return (self.forecast_bytes - self.measured_bytes) / self.measured_bytes
-
-    @property
-    def time_error(self) -> float | None:
-        if self.forecast_seconds is None or self.measured_seconds <= 0:
-            return None
-        return (self.forecast_seconds - self.measured_seconds) / self.measured_seconds
+        return self.needs <= self.free_bytes

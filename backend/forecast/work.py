@@ -35,10 +35,12 @@ class Work:
 
 def work(lengths: Lengths, recipe: Recipe) -> Work:
     """What the recipe does with a data set of these lengths."""
-    sample = documents(lengths.tokens, recipe)
+    own = documents(lengths.tokens, recipe)
+    sample = _mixed(own, documents(lengths.replayed, recipe), recipe.replay.share)
     mean = sum(sample) / len(sample)
-    count = _count(lengths, recipe, len(sample))
-    held = round(count * recipe.watching.eval_share)
+    count = _count(lengths, recipe, len(own))
+    share = recipe.watching.eval_share if lengths.held is None else lengths.held / max(lengths.rows, 1)
+    held = round(count * share)
     trained = count - held
     if recipe.replay.data and recipe.replay.share > 0:
         trained = round(trained / (1 - recipe.replay.share))
@@ -46,7 +48,7 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     limit = recipe.schedule.max_steps
     seen = limit * effective if limit is not None else max(1, round(trained * recipe.schedule.epochs))
     steps = ceil(seen / effective)
-    held_out = round(held * mean)
+    held_out = round(held * sum(own) / len(own))
     return Work(
         steps=steps,
         micro_batches=ceil(seen / recipe.batch.size),
@@ -55,8 +57,16 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
         length=mean,
         learned=lengths.learned,
         held_out=held_out,
-        evaluated=min(held_out, max(EVALUATION_TOKENS, sample[-1])),
+        evaluated=min(held_out, max(EVALUATION_TOKENS, own[-1])),
     )
+
+
+def _mixed(own: list[int], other: list[int], share: float) -> list[int]:
+    """Documents of both kinds, `share` of them `other`, shortest first."""
+    if not other or share <= 0:
+        return own
+    wanted = round(len(own) * share / (1 - share))
+    return sorted(own + [other[at * len(other) // wanted] for at in range(wanted)])
 
 
 def documents(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:

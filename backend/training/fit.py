@@ -39,5 +39,8 @@ def _too_large(request: TrainRequest, device: torch.device) -> bool:
         return True
     if request.forecast_bytes is None:
         return False
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    return request.forecast_bytes > free
+    needed = int(request.forecast.get("needed_bytes") or request.forecast_bytes)
+    if device.type == "cuda":
+        return needed > torch.cuda.mem_get_info(device)[0]
+    # What this process holds already is part of the forecast, and no longer free.
+    return needed - psutil.Process().memory_info().rss > psutil.virtual_memory().available

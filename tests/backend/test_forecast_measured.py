@@ -11,6 +11,7 @@ from backend.hardware import this_machine
 from backend.models.facts import facts
 from backend.recipes.schema import Recipe
 from benchmarks import forecast
+from benchmarks.forecast_settings import Setting
 
 TOKENS = 96
 SMALL = {
@@ -70,7 +71,7 @@ def test_one_layer_more_keeps_as_many_floats_per_token_as_forecast(tmp_path: Pat
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_forecast_for_the_starter_is_within_a_fifth_of_the_measured_peak(tmp_path: Path) -> None:
-    setting = forecast.Setting("starter", "lora", 32, 256)
+    setting = Setting("starter", "lora", 32, 256)
     found = forecast.measure(setting, tmp_path, this_machine(), forecast.imports(), steps=3)
     assert found.peak > found.imports > 100 * 2**20
     assert abs(found.total_error) <= forecast.WITHIN_OF_TOTAL

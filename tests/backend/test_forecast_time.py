@@ -3,16 +3,17 @@
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backend.forecast import calibration
+from backend.forecast import calibration, prior
 from backend.forecast.calibration import MOST_RATIOS, Calibration, learn, load, machine_id, save
 from backend.forecast.duration import seconds, training_flops
 from backend.forecast.lengths import Lengths
 from backend.forecast.memory import Load
 from backend.forecast.work import Work, work
-from backend.hardware import Machine
+from backend.hardware import Gpu, Machine
 from backend.models.facts import facts
 from backend.paths import SHIPPED_MODELS, Workspace
 from backend.recipes.schema import Recipe
@@ -22,7 +23,10 @@ HERE = Machine(
     memory_bytes=24 * 10**9, memory_free_bytes=20 * 10**9, bf16_cpu=False, gpus=(), disk_bytes=10**11,
     disk_free_bytes=10**11,
 )  # fmt: skip
-KNOWN = Calibration(runtime_bytes=10**9, seconds_per_flop=1e-10, seconds_per_layer=1e-3, seconds_per_number=1e-9)
+KNOWN = Calibration(
+    runtime_bytes=10**9, seconds_per_flop=((192, 1e-10), (1024, 4e-11)), seconds_per_quantised_flop=((192, 1e-10),),
+    seconds_per_layer=1e-3, seconds_per_number=1e-9, seconds_per_trained=1e-9,
+)  # fmt: skip
 DATA = Lengths(1000, (40,) * 10, 0.5)
 
 
@@ -76,6 +80,38 @@ def test_questions_and_evaluations_take_time() -> None:
     assert seconds(*job(watching=asked), KNOWN) > 1.2 * seconds(*job(), KNOWN)
 
 
+def test_the_wider_a_model_is_the_less_an_operation_takes_between_the_widths_that_were_measured() -> None:
+    widths = (64, 192, 256, 512, 1024, 4096)
+    rates = [KNOWN.per_flop(width, quantised=False) for width in widths]
+    assert rates == sorted(rates, reverse=True)
+    assert (rates[0], rates[-1]) == (1e-10, 4e-11)
+    # As much again besides the products for each number of the hidden state: linear in one over the width.
+    assert rates[3] - rates[4] == pytest.approx((rates[1] - rates[4]) * (1 / 512 - 1 / 1024) / (1 / 192 - 1 / 1024))
+    assert KNOWN.per_flop(1024, quantised=True) == 1e-10
+
+
+def test_full_training_pays_for_the_optimizer_of_every_weight_at_each_step() -> None:
+    slow = KNOWN.model_copy(update={"seconds_per_trained": 1e-6})
+    at, todo = job(method="full")
+    apart = seconds(at, todo, slow) - seconds(at, todo, KNOWN)
+    assert apart == pytest.approx(todo.steps * at.facts.parameters * (1e-6 - 1e-9))
+
+
+# Before the machine has been measured
+
+
+def test_a_rough_guess_takes_a_moment_and_is_named_one() -> None:
+    found = prior.guess(HERE)
+    assert found is not None
+    assert found.rough
+    assert 1e-13 < found.per_flop(512, quantised=False) < 1e-8
+    assert found.per_flop(192, quantised=False) > found.per_flop(1024, quantised=False)
+
+
+def test_a_graphics_card_is_not_guessed_from_the_processor() -> None:
+    assert prior.guess(replace(HERE, gpus=(Gpu(0, "card", 24 * 10**9, 23 * 10**9),))) is None
+
+
 # What is remembered
 
 
@@ -101,7 +137,7 @@ def test_a_damaged_file_counts_as_not_measured(workspace: Workspace, text: str) 
 
 def test_a_finished_run_corrects_the_time_of_its_method_alone(workspace: Workspace) -> None:
     save(workspace, HERE, KNOWN)
-    learn(workspace, HERE, "lora", {"seconds": 50.0}, {"seconds": 100.0})
+    learn(workspace, HERE, "lora", {"seconds": 50.0, "measured": True}, {"seconds": 100.0})
     known = load(workspace, HERE)
     assert known is not None
     assert known.ratio("lora") == 2.0
@@ -115,7 +151,7 @@ def test_runs_forecast_with_a_correction_do_not_correct_twice(workspace: Workspa
     for _ in range(MOST_RATIOS + 3):
         known = load(workspace, HERE)
         assert known is not None
-        learn(workspace, HERE, "lora", {"seconds": 50.0 * known.ratio("lora")}, {"seconds": 100.0})
+        learn(workspace, HERE, "lora", {"seconds": 50.0 * known.ratio("lora"), "measured": True}, {"seconds": 100.0})
     known = load(workspace, HERE)
     assert known is not None
     assert known.ratio("lora") == pytest.approx(2.0)
@@ -125,14 +161,15 @@ def test_runs_forecast_with_a_correction_do_not_correct_twice(workspace: Workspa
 @pytest.mark.parametrize(
     ("said", "took"),
     [
-        ({}, {"seconds": 9.0}),
-        ({"seconds": None}, {"seconds": 9.0}),
-        ({"seconds": 5.0}, {}),
-        ({"seconds": 5.0}, {"seconds": 0.2}),
+        ({"measured": True}, {"seconds": 9.0}),
+        ({"measured": True, "seconds": None}, {"seconds": 9.0}),
+        ({"measured": True, "seconds": 5.0}, {}),
+        ({"measured": True, "seconds": 5.0}, {"seconds": 0.2}),
+        ({"measured": False, "seconds": 5.0}, {"seconds": 9.0}),
     ],
 )
-def test_a_run_without_both_times_teaches_nothing(
-    workspace: Workspace, said: dict[str, float], took: dict[str, float]
+def test_a_run_without_both_times_or_with_a_rough_one_teaches_nothing(
+    workspace: Workspace, said: dict[str, Any], took: dict[str, float]
 ) -> None:
     save(workspace, HERE, KNOWN)
     learn(workspace, HERE, "lora", said, took)
@@ -143,14 +180,15 @@ def test_a_run_without_both_times_teaches_nothing(
 def test_a_waiting_worker_measures_its_machine_once(tmp_path: Path) -> None:
     from time import monotonic, sleep
 
-    from backend.forecast.run import beside
     from backend.hardware import this_machine
+    from backend.training.speed import beside
 
     until = monotonic() + 90
     with beside(tmp_path):
         while (known := load(Workspace(tmp_path), this_machine(tmp_path))) is None and monotonic() < until:
             sleep(0.2)
     assert known is not None
-    assert 0 < known.seconds_per_flop < 1e-6
+    assert all(0 < seconds < 1e-6 for _, seconds in known.seconds_per_flop + known.seconds_per_quantised_flop)
+    assert not known.rough
     assert known.seconds_per_layer < inf
     assert known.runtime_bytes > 200 * 2**20
