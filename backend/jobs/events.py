@@ -45,9 +45,22 @@ class Step(Said):
 
 
 class Evaluation(Said):
+    """`each`: mean loss of each held-out row (of some, when there are many), always the same ones in the same order."""
+
     type: Literal["eval"] = "eval"
     step: int
     loss: float | None
+    each: tuple[float | None, ...] = ()
+
+
+class Checked(Said):
+    """How many questions of one group ("" or a language) of the check set were answered as expected."""
+
+    type: Literal["check"] = "check"
+    step: int
+    group: str
+    right: int
+    count: int
 
 
 class Memory(Said):
@@ -87,7 +100,7 @@ class Note(Said):
 
 
 Event = Annotated[
-    Attempt | Phase | Step | Evaluation | Memory | Sample | Checkpoint | Note, Field(discriminator="type")
+    Attempt | Phase | Step | Evaluation | Checked | Memory | Sample | Checkpoint | Note, Field(discriminator="type")
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)
 

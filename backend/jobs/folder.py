@@ -8,6 +8,7 @@ log.txt         standard output and error of every attempt
 alive.lock      held by the job process for life: the only proof that it lives
 stop.json       somebody asked it to stop
 checkpoints/    verified checkpoints to resume from
+check.json      which questions of the check set were answered as expected, before and after
 adapter/        what was trained, in the format of peft (a full model for method "full" is in model/)
 result.json     the figures of a finished run
 """
@@ -56,6 +57,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def check(self) -> Path:
+        return self.path / "check.json"
 
     @property
     def adapter(self) -> Path:

@@ -86,13 +86,15 @@ class Question(Part):
 
 
 class Watching(Part):
-    """Steps between evaluations, answers and checkpoints."""
+    """Steps between evaluations, answers and checkpoints; `check`: a check set, asked before and after training."""
 
     eval_share: float = Field(0.02, ge=0, le=0.5, json_schema_extra=advanced())
     eval_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     answer_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     save_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     keep_checkpoints: int = Field(2, ge=1, le=100, json_schema_extra=advanced())
+    check: str | None = Field(None, max_length=200, json_schema_extra=advanced(objective=["chat"]))
+    check_questions: int = Field(30, ge=1, le=1000, json_schema_extra=advanced(objective=["chat"]))
     questions: tuple[Question, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=["chat"]))
 
 

@@ -13,6 +13,9 @@ from backend.models import weights
 from backend.training.checkpoints import Identity, sync_file
 from backend.training.request import TrainRequest
 
+NOT_LEARNED: dict[str, Any] = {
+    "title": True, "about": True, "provenance": True, "defaults": True, "watching": {"check", "check_questions"},
+}  # fmt: skip
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
 
 
@@ -26,11 +29,14 @@ def identity(request: TrainRequest) -> Identity:
 
 
 def parts(request: TrainRequest) -> dict[str, dict[str, str]]:
-    """All that decides what is learned: settings by name, and hashes of the data sets and of the base model."""
+    """All that decides what is learned: settings by name, and hashes of the data sets and of the base model.
+
+    What is only asked before and after is not part of it.
+    """
     sets = {"data": request.data.sha256}
     if request.replay is not None:
         sets["replay"] = request.replay.sha256
-    recipe = request.recipe.model_dump(mode="json", exclude={"title", "about", "provenance", "defaults"})
+    recipe = request.recipe.model_dump(mode="json", exclude=NOT_LEARNED)
     return {
         "recipe": dict(_leaves(recipe)),
         "data": sets,

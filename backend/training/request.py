@@ -10,13 +10,14 @@ from backend.recipes.schema import Recipe
 
 
 class TrainRequest(BaseModel):
-    """`data` and `replay` are files of rows in their stored form; `forecast` is what was shown before the start."""
+    """`data`, `replay` and `check` are files of rows; `forecast` is what was shown before the start."""
 
     model_config = ConfigDict(frozen=True)
     recipe: Recipe
     model: Model
     data: Dataset
     replay: Dataset | None = None
+    check: Dataset | None = None
     device: str = "cpu"
     forecast: dict[str, Any] = Field(default_factory=dict)
 

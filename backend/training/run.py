@@ -20,10 +20,11 @@ from backend.jobs.context import JobContext
 from backend.jobs.model import ExitCode
 from backend.paths import Workspace
 from backend.training import outcome
+from backend.training.check import TOKENS_AT_ONCE, Check
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.fit import Fit, fit
 from backend.training.network.adapter import Network, prepare
-from backend.training.network.answers import Examiner
+from backend.training.network.answers import Examiner, Writer
 from backend.training.network.load import inspect, load_base, load_tokenizer, precision, quantised
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
@@ -77,6 +78,7 @@ class Run:
     watch: Watch
     imports: int
     needed: int = 0
+    check: Check | None = None
 
     def go(self) -> int:
         gc.freeze()  # the libraries stay: without this, each collection walks their objects for most of a second
@@ -91,6 +93,8 @@ class Run:
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
         trainer = self._trainer(checkpoints, chosen)
         self._require_space(trainer.network)
+        if checkpoint is None and self.check:
+            self.check.before()
         trainer.go(checkpoint)
         if trainer.stopped:
             return ExitCode.STOPPED
@@ -125,6 +129,7 @@ class Run:
         model = prepare(base, recipe, location)
         kind = precision(recipe, self.device)
         plan = self._plan(read, chosen)
+        writer = Writer(model, read.chat, kind.autocast) if read.chat else None
         course = Course(
             plan=plan,
             documents=read.train,
@@ -133,14 +138,24 @@ class Run:
             watching=recipe.watching,
             checkpoints=checkpoints,
             watch=self.watch,
-            answer=Examiner(model, read.chat, recipe.watching.questions, self.watch, autocast=kind.autocast)
-            if read.chat
-            else _ask_nothing,
+            answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
             stop_requested=self.job.stop_requested,
         )
-        return StudioTrainer(
+        trainer = StudioTrainer(
             model, arguments(recipe, plan, kind, self.device, checkpointing=chosen.checkpointing), course
         )
+        self.check = self._checking(read, writer, trainer)
+        return trainer
+
+    def _checking(self, read: Material, writer: Writer | None, trainer: StudioTrainer) -> Check | None:
+        """What is asked before and after; nothing for plain text, or when every question is trained on."""
+        if read.known:
+            numbers = {"dropped": read.known, "total": read.known + sum(map(len, read.check.values()))}
+            self.watch.note(DataError("training.check_known", **numbers), "warning")
+        if writer is None or not read.check:
+            return None
+        most = max(1, TOKENS_AT_ONCE >> self.job.memory_failures)
+        return Check(read.check, writer, self.job.folder, self.watch, trainer.quiet, most)
 
     def _plan(self, read: Material, chosen: Fit) -> Plan:
         recipe = self.request.recipe
@@ -167,7 +182,8 @@ class Run:
         final = folder.model if request.recipe.method == "full" else folder.adapter
         outcome.keep(final, partial(self._write, trainer.network), outcome.record(request, trainer.state.global_step))
         trainer.look(trainer.state.global_step)
-        figures = self._figures(trainer, final.name)
+        checks = self.check.after(trainer.state.global_step) if self.check else {}
+        figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
         workspace = Workspace(folder.path.parent.parent)
         calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backend.data import check, datasets, rows
+from backend.data import check, checks, datasets, rows
 from backend.data.datasets import Dataset
 from backend.data.split import split
 from backend.errors import DataError
@@ -24,11 +24,13 @@ def prepare(
     """The request for this recipe on this model and data; AccessError, DataError or ModelError for what cannot be."""
     chosen = datasets.find(person, workspace, data)
     replay = recipe.replay.data if recipe.replay.share > 0 else None
+    asked = recipe.watching.check if recipe.objective == "chat" else None
     request = TrainRequest(
         recipe=recipe,
         model=catalogue.find(person, workspace, model),
         data=chosen,
         replay=datasets.find(person, workspace, replay) if replay else None,
+        check=checks.find(person, workspace, asked) if asked else None,
         device="gpu:0" if this_machine(workspace.root).gpus else "cpu",
         forecast=forecast,
     )

@@ -1,7 +1,8 @@
 """The training loop: transformers.Trainer with our data order, loss, checkpoints and events."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -19,12 +20,12 @@ from backend.recipes.schema import Recipe, Watching
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.network.adapter import Network
 from backend.training.network.load import Head, Precision
-from backend.training.network.loss import summed_loss, without_head
-from backend.training.text.batches import Batch, Document, Plan, Stream, collate
+from backend.training.network.measure import batch_loss as batch_loss
+from backend.training.network.measure import measured
+from backend.training.text.batches import Batch, Document, Plan, Stream
 from backend.training.watch import Watch
 
 STRIKES = 3
-EVALUATION_TOKENS = 4096
 
 
 class DivergedError(Exception):
@@ -193,28 +194,29 @@ class StudioTrainer(Trainer):
         due = [evaluate and self._evaluated != step and bool(self.course.held_out), answer and self._answered != step]
         if not any(due):
             return
-        self.network.eval()
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with self.quiet():
             if due[0]:
                 watch.phase("evaluating")
-                self.eval_loss = self._measure()
-                self._evaluated = step
-                watch.evaluated(step, self.eval_loss if isfinite(self.eval_loss) else None)
+                self._measure(step)
             if due[1]:
                 self._answered = step
                 self.course.answer(step)
-        self.network.train()
         if self.is_in_train:
             watch.phase("training")
 
-    def _measure(self) -> float:
-        total, count = 0.0, 0
-        for documents in grouped(self.course.held_out, EVALUATION_TOKENS):
-            batch = self._prepare_inputs(collate(documents))
-            count += _tensor(batch["targets"]).numel()
-            with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.args.bf16):
-                total += batch_loss(self.network, batch, self.course.head).item()
-        return total / max(count, 1)
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Inside, the model is looked at and nothing of the training changes, its random state included."""
+        self.network.eval()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            yield
+        self.network.train()
+
+    def _measure(self, step: int) -> None:
+        found = measured(self.network, self.course.held_out, self.course.head, autocast=self.args.bf16)
+        self.eval_loss = found.mean
+        self._evaluated = step
+        self.course.watch.evaluated(step, found.mean if isfinite(found.mean) else None, found.each)
 
     # Checkpoints
 
@@ -249,17 +251,6 @@ class StudioTrainer(Trainer):
             raise DivergedError(self.state.global_step)
 
 
-def batch_loss(model: nn.Module, batch: dict[str, Any], head: Head) -> Tensor:
-    """Cross-entropy summed over the learned positions of one row of documents."""
-    positions, targets = batch.pop("positions"), batch.pop("targets")
-    if not head.plain:
-        logits = model(**batch, use_cache=False, logits_to_keep=positions).logits[0]
-        return nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
-    with without_head(head.layer):
-        hidden = model(**batch, use_cache=False, logits_to_keep=positions).logits[0]
-    return summed_loss(hidden, head.layer, targets)
-
-
 def save_weights(model: Network, folder: Path) -> None:
     """What was trained, as safetensors: the adapter in the format of peft, or the whole model."""
     if not isinstance(model, PeftModel):
@@ -268,19 +259,6 @@ def save_weights(model: Network, folder: Path) -> None:
     model.save_pretrained(str(folder), save_embedding_layers=False)
     # An empty form of a model card.
     (folder / "README.md").unlink(missing_ok=True)
-
-
-def grouped(documents: list[Document], tokens: int) -> list[list[Document]]:
-    """Neighbours together, up to about `tokens` tokens a group."""
-    groups: list[list[Document]] = [[]]
-    size = 0
-    for document in documents:
-        if groups[-1] and size + len(document) > tokens:
-            groups.append([])
-            size = 0
-        groups[-1].append(document)
-        size += len(document)
-    return groups
 
 
 def _tensor(value: Tensor | int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The recipe's test questions, answered by the model as it stands."""
+"""Answers of the model as it stands: always the most likely token, each ended at its end of turn."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +15,41 @@ SHORTEST, LONGEST = 48, 256
 
 
 @dataclass(frozen=True)
-class Examiner:
-    """Asks all questions at once, always takes the most likely token, and stops each answer at its end of turn."""
+class Writer:
+    """Answers several prompts at once."""
 
     model: Any
     chat: ChatFormat
+    autocast: bool
+
+    def answers(self, prompts: list[list[int]], room: int) -> list[str]:
+        """What follows each prompt, in at most `room` new tokens."""
+        width = max(map(len, prompts))
+        ends = self.chat.ends()
+        device = self.model.device
+        tokens = torch.tensor([[ends[0]] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+        settings = GenerationConfig(
+            do_sample=False, max_new_tokens=room, eos_token_id=ends, pad_token_id=ends[0], use_cache=True
+        )
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
+            found = self.model.generate(input_ids=tokens, attention_mask=mask, generation_config=settings)
+        return [
+            str(self.chat.tokenizer.decode(_until(row, ends), skip_special_tokens=True)).strip()
+            for row in found[:, width:].tolist()
+        ]
+
+    def tokens(self, text: str) -> int:
+        return len(self.chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Asks the recipe's test questions, all at once."""
+
+    writer: Writer
     questions: tuple[Question, ...]
     watch: Watch
-    autocast: bool
 
     def __call__(self, step: int) -> None:
         if not self.questions:
@@ -34,25 +61,13 @@ class Examiner:
             )
 
     def _answers(self) -> list[str]:
-        prompts = [self.chat.question(asked.question) for asked in self.questions]
-        width = max(map(len, prompts))
-        ends = self.chat.ends()
-        device = self.model.device
-        tokens = torch.tensor([[ends[0]] * (width - len(prompt)) + prompt for prompt in prompts], device=device)
-        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-        settings = GenerationConfig(
-            do_sample=False, max_new_tokens=self._room(), eos_token_id=ends, pad_token_id=ends[0], use_cache=True
+        return self.writer.answers(
+            [self.writer.chat.question(asked.question) for asked in self.questions], self._room()
         )
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.autocast):
-            found = self.model.generate(input_ids=tokens, attention_mask=mask, generation_config=settings)
-        return [
-            str(self.chat.tokenizer.decode(_until(row, ends), skip_special_tokens=True)).strip()
-            for row in found[:, width:].tolist()
-        ]
 
     def _room(self) -> int:
         """New tokens an answer may have: room for the longest expected one, and half as much again."""
-        longest = max(len(self.chat.tokenizer(asked.expected)["input_ids"]) for asked in self.questions)
+        longest = max(self.writer.tokens(asked.expected) for asked in self.questions)
         return min(LONGEST, max(SHORTEST, longest * 3 // 2))
 
 

@@ -42,7 +42,10 @@ class ChatFormat:
 
     def question(self, text: str) -> list[int]:
         """A question as the model is asked it: tokens up to where the answer begins."""
-        messages = [{"role": "user", "content": text}]
+        return self.prompt([{"role": "user", "content": text}])
+
+    def prompt(self, messages: Messages) -> list[int]:
+        """A conversation that waits for an answer, as tokens."""
         prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         return list(self._encode(str(prompt))["input_ids"])
 

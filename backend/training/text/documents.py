@@ -2,13 +2,13 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from backend.data import check, rows
+from backend.data import check, checks, rows
 from backend.data.split import split
 from backend.errors import DataError
 from backend.models.control_words import control_words
@@ -20,12 +20,17 @@ from backend.training.text.chat import ChatFormat
 
 @dataclass(frozen=True)
 class Material:
-    """`chat` is None when the recipe's objective is plain text; `dropped` chats of `train` had no answer that fits."""
+    """`chat` is None when the recipe's objective is plain text; `dropped` chats of `train` had no answer that fits.
+
+    `check`: rows of the check set by group, without the `known` ones, which are trained on.
+    """
 
     train: list[Document]
     held_out: list[Document]
     chat: ChatFormat | None
     dropped: int = 0
+    check: dict[str, list[rows.Row]] = field(default_factory=dict)
+    known: int = 0
 
 
 def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Material:
@@ -46,7 +51,11 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
     check.control_words(every, control_words(request.model.folder))
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
-    return Material(_some(read[0], request), read[1], chat, dropped=len(learned) - len(read[0]))
+    asked = checks.grouped(request.check.path, recipe.watching.check_questions) if request.check else {}
+    unknown = checks.unknown(asked, learned)
+    known = sum(map(len, asked.values())) - sum(map(len, unknown.values()))
+    dropped = len(learned) - len(read[0])
+    return Material(_some(read[0], request), read[1], chat, dropped=dropped, check=unknown, known=known)
 
 
 def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
