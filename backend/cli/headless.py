@@ -18,9 +18,10 @@ def open_jobs(workspace: Path) -> Jobs:
 
 
 @contextmanager
-def supervised(workspace: Workspace) -> Iterator[None]:
+def supervised(workspace: Workspace, *, warm: bool = False) -> Iterator[None]:
     """A supervisor runs meanwhile: the studio's own when one is there, else ours, ended afterwards."""
-    command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", str(workspace.root), "--no-warm"]
+    command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", str(workspace.root)]
+    command += [] if warm else ["--no-warm"]
     with (workspace.logs / "supervisor.log").open("ab") as log:
         ours = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

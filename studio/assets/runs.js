@@ -1,33 +1,77 @@
-// The list of runs, the chosen run and what Home says about them. Names and answers are only ever put in as text.
+// The list of runs, the head of the chosen one and what Home says about them. Names and notes are only ever put in as text.
 (() => {
   const page = window.studioPage;
   const { element, t } = page;
 
+  const MOST_SHOWN = 50;
+  const find = (id) => (page.news.runs ?? []).find((run) => run.id === id);
+  const button = (word, act, more = {}) => element("button", { type: "button", class: "act", onclick: act, ...more }, word);
+
+  // Moments in the person's own time zone and language; the day only when it is another one.
+  const moment = (seconds) => {
+    const when = new Date(seconds * 1000);
+    const today = when.toDateString() === new Date().toDateString();
+    const day = today ? {} : { day: "numeric", month: "short", ...(when.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }) };
+    return new Intl.DateTimeFormat(page.language, { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(when);
+  };
+
   const state = (run) => element("span", { class: `state ${run.state}` }, run.word);
+
+  const badges = (run) => [
+    run.kind === "recorded" ? element("span", { class: "badge", title: t("recorded_why") }, t("recorded")) : null,
+    run.kind === "import" ? element("span", { class: "badge", title: t("imported_why") }, t("imported")) : null,
+    run.pinned ? element("span", { class: "badge", title: t("pinned_why") }, t("pinned")) : null,
+  ];
 
   const bar = (run) =>
     run.active && run.share !== null
-      ? element("span", { class: "progress", role: "progressbar", "aria-valuenow": Math.round(run.share * 100), "aria-valuemin": 0, "aria-valuemax": 100 },
+      ? element("span", { class: "progress", role: "progressbar", "aria-label": run.name, "aria-valuenow": Math.round(run.share * 100), "aria-valuemin": 0, "aria-valuemax": 100 },
           element("i", { style: `width:${(run.share * 100).toFixed(1)}%` }))
       : null;
 
+  // When a waiting run will start, or when an ended one ended, in a few words.
+  const when = (run) => {
+    if (run.state === "queued" && run.startAt) return t("starts_at", { time: moment(run.startAt) });
+    if (run.state === "queued") return run.starts ? t("starts_about", { time: moment(Math.max(run.starts, Date.now() / 1000)) }) : t("starts_unknown");
+    return run.ended ? moment(run.ended) : "";
+  };
+  page.when = when;
+
   const row = (run, chosen, choose) =>
-    element("li", {},
+    element("li", { "data-run": run.id },
       element("button", { type: "button", class: "run", "aria-current": run.id === chosen && "true", onclick: () => choose(run.id) },
-        element("b", {}, run.name), state(run), element("span", { class: "detail" }, run.detail), bar(run)));
+        element("b", {}, run.name), run.state === "queued" ? null : state(run),
+        element("span", { class: "detail" }, [run.position ? `${run.position}.` : "", run.active ? run.detail : when(run)].filter(Boolean).join(" "), ...badges(run)), bar(run)));
 
-  const nothing = () =>
-    element("div", { class: "nothing" }, element("p", {}, t("none")),
-      element("button", { type: "button", class: "link", onclick: () => page.open("train") }, t("first")));
-
-  // A dot on the tab while something runs, with its share. Gradio makes the tab's button anew when it is pressed.
-  const mark = () => {
-    const tab = document.getElementById("tab-runs-button");
-    const active = (page.news.runs ?? []).find((run) => run.active);
-    if (tab) tab.dataset.active = active ? (active.share === null ? "●" : `● ${Math.round(active.share * 100)} %`) : "";
+  // What was asked of the server and not answered yet, and what it refused: `wrong` is shown where it was pressed.
+  const refused = {};
+  page.act = (place, action, run, value = null) => {
+    delete refused[run];
+    place.tell({ action, run, value });
+  };
+  page.refused = (run, action) => (refused[run]?.action === action ? refused[run].wrong : "");
+  page.acted = (text) => {
+    if (!text) return;
+    const { action, run, line, wrong } = JSON.parse(text);
+    if (wrong) refused[run] = { action, wrong };
+    else if (action === "delete") return forget(run);
+    else if (line) known(line);
+    if (["repeat", "import"].includes(action) && !wrong) return page.look(run);
+    page.told("acted", { action, run, wrong });
   };
 
-  document.addEventListener("click", () => setTimeout(mark, 50));
+  // The line as the server has just told it; what only the stream knows of it stays.
+  const known = (line) => {
+    const before = find(line.id);
+    const kept = before ? { ...before, ...line, share: line.share ?? before.share, detail: line.detail || (line.active ? before.detail : ""), position: line.state === "queued" ? before.position : null, starts: before.starts } : line;
+    page.told("runs", before ? page.news.runs.map((run) => (run.id === line.id ? kept : run)) : [kept, ...(page.news.runs ?? [])]);
+    if (page.news.status?.id === line.id) page.told("status", { ...page.news.status, ...kept });
+  };
+
+  const forget = (id) => {
+    if (page.run() === id) page.look(null);
+    page.told("runs", page.news.runs.filter((run) => run.id !== id));
+  };
 
   // A run that has just been started is not in the list we have: only a new list can say that there is no such run.
   const settle = (runs) => {
@@ -36,29 +80,95 @@
     else if (page.run()) page.look(null);
   };
 
-  page.draws("runs", ["runs", "chosen"], (place, { runs }, event) => {
+  const GROUPS = [
+    { name: "running", title: t("group_running"), holds: (run) => run.active },
+    { name: "queue", title: t("group_queue"), holds: (run) => run.state === "queued" },
+    { name: "ended", title: t("group_ended"), holds: (run) => !run.active && run.state !== "queued" },
+  ];
+  const STATES = [["done", t("is_done")], ["stopped", t("is_stopped")], ["failed", t("is_failed")], ["interrupted", t("is_interrupted")], ["import", t("imported")], ["recorded", t("recorded")]];
+
+  // Places in the queue are changed where the queue stands; all of it works by keyboard.
+  const movers = (place, run, last) => {
+    const mover = (action, sign, label, able) =>
+      element("button", { type: "button", class: "mover", "data-action": action, "aria-label": label, title: label, disabled: !able, onclick: () => page.act(place, action, run.id) }, sign);
+    return element("span", { class: "movers" },
+      mover("first", "⤒", t("move_first", { name: run.name }), run.position > 1),
+      mover("earlier", "↑", t("move_earlier", { name: run.name }), run.position > 1),
+      mover("later", "↓", t("move_later", { name: run.name }), run.position < last));
+  };
+
+  const found = (run, { words, state: wanted }) =>
+    (!wanted || run.state === wanted || run.kind === wanted) && words.every((word) => `${run.name} ${run.note} ${run.word}`.toLocaleLowerCase().includes(word));
+
+  // On a phone the run stands below the list: it is brought up.
+  const choose = (run) => {
+    page.look(run);
+    if (window.innerWidth <= 720) document.querySelector(".run-head")?.scrollIntoView({ block: "start" });
+  };
+
+  const group = (place, { name, title, holds }, runs, filter) => {
+    const mine = runs.filter(holds);
+    if (name === "queue") mine.sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
+    const matching = name === "ended" ? mine.filter((run) => found(run, filter)) : mine;
+    const shown = matching.slice(0, name === "ended" ? place.kept.most ?? MOST_SHOWN : matching.length);
+    if (!mine.length) return null;
+    const lines = shown.map((run) => {
+      const made = row(run, page.run(), choose);
+      if (name === "queue" && mine.length > 1) made.append(movers(place, run, mine.length));
+      return made;
+    });
+    return element("section", { class: `group ${name}` },
+      element("h3", {}, title, mine.length > 1 ? element("span", { class: "count" }, mine.length.toLocaleString(page.language)) : null),
+      name === "ended" && mine.length > 5 ? place.kept.filter : null,
+      lines.length ? element("ul", { "aria-label": title }, ...lines) : element("p", { class: "hint" }, t("nothing_found")),
+      shown.length < matching.length
+        ? element("button", { type: "button", class: "link", onclick: () => { place.kept.most = shown.length + MOST_SHOWN; list(place, page.news); } }, t("more", { count: (matching.length - shown.length).toLocaleString(page.language) }))
+        : null);
+  };
+
+  // The search field is made once: what is typed in it outlives every redraw.
+  const filterOf = (place) => {
+    const again = () => list(place, page.news);
+    const search = element("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: again });
+    const select = element("select", { "aria-label": t("state"), onchange: again }, element("option", { value: "" }, t("every_state")),
+      ...STATES.map(([name, word]) => element("option", { value: name }, word)));
+    place.kept.asked = () => ({ words: search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean), state: select.value });
+    return element("div", { class: "filter" }, search, select);
+  };
+
+  // What has the focus keeps it when the list is drawn again.
+  const focused = (root) => {
+    const active = document.activeElement;
+    if (!active || !root.contains(active)) return () => {};
+    const run = active.closest("li")?.dataset.run;
+    const action = active.dataset.action;
+    return () => {
+      if (!run) return root.contains(active) && active.focus();
+      const line = [...root.querySelectorAll("li")].find((one) => one.dataset.run === run);
+      const same = action ? [...(line?.querySelectorAll(".mover:not([disabled])") ?? [])] : [];
+      (same.find((one) => one.dataset.action === action) ?? same[0] ?? line?.querySelector("button"))?.focus();
+    };
+  };
+
+  const list = (place, { runs }, event) => {
     if (!runs) return;
-    mark();
     if (event === "runs" || !page.run()) settle(runs);
-    const chosen = page.run();
     place.root.className = "runs-list";
-    const focused = document.activeElement?.closest?.(".runs-list li");
-    const position = focused ? [...focused.parentElement.children].indexOf(focused) : -1;
-    place.root.replaceChildren(
-      runs.length ? element("ul", { "aria-label": t("runs") }, ...runs.map((run) => row(run, chosen, page.look))) : nothing());
-    if (position >= 0) place.root.querySelectorAll("button")[position]?.focus();
-    // The buttons of the chosen run are Gradio's: it is told whenever they may have to change.
-    const now = runs.find((run) => run.id === chosen);
-    const seen = now ? `${now.id} ${now.state} ${now.name}` : "";
-    if (seen !== place.kept.seen) {
-      place.kept.seen = seen;
-      place.choose(chosen ?? "");
-    }
-  });
+    place.kept.filter ??= filterOf(place);
+    const again = focused(place.root);
+    const scrolled = place.root.querySelector(".ended ul")?.scrollTop ?? 0;
+    const groups = GROUPS.map((one) => group(place, one, runs, place.kept.asked())).filter(Boolean);
+    const own = runs.some((run) => run.kind !== "recorded");
+    place.root.replaceChildren(...groups, ...(own ? [] : [element("div", { class: "nothing" }, element("p", {}, t("none")),
+      element("button", { type: "button", class: "link", onclick: () => page.open("train") }, t("first")))]));
+    const ended = place.root.querySelector(".ended ul");
+    if (ended) ended.scrollTop = scrolled;
+    again();
+  };
+  page.draws("runs", ["runs", "chosen"], list);
 
   page.draws("now", ["runs"], (place, { runs }) => {
     if (!runs) return;
-    mark();
     place.root.className = "now";
     if (!runs.length) return place.root.replaceChildren();
     const active = [...runs.filter((run) => run.active), ...runs.filter((run) => run.state === "queued")];
@@ -68,64 +178,5 @@
       element("ul", {}, ...shown.map((run) => row(run, null, (id) => page.open("runs", id)))));
   });
 
-  page.draws("run-head", ["status", "chosen"], (place, { status }) => {
-    place.root.className = "run-head";
-    if (!status) return place.root.replaceChildren(element("p", { class: "hint" }, page.run() ? "…" : t("choose")));
-    const detail = [status.detail, status.phase, status.memory].filter(Boolean).join(" · ");
-    place.root.replaceChildren(
-      element("h2", {}, status.name, " ", state(status)), element("p", { class: "detail", id: "run-detail" }, detail),
-      ...(status.reason ? [element("p", { class: "reason" }, status.reason)] : []),
-      ...status.notes.map((note) => element("p", { class: "note" }, note)));
-  });
-
-  const answers = (place, list) => {
-    if (!list.length) return null;
-    const steps = list.map((one) => one.step);
-    const at = steps.includes(place.kept.step) ? place.kept.step : steps.at(-1);
-    const [first, shown] = [list[0], list.find((one) => one.step === at)];
-    const chips = steps.map((step) =>
-      element("button", { type: "button", class: "chip", "aria-pressed": String(step === at),
-        onclick: () => { place.kept.step = step === steps.at(-1) ? null : step; draw(place, page.news); } }, t("step", { step: step.toLocaleString(page.language) })));
-    const cells = (one, index) => element("tr", {},
-      element("th", { scope: "row" }, one.question),
-      element("td", { class: "before" }, first.rows[index]?.answer ?? ""),
-      element("td", { class: one.expected && one.answer.trim() === one.expected.trim() ? "right" : "" }, one.answer),
-      element("td", { class: "expected" }, one.expected));
-    return element("section", { class: "answers" },
-      element("h3", {}, t("answers")), element("div", { class: "chips" }, ...chips),
-      element("table", {},
-        element("thead", {}, element("tr", {}, ...[t("question"), t("before"), t("step", { step: at.toLocaleString(page.language) }), t("expected")].map((word) => element("th", { scope: "col" }, word)))),
-        element("tbody", {}, ...shown.rows.map(cells))));
-  };
-
-  const log = () => {
-    const text = element("pre", { tabindex: "0" });
-    const details = element("details", { class: "log", ontoggle: () => refresh() }, element("summary", {}, t("log")), text);
-    const refresh = async () => {
-      if (!details.open || !details.isConnected || !page.run()) return;
-      const answer = await fetch(`${page.prefix}/log?run=${encodeURIComponent(page.run())}`);
-      if (answer.ok) text.textContent = await answer.text();
-      text.scrollTop = text.scrollHeight;
-      setTimeout(refresh, 3000);
-    };
-    return details;
-  };
-
-  const draw = (place, { curves }, event) => {
-    place.root.className = "run-body";
-    const kept = place.kept;
-    if (!kept.chart || event === "chosen") {
-      kept.step = null;
-      kept.chart = element("figure", { class: "chart", role: "img", "aria-label": t("curves") });
-      kept.answers = element("div");
-      place.root.replaceChildren(kept.chart, kept.answers, log());
-    }
-    place.root.hidden = !page.run();
-    if (!curves) return;
-    page.chart(kept.chart, curves);
-    const said = JSON.stringify([curves.answers, kept.step]);
-    if (said !== kept.said) kept.answers.replaceChildren(...[answers(place, curves.answers)].filter(Boolean));
-    kept.said = said;
-  };
-  page.draws("run-body", ["curves", "chosen", "theme"], draw);
+  page.runParts = { button, state, badges, bar, moment, when, find };
 })();

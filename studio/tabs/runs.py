@@ -1,45 +1,44 @@
-"""Runs: what is queued, what runs and what has ended; the chosen run, live."""
+"""Runs: what is queued, what runs and what has ended; the chosen run, live; adapters from elsewhere."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from backend.errors import AccessError
+from backend import names
+from backend.errors import JobError, ModelError, StudioError
+from backend.jobs.model import Job
 from studio.events import on, then_in_browser
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
+from studio.views.runs import run_line
 from studio.widgets.live_views import place
 
+SOURCES = ("zip", "folder", "hub")
 
-class Buttons(NamedTuple):
-    """One value per output, in order."""
 
-    run: str | None
-    stop: dict[str, Any]
-    discard: dict[str, Any]
-    resume: dict[str, Any]
-    more: dict[str, Any]
-    name: str
+class Imported(NamedTuple):
+    """One value per output, in order: what is wrong, or ""; the answer for the browser; the fields, free again."""
+
+    said: str
+    answer: str
+    where: Any
+    name: Any
 
 
 @dataclass(frozen=True)
 class View:
-    runs: gr.HTML
-    run: gr.State
-    stop: gr.Button
-    discard: gr.Button
-    resume: gr.Button
-    more: gr.Accordion
+    places: tuple[gr.HTML, ...]
+    answer: gr.Textbox
+    source: gr.Radio
     name: gr.Textbox
-    rename: gr.Button
-    delete: gr.Button
-    delete_now: gr.Button
-    keep: gr.Button
-
-    @property
-    def buttons(self) -> list[Any]:
-        return [self.run, self.stop, self.discard, self.resume, self.more, self.name]
+    upload: gr.UploadButton
+    where: gr.Textbox
+    go: gr.Button
+    said: gr.Markdown
 
 
 @dataclass(frozen=True)
@@ -47,87 +46,146 @@ class Handlers:
     services: Services
     words: Words
 
-    def chosen(self, event: gr.EventData) -> Buttons:
-        """The run that was pressed in the list, or whose state has just changed."""
-        return self.buttons(str(event.id) if event.id else None)
+    def act(self, event: gr.EventData) -> str:
+        """Does what was pressed (`event.action`, one of `ACTIONS`) with the run `event.run`; JSON for the browser.
 
-    def buttons(self, run: str | None) -> Buttons:
-        """What may be done with this run now."""
+        A refusal is part of the answer, because it is shown where it was pressed.
+        """
+        action, run = str(event.action), str(event.run)
         try:
-            job = self.services.run(run or "")
-        except AccessError:
-            hidden = gr.update(visible=False)
-            return Buttons(None, hidden, hidden, hidden, hidden, "")
-        return Buttons(
-            job.id,
-            gr.update(
-                visible=not job.ended and not job.stopping,
-                value=self.words.t("runs.stop" if job.active else "runs.unqueue"),
-            ),
-            gr.update(visible=job.active and not job.stopping),
-            gr.update(visible=job.resumable),
-            gr.update(visible=True),
-            job.name,
-        )
+            job = ACTIONS[action](self, run, event.value)
+        except StudioError as error:
+            return as_json({"action": action, "run": run, "wrong": error.say(self.words.language)})
+        return self._answer(action, run, job)
 
-    def stop(self, run: str) -> Buttons:
-        return self.buttons(self.services.stop(run, save=True).id)
+    def repeat(self, run: str) -> Job:
+        """Under the first name that is free: "romanian 2"."""
+        taken = [job.name for job in self.services.runs()]
+        return self.services.my_runs.repeat(run, names.free(self.services.run(run).name, taken))
 
-    def discard(self, run: str) -> Buttons:
-        return self.buttons(self.services.stop(run, save=False).id)
-
-    def resume(self, run: str) -> Buttons:
-        return self.buttons(self.services.resume(run).id)
-
-    def rename(self, run: str, name: str) -> str:
-        return self.services.rename(run, name).name
-
-    def delete(self, run: str) -> Buttons:
+    def delete(self, run: str) -> None:
         self.services.delete(run)
-        return self.buttons(None)
 
-    def ask(self) -> tuple[Any, Any, Any]:
-        """Deleting takes a second press."""
-        return gr.update(visible=False), gr.update(visible=True), gr.update(visible=True)
+    def chosen_source(self, source: str) -> tuple[Any, Any, Any, str]:
+        """Which field asks for it: a zip is uploaded, the others are typed."""
+        typed = source != "zip"
+        label = self.words.t(f"runs.import.{source}") if typed else None
+        return gr.update(visible=not typed), gr.update(visible=typed, label=label), gr.update(visible=typed), ""
 
-    def ask_no_more(self) -> tuple[Any, Any, Any]:
-        return gr.update(visible=True), gr.update(visible=False), gr.update(visible=False)
+    def import_zip(self, file: str | None, name: str) -> Imported:
+        if not file:
+            return Imported("", "", gr.skip(), gr.skip())
+        archive = Path(file)
+        try:
+            return self._imported(lambda: self.services.my_runs.import_zip(archive, name.strip()))
+        finally:
+            archive.unlink(missing_ok=True)
+
+    def import_typed(self, source: str, where: str, name: str) -> Imported:
+        mine = self.services.my_runs
+        bring = mine.import_hub if source == "hub" else mine.import_folder
+
+        def typed() -> Job:
+            if not where.strip():
+                raise ModelError("models.import_nothing")
+            return bring(where, name.strip())
+
+        return self._imported(typed)
+
+    def _imported(self, bring: Callable[[], Job]) -> Imported:
+        """The fields keep what was typed until it was taken."""
+        try:
+            job = bring()
+        except StudioError as error:
+            return Imported(error.say(self.words.language), "", gr.skip(), gr.skip())
+        return Imported("", self._answer("import", job.id, job), "", "")
+
+    def _answer(self, action: str, run: str, job: Job | None) -> str:
+        """The line of the run as it is now, so that the page need not wait for the next look."""
+        line = run_line(job, None, self.words) if job else None
+        return as_json({"action": action, "run": job.id if job else run, "line": line})
+
+
+def as_json(answer: dict[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def moment(given: Any) -> float | None:
+    """What the browser says a moment is: UTC epoch seconds, or None for "as soon as it can"."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise JobError("jobs.start_past")
+    return float(given)
+
+
+ACTIONS: dict[str, Callable[[Handlers, str, Any], Job | None]] = {
+    "stop": lambda page, run, _: page.services.stop(run, save=True),
+    "discard": lambda page, run, _: page.services.stop(run, save=False),
+    "resume": lambda page, run, _: page.services.resume(run),
+    "repeat": lambda page, run, _: page.repeat(run),
+    "rename": lambda page, run, name: page.services.rename(run, str(name)),
+    "note": lambda page, run, note: page.services.my_runs.annotate(run, str(note)),
+    "pin": lambda page, run, _: page.services.my_runs.pin(run, pinned=True),
+    "unpin": lambda page, run, _: page.services.my_runs.pin(run, pinned=False),
+    "first": lambda page, run, _: page.services.my_runs.move(run, "first"),
+    "earlier": lambda page, run, _: page.services.my_runs.move(run, "earlier"),
+    "later": lambda page, run, _: page.services.my_runs.move(run, "later"),
+    "start": lambda page, run, when: page.services.my_runs.start_at(run, moment(when)),
+    "delete": lambda page, run, _: page.delete(run),
+}
 
 
 def layout(words: Words) -> View:
     with gr.Row(elem_classes="halves runs"):
         with gr.Column(scale=4, min_width=260, elem_classes="side"):
+            place("compare-door")
             runs = place("runs", elem_id="run-list")
+            with gr.Accordion(words.t("runs.import"), open=False, elem_classes="folded", elem_id="import"):
+                sources = [(words.t(f"runs.import.from.{source}"), source) for source in SOURCES]
+                source = gr.Radio(sources, value="zip", label=words.t("runs.import.from"), elem_classes="stacked")
+                name = gr.Textbox(
+                    label=words.t("runs.import.name"),
+                    placeholder=words.t("runs.import.name.hint"),
+                    max_lines=1,
+                    elem_id="import-name",
+                )
+                upload = gr.UploadButton(words.t("runs.import.zip"), file_types=[".zip"], type="filepath", size="sm")
+                where = gr.Textbox(
+                    label=words.t("runs.import.folder"), max_lines=1, visible=False, elem_id="import-where"
+                )
+                go = gr.Button(words.t("runs.import.go"), size="sm", visible=False, elem_id="import-go")
+                said = gr.Markdown("", elem_classes="missing", elem_id="import-said")
         with gr.Column(scale=13, min_width=320):
-            place("run-head")
-            with gr.Row(elem_classes="actions"):
-                stop = gr.Button(words.t("runs.stop"), size="sm", visible=False)
-                discard = gr.Button(words.t("runs.discard"), size="sm", visible=False)
-                resume = gr.Button(words.t("runs.resume"), size="sm", variant="primary", visible=False)
-            place("run-body")
-            with gr.Accordion(words.t("runs.more"), open=False, visible=False, elem_classes="folded") as more:
-                with gr.Row(elem_classes="fields"):
-                    name = gr.Textbox(label=words.t("train.name"), max_lines=1, max_length=200)
-                    rename = gr.Button(words.t("runs.rename"), size="sm")
-                with gr.Row(elem_classes="actions"):
-                    delete = gr.Button(words.t("runs.delete"), size="sm")
-                    delete_now = gr.Button(words.t("runs.delete_now"), size="sm", variant="stop", visible=False)
-                    keep = gr.Button(words.t("runs.keep"), size="sm", visible=False)
-    return View(runs, gr.State(None), stop, discard, resume, more, name, rename, delete, delete_now, keep)
+            place("compare")
+            head = place("run-head")
+            for part in ("charts", "answers", "log"):
+                place(part)
+            place("run-details")
+    answer = gr.Textbox(visible=False, show_label=False)
+    return View((runs, head), answer, source, name, upload, where, go, said)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     words = shared.words
-    on(view.runs.select, handlers.chosen, words, outputs=view.buttons, trigger_mode="always_last")
-    on(view.stop.click, handlers.stop, words, inputs=view.run, outputs=view.buttons)
-    on(view.discard.click, handlers.discard, words, inputs=view.run, outputs=view.buttons)
-    on(view.resume.click, handlers.resume, words, inputs=view.run, outputs=view.buttons)
-    on([view.rename.click, view.name.submit], handlers.rename, words, inputs=[view.run, view.name], outputs=view.name)
-    question = [view.delete, view.delete_now, view.keep]
-    on(view.delete.click, handlers.ask, words, outputs=question)
-    on([view.keep.click, view.runs.select], handlers.ask_no_more, words, outputs=question)
-    deleted = on(view.delete_now.click, handlers.delete, words, inputs=view.run, outputs=view.buttons)
-    then_in_browser(deleted, "() => studioPage.forget()")
+    acted = [
+        # Every press counts: three times "earlier" is three places.
+        on(place.submit, handlers.act, words, outputs=view.answer, trigger_mode="multiple")
+        for place in view.places
+    ]
+    on(
+        view.source.change,
+        handlers.chosen_source,
+        words,
+        inputs=view.source,
+        outputs=[view.upload, view.where, view.go, view.said],
+    )
+    outputs = [view.said, view.answer, view.where, view.name]
+    acted.append(on(view.upload.upload, handlers.import_zip, words, inputs=[view.upload, view.name], outputs=outputs))
+    typed = [view.source, view.where, view.name]
+    acted.append(on([view.go.click, view.where.submit], handlers.import_typed, words, inputs=typed, outputs=outputs))
+    for event in acted:
+        then_in_browser(event, "(answer) => studioPage.acted(answer)", inputs=view.answer)
 
 
 def build(shared: Shared, _: gr.Tab) -> None:

@@ -7,10 +7,13 @@ from studio.framework import gr
 
 
 def place(name: str, *, elem_id: str | None = None) -> gr.HTML:
-    """An empty element that assets/page.js fills; `select` is triggered with `{id}` when a run is chosen there."""
+    """An empty element that assets/page.js fills; `select` is triggered with `{id}` when a run is chosen there, and
+    `submit` with whatever the script wants to be done.
+    """
     return gr.HTML(
         html_template="<div></div>",
-        js_on_load=f"studioPage.mount({name!r}, element, (id) => trigger('select', {{id}}))",
+        js_on_load=f"studioPage.mount({name!r}, element, (id) => trigger('select', {{id}}), "
+        "(said) => trigger('submit', said))",
         apply_default_css=False,
         elem_id=elem_id,
     )
