@@ -33,7 +33,7 @@ from backend.ledger.store import Ledger
 from backend.paths import Workspace
 from backend.settings import Settings
 
-CALIBRATION = "backend.training.speed"
+CALIBRATION = "backend.training.calibrate"
 RUNNERS = {"train": "backend.training.run", "import": "backend.models.run"}
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0

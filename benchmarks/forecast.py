@@ -1,16 +1,13 @@
-"""Forecast of memory against the measured peak: `python -m benchmarks.forecast [--only starter,30m,120m] [--json]`.
+"""Forecast of memory against the measured peak: `python -m benchmarks.forecast [--group fresh] [--only 30m] [--json]`.
 
 Each setting is a real training of a few steps in a process of its own, through the runner that jobs use; its peak is
-VmHWM. Models are the starter and Llamas of 30M and 120M parameters with random weights; methods are LoRA, QLoRA and
+VmHWM. Models are the starter and Llamas of 20M to 150M parameters with random weights; methods are LoRA, QLoRA and
 full; batch and length vary. The forecast has the memory of a process after the imports, measured once in another
-process, and otherwise only config.json, recipe and data; but its two factors for the holes of the heap were chosen on
-earlier runs of these settings (docs/forecast.md).
+process, and otherwise only config.json, recipe and data. Its two factors for the holes of the heap were chosen on
+earlier runs of the settings in the group "fitted"; on those in the group "fresh" nothing was chosen.
 """
 
 import argparse
-import json
-import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -21,24 +18,14 @@ from backend.forecast.calibration import Calibration
 from backend.forecast.estimate import estimate
 from backend.forecast.model import Forecast
 from backend.hardware import Machine, this_machine
-from backend.jobs.supervisor.start import environment
 from backend.models.facts import facts
-from backend.paths import ROOT
 from backend.training.request import TrainRequest
-from benchmarks.forecast_settings import GROUPS, Setting, make_data, make_model, recipe
+from benchmarks.forecasting import trial
+from benchmarks.forecasting.settings import FITTED, FRESH, Setting, make_data, make_model, recipe
 from benchmarks.report import Target, finish
 
 WITHIN_OF_TOTAL, WITHIN_OF_GROWTH = 0.20, 0.25
-RUNNER = """
-import sys
-from pathlib import Path
-from backend.jobs.context import JobContext
-from backend.jobs.folder import RunFolder
-from backend.training.run import run
-folder = RunFolder(Path(sys.argv[1]))
-sys.exit(run(JobContext(folder, folder.read(folder.request))))
-"""
-IMPORTS = "import backend.training.run, psutil; print(psutil.Process().memory_info().rss)"
+GROUPS = {"fitted": FITTED, "fresh": FRESH, "all": FITTED + FRESH}
 
 
 @dataclass(frozen=True)
@@ -62,30 +49,22 @@ class Outcome:
 
 def measure(setting: Setting, folder: Path, machine: Machine, known: Calibration, steps: int) -> Outcome:
     chosen, model, data = recipe(setting, steps), make_model(setting.model, folder), make_data(setting, folder)
-    counted = lengths.measured(data.path, data.rows, model.folder / "tokenizer.json")
+    counted = lengths.of_run(chosen, data, None, model.folder / "tokenizer.json")
     forecast = estimate(facts(model.folder), chosen, counted, machine, known)
-    request = TrainRequest(recipe=chosen, model=model, data=data, forecast=forecast.model_dump(mode="json"))
-    run = Path(tempfile.mkdtemp(dir=folder))
-    (run / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER, str(run)], cwd=ROOT, env=environment(), capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(f"{setting.name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    shutil.rmtree(run)
-    return Outcome(setting, forecast, known.runtime_bytes, result["peak_memory_bytes"], result["imports_memory_bytes"])
+    found = trial.trial(TrainRequest(recipe=chosen, model=model, data=data), forecast, folder)
+    return Outcome(setting, forecast, known.runtime_bytes, found.peak, found.imports)
 
 
 def imports() -> Calibration:
     """The memory of a process after the imports; no speed, for none is compared here."""
-    found = subprocess.run(
-        [sys.executable, "-c", IMPORTS], cwd=ROOT, env=environment(), check=True, capture_output=True, text=True
-    )
-    size = int(found.stdout.split()[-1])
-    speeds = {"seconds_per_flop": ((1, 1e-10),), "seconds_per_quantised_flop": ((1, 1e-10),)}
+    some = ((1, 1e-10),)
     return Calibration(
-        runtime_bytes=size, seconds_per_layer=1e-3, seconds_per_number=1e-9, seconds_per_trained=1e-9, **speeds
+        runtime_bytes=trial.imports(),
+        seconds_per_flop=some,
+        seconds_per_quantised_flop=some,
+        seconds_per_layer=1e-3,
+        seconds_per_number=1e-9,
+        seconds_per_trained=1e-9,
     )
 
 
@@ -96,13 +75,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
+    wanted = [s for s in GROUPS[options.group] if not options.only or s.model in options.only.split(",")]
     machine, known = this_machine(), imports()
     outcomes = []
     print(f"{'setting':24} {'forecast':>9} {'measured':>9} {'error':>7} {'growth':>9} {'error':>7}   MB")
     with tempfile.TemporaryDirectory() as folder:
-        for setting in GROUPS[options.group]:
-            if options.only and setting.model not in options.only.split(","):
-                continue
+        for setting in wanted:
             found = measure(setting, Path(folder), machine, known, options.steps)
             outcomes.append(found)
             print(line(found), flush=True)
@@ -118,14 +96,22 @@ def line(found: Outcome) -> str:
 
 
 def report(outcomes: list[Outcome]) -> int:
+    """Every figure, and the worst of each group against the targets."""
     figures: dict[str, float] = {}
     for found in outcomes:
-        figures[f"{found.setting.name} total"] = round(found.total_error, 4)
-        figures[f"{found.setting.name} growth"] = round(found.growth_error, 4)
-    large = [found for found in outcomes if found.setting.model != "starter"]
-    targets = {"worst total": Target(max(abs(f.total_error) for f in outcomes), WITHIN_OF_TOTAL, "below")}
-    if large:
-        targets["worst growth"] = Target(max(abs(f.growth_error) for f in large), WITHIN_OF_GROWTH, "below")
+        group = "fresh" if found.setting in FRESH else "fitted"
+        figures[f"{group}: {found.setting.name} total"] = round(found.total_error, 4)
+        figures[f"{group}: {found.setting.name} growth"] = round(found.growth_error, 4)
+    targets: dict[str, Target] = {}
+    for group in ("fitted", "fresh"):
+        some = [found for found in outcomes if found.setting in GROUPS[group]]
+        large = [found for found in some if found.setting.model != "starter"]
+        if some:
+            worst = max(abs(found.total_error) for found in some)
+            targets[f"{group}: worst total"] = Target(worst, WITHIN_OF_TOTAL, "below")
+        if large:
+            worst = max(abs(found.growth_error) for found in large)
+            targets[f"{group}: worst growth"] = Target(worst, WITHIN_OF_GROWTH, "below")
     return finish("forecast", figures, targets)
 
 

@@ -58,7 +58,7 @@ class Calibration(BaseModel):
         """
         known = self.seconds_per_quantised_flop if quantised else self.seconds_per_flop
         for (narrow, slow), (wide, fast) in pairwise(known):
-            if narrow < width < wide:
+            if narrow <= width <= wide:
                 share = (1 / width - 1 / wide) / (1 / narrow - 1 / wide)
                 return fast + share * (slow - fast)
         return known[0][1] if width <= known[0][0] else known[-1][1]

@@ -41,7 +41,7 @@ def estimate(
         gradient_checkpointing=load.checkpointing,
         disk_bytes=disk.disk_bytes(load),
         disk_free_bytes=machine.disk_free_bytes,
-        seconds=duration.seconds(load, todo, calibration) if calibration else None,
+        seconds=_seconds(load, todo, calibration),
         measured=calibration is not None and not calibration.rough,
     )
     return forecast.model_copy(update={"advice": _advice(forecast, recipe)})
@@ -70,6 +70,17 @@ def _load(
         gpu=gpu,
         checkpointing=recipe.compute.gradient_checkpointing == "on",
     )
+
+
+def _seconds(load: memory.Load, todo: Work, calibration: Calibration | None) -> float | None:
+    """A rough time is told in whole tens of seconds, from two minutes on in whole minutes."""
+    if calibration is None:
+        return None
+    found = duration.seconds(load, todo, calibration)
+    if not calibration.rough:
+        return found
+    grain = 10 if found < 120 else 60
+    return float(max(grain, grain * round(found / grain)))
 
 
 def _device(machine: Machine) -> tuple[int, int]:

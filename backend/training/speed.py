@@ -4,31 +4,25 @@ What is timed are steps of the real thing: our attention, our products, our loss
 model are timed, because the wider the matrices are, the less an operation takes.
 """
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter, process_time
-from typing import Any, NamedTuple, NoReturn
+from time import perf_counter
+from typing import Any, NamedTuple
 
-import psutil
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 from bitsandbytes.nn import Linear4bit, Params4bit
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from backend.forecast import calibration, duration
+from backend.forecast import duration
 from backend.forecast.calibration import Calibration
 from backend.forecast.memory import Load
 from backend.forecast.work import Work
-from backend.hardware import Machine, this_machine
 from backend.models.facts import ModelFacts, facts
-from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import prepare
@@ -61,38 +55,6 @@ SHAPES = (
     Shape(512, 1376, 2, [64] * 16),
     Shape(1024, 2816, 1, [64] * 8),
 )
-
-
-@contextmanager
-def beside(place: Path) -> Iterator[None]:
-    """Measure this machine for the workspace at `place` in a fork of this process, unless it is known already.
-
-    The fork is ended with the block, finished or not: what comes next is not disturbed. Where there is no fork nothing
-    is measured.
-    """
-    workspace = Workspace(place)
-    machine = this_machine(place)
-    if not hasattr(os, "fork") or calibration.load(workspace, machine) is not None:
-        yield
-        return
-    runtime = psutil.Process().memory_info().rss
-    child = os.fork()
-    if child == 0:
-        _measure_and_leave(workspace, machine, runtime)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-
-
-def _measure_and_leave(workspace: Workspace, machine: Machine, runtime: int) -> NoReturn:
-    """In the fork, which must never come back to what its parent goes on with."""
-    try:
-        calibration.save(workspace, machine, measure(runtime))
-    finally:
-        os._exit(0)
 
 
 def measure(runtime: int) -> Calibration:
@@ -228,17 +190,24 @@ def _adam(device: torch.device) -> Callable[[], None]:
 
 
 def _usual(work: Callable[[], None], device: torch.device) -> float:
-    """Seconds that a call usually takes, the median. The first is not counted.
+    """Seconds that a call usually takes, the median, without what it waited while others had the processor.
 
-    On a busy machine a call waits; its processor time is then nearer to what it takes on a free one.
+    The first call is not counted.
     """
     seconds: list[float] = []
     end = perf_counter() + PATIENCE_SECONDS
     while len(seconds) < FEWEST_REPEATS or (len(seconds) < MOST_REPEATS and perf_counter() < end):
-        begun, used = perf_counter(), process_time()
+        begun, waited = perf_counter(), _waited()
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        took = perf_counter() - begun
-        seconds.append(min(took, process_time() - used) if device.type == "cpu" else took)
-    return median(seconds[1:])
+        seconds.append(perf_counter() - begun - (_waited() - waited))
+    return max(median(seconds[1:]), 1e-9)
+
+
+def _waited() -> float:
+    """Seconds that this thread was ready to run and did not, so far; 0 where the system does not say (Linux does)."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except OSError:
+        return 0.0

@@ -11,7 +11,7 @@ from backend.hardware import this_machine
 from backend.models.facts import facts
 from backend.recipes.schema import Recipe
 from benchmarks import forecast
-from benchmarks.forecast_settings import Setting
+from benchmarks.forecasting.settings import Setting
 
 TOKENS = 96
 SMALL = {

@@ -88,6 +88,8 @@ def test_the_wider_a_model_is_the_less_an_operation_takes_between_the_widths_tha
     # As much again besides the products for each number of the hidden state: linear in one over the width.
     assert rates[3] - rates[4] == pytest.approx((rates[1] - rates[4]) * (1 / 512 - 1 / 1024) / (1 / 192 - 1 / 1024))
     assert KNOWN.per_flop(1024, quantised=True) == 1e-10
+    three = KNOWN.model_copy(update={"seconds_per_flop": ((192, 1e-10), (512, 6e-11), (1024, 4e-11))})
+    assert three.per_flop(512, quantised=False) == pytest.approx(6e-11)
 
 
 def test_full_training_pays_for_the_optimizer_of_every_weight_at_each_step() -> None:
@@ -181,7 +183,7 @@ def test_a_waiting_worker_measures_its_machine_once(tmp_path: Path) -> None:
     from time import monotonic, sleep
 
     from backend.hardware import this_machine
-    from backend.training.speed import beside
+    from backend.training.calibrate import beside
 
     until = monotonic() + 90
     with beside(tmp_path):

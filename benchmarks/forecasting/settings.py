@@ -90,7 +90,6 @@ FRESH = (
     Setting("90m", "lora", 8, 128), Setting("90m", "qlora", 2, 256), Setting("90m", "full", 4, 64),
     Setting("150m", "lora", 2, 256), Setting("150m", "qlora", 4, 128), Setting("150m", "full", 2, 128),
 )  # fmt: skip
-GROUPS = {"fitted": FITTED, "fresh": FRESH, "all": FITTED + FRESH}
 
 
 def make_model(name: str, folder: Path) -> Model:
