@@ -57,5 +57,5 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
 
 def attachment(name: str) -> str:
     """A Content-Disposition that every browser reads: ASCII for the old ones, the whole name for the others."""
-    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-_") else "_" for letter in name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

@@ -111,10 +111,14 @@ class Jobs:
         raise AccessError("jobs.unknown", name=name_or_id)
 
     def all(self, person: Person) -> list[Job]:
-        """Newest first; without those that ship with the studio (`backend.jobs.recorded`)."""
+        """This person's own, newest first."""
         with self.ledger.read() as opened:
             mine = select(*rows.COLUMNS).where(jobs.c.owner == person.id).order_by(jobs.c.id.desc())
             return [rows.job_from(row) for row in opened.execute(mine)]
+
+    def shown(self, person: Person) -> list[Job]:
+        """This person's own, newest first; then those that ship with the studio."""
+        return [*self.all(person), *recorded.every()]
 
     def folder(self, job: Job) -> RunFolder:
         return RunFolder(self.workspace.run(job.id))

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from backend.errors import JobError
-from backend.jobs import recorded
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
 from backend.jobs.service import Jobs
@@ -43,7 +42,7 @@ class MyRuns:
 
     def all(self) -> list[Job]:
         """Newest first; then those that ship with the studio."""
-        return [*self.jobs.all(self.person), *recorded.every()]
+        return self.jobs.shown(self.person)
 
     def folder(self, run: str) -> RunFolder:
         """AccessError when there is no such run, or it is somebody else's."""
