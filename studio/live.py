@@ -1,120 +1,165 @@
 """What happens, as it happens: one stream of server-sent events for each open page.
 
-One task looks at the ledger and at the run folders that somebody watches, once a second, however many pages are open,
-and hands the same bytes to all of them. A page that comes back (or a browser that reconnects) gets the whole state.
+One task looks at the ledger and at the run folders that somebody watches, once a second, however many pages are open.
+What has changed is written once for each language and run, and every page of that kind is handed the very same bytes.
+A page that comes (or comes back) gets the whole state first.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qs, quote
 
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from backend.errors import AccessError
 from backend.hardware import Machine
-from backend.jobs.events import Attempt
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
-from backend.jobs.tail import Tail
 from backend.messages import LANGUAGES
+from studio.services.curves import Watched
 from studio.services.door import Services
+from studio.services.logs import Level
 from studio.text import Words
 from studio.views import runs as views
+from studio.views.compare import Metric, compared
 from studio.views.machine import device_line
-from studio.views.series import Curves
+from studio.views.queue import Place, in_queue
 
 TICK = 1.0
-HEARTBEAT = 15.0
+HEARTBEAT_TICKS = 15
 MACHINE_TICKS = 5
-LOG_BYTES = 20_000
+MOST_WAITING = 50
+ALIVE = b": still here\n\n"
+FRESH = {"cache-control": "no-store"}
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+Kind = tuple[str, str | None]
+"""Language and chosen run: pages that have both in common are told the same."""
 
 
-@dataclass
-class Watched:
-    """One run that somebody watches: its tail, folded into curves."""
-
-    tail: Tail
-    curves: Curves = field(default_factory=Curves)
-
-    def read(self) -> dict[str, Any] | None:
-        """What was said since the last call, as an update for the page; None when nothing was."""
-        events = self.tail.new()
-        if not events:
-            return None
-        curves = self.curves
-        before = len(curves.loss), len(curves.eval), len(curves.memory)
-        for said in events:
-            curves.fold(said)
-        if any(isinstance(said, Attempt) for said in events):
-            return views.curves_in_full(curves)
-        return views.curves_since(curves, *before)
-
-
-def as_json(said: Any) -> str:
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+def said(event: str, value: Any) -> bytes:
+    """One server-sent event."""
+    return f"event: {event}\ndata: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
 @dataclass(eq=False)
 class Listener:
-    """One open page: its language, the run it looks at, and what it has not been sent yet."""
+    """One open page: its language, the run it looks at, and what it has not been sent yet. `ended`: nothing more."""
 
     words: Words
     run: str | None
-    waiting: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(maxsize=50))
-    heard: dict[str, str] = field(default_factory=dict)
-    lost: bool = False
+    waiting: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+    ended: bool = False
 
-    def tell(self, **said: str) -> None:
-        """Queues these events, in one piece, without those that are the very same as before.
+    @property
+    def kind(self) -> Kind:
+        return self.words.language, self.run
 
-        A page that does not read what waits for it is let go.
-        """
-        new = {name: text for name, text in said.items() if self.heard.get(name) != text}
-        self.heard |= new
-        try:
-            if new:
-                self.waiting.put_nowait("".join(f"event: {name}\ndata: {new[name]}\n\n" for name in new).encode())
-        except asyncio.QueueFull:
-            self.lost = True
+    def tell(self, piece: bytes) -> None:
+        """A page that does not read what waits for it is let go."""
+        if self.waiting.qsize() >= MOST_WAITING:
+            self.end()
+        elif piece and not self.ended:
+            self.waiting.put_nowait(piece)
+
+    def end(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self.waiting.put_nowait(None)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Everything this page is told, until it ends."""
+        while (piece := await self.waiting.get()) is not None:
+            yield piece
 
 
 @dataclass
 class Look:
-    """What there is to see at one moment; each text is made once, however many pages are told."""
+    """What there was to see at one moment; each text is made once, however many pages are told.
 
-    jobs: dict[str, Job]
-    changes: dict[str, str]
-    machine: Machine | None
-    watched: dict[str, Watched]
-    _made: dict[tuple[str, ...], str] = field(default_factory=dict)
+    `news`: what each watched run has said since the look before, as events; `unread`: watched runs not yet read.
+    """
 
-    def _once(self, *key: str, make: Callable[[], Any]) -> str:
-        if key not in self._made:
-            self._made[key] = as_json(make())
-        return self._made[key]
+    jobs: dict[str, Job] = field(default_factory=dict)
+    machine: Machine | None = None
+    watched: dict[str, Watched] = field(default_factory=dict)
+    news: dict[str, bytes] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    _heads: dict[Kind, dict[str, Any]] = field(default_factory=dict)
+    _wholes: dict[str, bytes] = field(default_factory=dict)
+    _devices: dict[str, bytes] = field(default_factory=dict)
 
-    def tell(self, listener: Listener) -> None:
-        words, run = listener.words, listener.run
-        said = {"runs": self._once("runs", words.language, make=lambda: self._rows(words))}
-        if (machine := self.machine) is not None:
-            said["machine"] = self._once("machine", words.language, make=lambda: device_line(machine, words))
-        if run is not None and run in self.jobs:
-            said |= self._of_run(run, words, begun="curves" in listener.heard)
-        listener.tell(**said)
+    def device(self, words: Words) -> bytes:
+        """One line about the machine."""
+        if words.language not in self._devices and self.machine:
+            self._devices[words.language] = said("machine", device_line(self.machine, words))
+        return self._devices.get(words.language, b"")
 
-    def _of_run(self, run: str, words: Words, *, begun: bool) -> dict[str, str]:
-        curves = self.watched[run].curves
-        status = self._once("status", run, words.language, make=lambda: views.status(self.jobs[run], curves, words))
-        if not begun:
-            return {"curves": self._once("all", run, make=lambda: views.curves_in_full(curves)), "status": status}
-        return {"curves": self.changes[run], "status": status} if run in self.changes else {"status": status}
+    def rows(self, words: Words) -> dict[str, dict[str, Any]]:
+        """The lines of the list of runs, by run, in their order."""
+        if words.language not in self._rows:
+            known = {run: watched.curves for run, watched in self.watched.items()}
+            self._rows[words.language] = {
+                run: views.run_line(job, known.get(run), words, self.places.get(run)) for run, job in self.jobs.items()
+            }
+        return self._rows[words.language]
 
-    def _rows(self, words: Words) -> list[dict[str, Any]]:
-        known = {run: watched.curves for run, watched in self.watched.items()}
-        return [views.run_line(job, known.get(job.id), words) for job in self.jobs.values()]
+    def head(self, kind: Kind) -> dict[str, Any] | None:
+        """What stands over the curves of the chosen run; None while it is not known."""
+        language, run = kind
+        if run is None or run not in self.watched:
+            return None
+        if kind not in self._heads:
+            self._heads[kind] = views.status(self.jobs[run], self.watched[run].curves, Words(language))
+        return self._heads[kind]
+
+    def everything(self, listener: Listener) -> bytes:
+        """For a page that has just come."""
+        runs = said("runs", list(self.rows(listener.words).values()))
+        return self.device(listener.words) + runs + self.whole_run(listener.kind)
+
+    def whole_run(self, kind: Kind) -> bytes:
+        head, run = self.head(kind), kind[1]
+        if head is None or run is None:
+            return b""
+        if run not in self._wholes:
+            events = self.watched[run].whole(self.jobs[run].forecast_bytes)
+            self._wholes[run] = b"".join(said(*one) for one in events.items())
+        return said("status", head) + self._wholes[run]
+
+    def since(self, before: "Look", listener: Listener) -> bytes:
+        """For a page that knows what there was to see before."""
+        kind, device = listener.kind, self.device(listener.words)
+        told = device if device != before.device(listener.words) else b""
+        told += self._rows_since(before.rows(listener.words), listener.words)
+        head = self.head(kind)
+        if head is None:
+            return told
+        if before.head(kind) is None:
+            return told + self.whole_run(kind)
+        return told + (said("status", head) if head != before.head(kind) else b"") + self.news.get(kind[1] or "", b"")
+
+    def _rows_since(self, before: dict[str, dict[str, Any]], words: Words) -> bytes:
+        """The list anew when runs have come, gone or moved, else only the lines that say something else now."""
+        rows = self.rows(words)
+        if list(rows) != list(before):
+            return said("runs", list(rows.values()))
+        changed = [row for run, row in rows.items() if row != before[run]]
+        return said("rows", changed) if changed else b""
 
 
 @dataclass
@@ -123,88 +168,154 @@ class Live:
 
     services: Services
     listeners: set[Listener] = field(default_factory=set)
-    watched: dict[str, Watched] = field(default_factory=dict)
-    ticks: int = 0
+    looks: int = 0
+    _last: Look = field(default_factory=Look)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _task: asyncio.Task[None] | None = None
+    _opening: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    _folders: dict[str, RunFolder] = field(default_factory=dict)
 
-    async def stream(self, words: Words, run: str | None) -> AsyncIterator[bytes]:
-        """Everything one page is told, until it goes away."""
+    @asynccontextmanager
+    async def listening(self, words: Words, run: str | None) -> AsyncIterator[Listener]:
+        """A page that is told everything until it leaves."""
         listener = Listener(words, run)
-        self.listeners.add(listener)
-        watching = self._watching()
+        listener.tell(b"retry: 2000\n\n")
         try:
-            yield b"retry: 2000\n\n"
-            await self.look(only=listener)
-            while not listener.lost and not watching.done():
-                try:
-                    yield await asyncio.wait_for(listener.waiting.get(), HEARTBEAT)
-                except TimeoutError:
-                    yield b": still here\n\n"
+            await self._welcome(listener)
+            if self._task is None or self._task.done():
+                self._task = asyncio.create_task(self._watch())
+            yield listener
         finally:
             self.listeners.discard(listener)
 
-    def _watching(self) -> asyncio.Task[None]:
-        """The one task; begun again when it had ended because nobody listened, or because something broke."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch())
-        return self._task
+    async def _welcome(self, listener: Listener) -> None:
+        """The whole state, as fresh as can be: one look serves all the pages that came before it began."""
+        looks, run = self.looks, listener.run
+        if run is not None:
+            with suppress(AccessError):
+                await self._open(run)
+        async with self._lock:
+            if looks == self.looks or (run is not None and run not in self._last.watched):
+                await self._look(run)
+            listener.tell(await asyncio.to_thread(self._last.everything, listener))
+            self.listeners.add(listener)
+
+    async def _open(self, run: str) -> None:
+        """Reads a run to its end, outside the lock: a very long one must not hold up the others."""
+        if not (await asyncio.to_thread(self._take, run)).whole_read:
+            await asyncio.shield(self._opened(run))
+
+    def _opened(self, run: str) -> asyncio.Task[Any]:
+        """The task that reads it, one for all who want it."""
+        if run not in self._opening:
+            self._opening[run] = asyncio.create_task(asyncio.to_thread(lambda: self._take(run).catch_up()))
+            self._opening[run].add_done_callback(lambda _: self._opening.pop(run, None))
+        return self._opening[run]
+
+    def _take(self, run: str) -> Watched:
+        """AccessError when there is no such run."""
+        if run not in self._folders:
+            self._folders[run] = self.services.folder(run)
+        return self.services.curves.take(self._folders[run])
 
     async def _watch(self) -> None:
-        """Ends by itself when the last page has gone."""
-        while self.listeners:
-            await asyncio.sleep(TICK)
-            await self.look()
+        """Ends by itself when the last page has gone; when something breaks, the pages are let go and come again."""
+        try:
+            while self.listeners:
+                await asyncio.sleep(TICK)
+                async with self._lock:
+                    await self._look()
+        finally:
+            for listener in self.listeners:
+                listener.end()
 
-    async def look(self, only: Listener | None = None) -> None:
-        """One look at everything that somebody watches; with `only`, the whole state for one page that just came."""
-        async with self._lock:
-            jobs = {job.id: job for job in await asyncio.to_thread(self.services.runs)}
-            changes = await self._read(jobs, only)
-            self.ticks += 1
-            due = only is not None or self.ticks % MACHINE_TICKS == 0
-            machine = await asyncio.to_thread(self.services.machine) if due else None
-            look = Look(jobs, changes, machine, self.watched)
-            for listener in [only] if only else list(self.listeners):
-                look.tell(listener)
+    async def _look(self, also: str | None = None) -> None:
+        """One look at everything that somebody watches, and what is new in it to every page that listens."""
+        self.looks += 1
+        wanted = {also, *(listener.run for listener in self.listeners)}
+        before = self._last
+        self._last = await asyncio.to_thread(self._see, before.machine, wanted)
+        for run in self._last.unread:
+            self._opened(run)
+        pieces: dict[Kind, bytes] = {}
+        for listener in self.listeners:
+            if listener.kind not in pieces:
+                pieces[listener.kind] = self._last.since(before, listener)
+            listener.tell(pieces[listener.kind] or (ALIVE if self.looks % HEARTBEAT_TICKS == 0 else b""))
 
-    async def _read(self, jobs: dict[str, Job], only: Listener | None) -> dict[str, str]:
-        """What each watched run has said since the last look; for one new page, only what nobody has read yet."""
-        wanted = {run for run, job in jobs.items() if job.active}
-        wanted |= {listener.run for listener in self.listeners if listener.run in jobs}
-        self.watched = {run: watched for run, watched in self.watched.items() if run in wanted}
-        new = wanted - self.watched.keys()
-        for run in new:
-            self.watched[run] = Watched(Tail(self.services.folder(run).events))
-        changes = {run: await asyncio.to_thread(self.watched[run].read) for run in (new if only else wanted)}
-        return {run: as_json(change) for run, change in changes.items() if change is not None}
+    def _see(self, machine: Machine | None, wanted: set[str | None]) -> Look:
+        """Reads what is new; a run that nobody has read yet is left to a task of its own."""
+        if machine is None or self.looks % MACHINE_TICKS == 0:
+            machine = self.services.machine()
+        look = Look({job.id: job for job in self.services.runs()}, machine)
+        for run, job in look.jobs.items():
+            if not job.active and run not in wanted:
+                continue
+            watched = self._take(run)
+            if watched.whole_read:
+                look.watched[run] = watched
+                events = watched.news(job.forecast_bytes)
+                look.news[run] = b"".join(said(*one) for one in events.items())
+            else:
+                look.unread.append(run)
+        curves = {run: watched.curves for run, watched in look.watched.items()}
+        look.places = in_queue(look.jobs.values(), curves, self.services.forecast_seconds)
+        return look
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The route of the stream, straight on ASGI: with a wrapper for each page an update costs twice as much."""
+
+    live: Live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = parse_qs(scope["query_string"].decode("latin1"))
+        language, run = asked.get("language", [""])[0], asked.get("run", [None])[0]
+        if language not in LANGUAGES:
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
+            return
+        async with self.live.listening(Words(language), run) as listener:
+            await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+            leaving = asyncio.create_task(until_gone(receive, listener))
+            try:
+                async for piece in listener.pieces():
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            finally:
+                leaving.cancel()
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def until_gone(receive: Receive, listener: Listener) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    listener.end()
 
 
 def add_routes(app: FastAPI, live: Live) -> None:
-    """`/live` streams; `/log` is the end of one run's log. The gate in front has checked the session."""
+    """`/live` streams; a page fetches `/log` (what is looked for), `/log/whole` (a file) and `/compare`.
 
-    @app.get("/live")
-    async def stream(language: str, run: str | None = None) -> Response:
-        if language not in LANGUAGES:
-            return PlainTextResponse("Not found", 404)
-        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(live.stream(Words(language), run), media_type="text/event-stream", headers=headers)
+    The gate in front has checked the session.
+    """
+    services = live.services
+    app.router.routes.append(Route("/live", Stream(live)))
 
     @app.get("/log")
-    def log(run: str) -> Response:
-        try:
-            path = live.services.folder(run).log
-        except AccessError:
-            return PlainTextResponse("Not found", 404)
-        return PlainTextResponse(end_of(path), headers={"cache-control": "no-store"})
+    def log(run: str, text: str = "", level: Level = "info", known: int = -1) -> Response:
+        found = services.logs.find(run, text, level, known)
+        return Response(status_code=204) if found is None else JSONResponse(found._asdict(), headers=FRESH)
 
+    @app.get("/log/whole")
+    def whole_log(run: str) -> Response:
+        name = quote(f"{services.logs.job(run).name}.log.txt", safe="")
+        headers = FRESH | {"content-disposition": f"attachment; filename*=utf-8''{name}"}
+        return StreamingResponse(services.logs.whole(run), media_type="text/plain", headers=headers)
 
-def end_of(path: Path, most: int = LOG_BYTES) -> str:
-    """The last `most` bytes of a text file, from the beginning of a line."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - most))
-        text = file.read().decode("utf-8", errors="replace")
-    return text if size <= most else text.partition("\n")[2]
+    @app.get("/compare")
+    def compare(language: Literal["en", "ro", "it"], runs: str, metric: Metric = "loss") -> Response:
+        found = services.compare.of(runs.split(","))
+        return JSONResponse(compared(found, metric, Words(language)), headers=FRESH)
+
+    @app.exception_handler(AccessError)
+    def nothing_there(_: Request, error: Exception) -> Response:
+        return PlainTextResponse("Not found", 404)

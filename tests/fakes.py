@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
 from backend.recipes import load
 from backend.recipes.schema import Recipe
+from studio.services.curves import Shelf
 
 GIB = 1024**3
 
@@ -40,6 +42,10 @@ class FakeServices:
     asked: list[tuple[str, Any]] = field(default_factory=list)
     reply: str = "Câinele are patru picioare."
     recipe_now: Recipe = field(default_factory=lambda: Recipe(title={"en": "First adapter (LoRA)"}, about={}))
+
+    @cached_property
+    def curves(self) -> Shelf:
+        return Shelf()
 
     def recipes(self) -> list[Any]:
         return [load.RecipeFile("starter-lora", self.recipe_now, self.root / "starter-lora.yaml")]

@@ -1,5 +1,7 @@
 """Follow a run's events as they are written."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,27 @@ class Tail:
         self.path = path
         self.offset = 0
 
-    def new(self, most_bytes: int = -1) -> list[Any]:
-        """The events written since the last call, oldest first.
+    def new(self) -> list[Any]:
+        """The events written since the last call, oldest first."""
+        return [event for piece in self.pieces() for event in piece]
 
-        With `most_bytes` about so many bytes of them, at least one whole line: none means that there are no more.
+    def pieces(self, most_bytes: int = -1) -> Iterator[list[Any]]:
+        """As `new`, with `most_bytes` in lists of about so many bytes.
+
+        A line that is no event (a damaged disk, a newer version) is passed over: the others are still true.
         """
         if not self.path.exists():
-            return []
+            return
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            raw = file.read(most_bytes)
-            if most_bytes >= 0 and len(raw) == most_bytes and not raw.endswith(b"\n"):
-                raw += file.readline()
-        whole = raw[: raw.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return [events.parse(line.decode("utf-8", errors="replace")) for line in whole.split(b"\n")[:-1]]
+            while raw := file.read(most_bytes):
+                raw += b"" if raw.endswith(b"\n") else file.readline()
+                whole = raw[: raw.rfind(b"\n") + 1]
+                self.offset += len(whole)
+                yield list(parsed(whole))
+
+
+def parsed(whole: bytes) -> Iterator[Any]:
+    for line in whole.split(b"\n")[:-1]:
+        with suppress(ValueError):
+            yield events.parse(line.decode("utf-8", errors="replace"))

@@ -1,86 +1,292 @@
-// Loss and memory on one time axis, with the phases as bands under it. Drawn by uPlot.
+// The curves of the chosen run on one axis of time or steps: loss, learning rate, gradient norm, speed, memory.
+// Under them, in time, what the run was doing. Cursor and zoom are shared by all of them.
 (() => {
   const page = window.studioPage;
-  const HEIGHT = 260;
+  const { element, t } = page;
+  const { plot, prefs, prefer, colour, fixed, figures, clock, bytes, whole, endOfTime, smooth, tidy, join, logarithm } = { ...page.plots };
 
-  const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
-  const number = (value, digits) => value.toLocaleString(page.language, { maximumSignificantDigits: digits });
-  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-  const bytes = (value) => (value >= 1e9 ? `${number(value / 1e9, 3)} GB` : `${number(value / 1e6, 3)} MB`);
+  const short = () => window.innerWidth < 720;
+  const faint = () => prefs.smooth > 0;
 
-  const columns = ({ loss, eval: held, memory }) => {
-    const lines = [loss, held, memory].map((points) => [points.map((point) => point[0]), points.map((point) => point[2])]);
-    return lines.some(([x]) => x.length) ? uPlot.join(lines) : [[], [], [], []];
-  };
-
-  const bands = (figure) => ({
-    hooks: {
-      draw: [(plot) => {
-        const { ctx, bbox } = plot;
-        const { phases = [], now = 0 } = figure.curves;
-        const height = 6 * devicePixelRatio;
-        phases.forEach(([from, name], index) => {
-          const to = index + 1 < phases.length ? phases[index + 1][0] : now;
-          const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
-          const right = Math.min(bbox.left + bbox.width, plot.valToPos(to, "x", true));
-          if (right <= left) return;
-          ctx.fillStyle = colour(`--phase-${name}`);
-          ctx.fillRect(left, bbox.top + bbox.height - height, right - left, height);
-        });
-      }],
-    },
-  });
-
-  const options = (figure) => {
-    const axis = { stroke: colour("--ink-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-    return {
-      width: figure.clientWidth || 600,
-      height: HEIGHT,
-      legend: { show: true, live: true },
-      cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false }, loss: { range: (plot, low, high) => (low === null ? [0, 1] : [Math.min(0, low), high * 1.05 || 1]) }, memory: { range: (plot, low, high) => [0, (high || 1) * 1.15] } },
-      series: [
-        { label: page.t("time"), value: (plot, value) => (value === null ? "" : clock(value)) },
-        { label: page.t("loss"), scale: "loss", stroke: colour("--train"), width: 1.6, spanGaps: true, points: { show: false }, value: (plot, value) => (value === null ? "" : number(value, 4)) },
-        { label: page.t("eval"), scale: "loss", stroke: colour("--eval"), width: 1.6, dash: [5, 4], spanGaps: true, points: { show: true, size: 6, fill: colour("--eval") }, value: (plot, value) => (value === null ? "" : number(value, 4)) },
-        { label: page.t("memory"), scale: "memory", stroke: colour("--memory"), fill: colour("--memory-soft"), width: 1, spanGaps: true, points: { show: false }, value: (plot, value) => (value === null ? "" : bytes(value)) },
+  // Each chart: where its columns come from, how its values are said, and the lines in the order of its columns.
+  const CHARTS = [
+    { name: "loss", title: () => t("chart.loss"), format: fixed(3), tick: figures(3), log: () => prefs.log, bands: [[3, 2, "--train"]],
+      lines: [
+        { key: "train", word: () => t("chart.train"), colour: "--train", faint, width: 1.2 },
+        { hidden: true, dot: false, colour: "--train" }, { hidden: true, dot: false, colour: "--train" },
+        { key: "smooth", word: () => t("chart.smoothed"), colour: "--train", width: 2 },
+        { key: "eval", word: () => t("chart.eval"), colour: "--eval", dash: [6, 4], points: true, width: 1.6 },
       ],
-      axes: [
-        { ...axis, size: 32, values: (plot, values) => values.map(clock), space: 70 },
-        { ...axis, scale: "loss", size: 50, values: (plot, values) => values.map((value) => number(value, 3)) },
-        { ...axis, scale: "memory", side: 1, size: 66, grid: { show: false }, values: (plot, values) => values.map(bytes) },
-      ],
-      plugins: [bands(figure)],
-    };
+      data: ({ steps, eval: held }) => {
+        const [x, loss, low, high] = tidy(steps[prefs.x], [steps.loss, steps.low, steps.high]);
+        const tables = [[x, loss, low, high, faint() ? smooth(loss, prefs.smooth) : loss.map(() => null)], tidy(held[prefs.x], [held.loss])];
+        const [xs, ...columns] = join(tables);
+        return [xs, ...(prefs.log ? columns.map(logarithm) : columns)];
+      } },
+    { name: "rate", title: () => t("chart.rate"), format: figures(3), tick: figures(2), zero: true, lines: [{ colour: "--train" }], from: "steps", columns: ["rate"] },
+    { name: "norm", title: () => t("chart.norm"), format: fixed(2), tick: figures(3), zero: true, lines: [{ colour: "--slate", width: 1.2 }], from: "steps", columns: ["norm"] },
+    { name: "speed", title: () => t("chart.speed"), format: whole, tick: whole, zero: true, lines: [{ colour: "--slate", width: 1.2 }], from: "steps", columns: ["speed"] },
+    { name: "memory", title: () => t("chart.memory"), format: bytes, tick: bytes, zero: true, from: "memory", columns: ["process", "allocated", "reserved", "card"],
+      lines: [
+        { key: "process", word: () => t("chart.process"), colour: "--memory-line", fill: "--memory-soft", width: 1.4 },
+        { key: "allocated", word: () => t("chart.allocated"), colour: "--train", width: 1.4 },
+        { key: "reserved", word: () => t("chart.reserved"), colour: "--eval", width: 1.4 },
+        { key: "card", word: () => t("chart.card"), colour: "--slate", width: 1.4, dash: [4, 3] },
+      ] },
+  ];
+  const columnsOf = (chart, curves) => {
+    if (chart.data) return chart.data(curves);
+    const table = curves[chart.from];
+    const columns = chart.columns.map((name) => table[name]);
+    // On a card the process in main memory says little: it is drawn only where there is nothing else.
+    if (chart.name === "memory" && table.card.some((value) => value !== null)) columns[0] = columns[0].map(() => null);
+    return tidy(table[prefs.x], columns);
   };
+  const filled = (column) => column.some((value) => value !== null && value !== undefined);
+  const lastOf = (column) => column.findLast((value) => value !== null && value !== undefined);
 
-  const key = (figure, phases) => {
-    const names = [...new Set(phases.map(([, name]) => name))];
-    if (names.join() === figure.named) return;
-    figure.named = names.join();
-    figure.key.replaceChildren(...names.map((name) => page.element("span", {}, page.element("i", { style: `background:var(--phase-${name})` }), page.t(`phase.${name}`))));
-  };
-
-  // Draws or updates; a chart is made again only when its place or the colours have changed.
-  page.chart = (figure, curves) => {
-    const data = columns(curves);
-    figure.curves = curves;
-    const look = document.body.classList.contains("dark") ? "dark" : "light";
-    if (!data[0].length) {
-      if (!figure.plot) figure.replaceChildren(page.element("p", { class: "hint" }, page.t("waiting")));
-      return;
+  // Strips of what the run was doing, dashed lines where it was resumed, and the memory that had been forecast.
+  const over = (board, chart) => (made) => {
+    const { ctx, bbox } = made;
+    const ratio = devicePixelRatio;
+    const { phases, resumed, now, forecast } = board.curves;
+    const right = bbox.left + bbox.width;
+    const at = (value) => made.valToPos(value, "x", true);
+    const ink = board.colour("--ink-soft");
+    ctx.save();
+    ctx.font = `${11 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+    if (prefs.x === "t") {
+      phases.forEach(([from, name], index) => {
+        const [left, end] = [Math.max(bbox.left, at(from)), Math.min(right, at(phases[index + 1]?.[0] ?? now))];
+        if (end <= left) return;
+        ctx.fillStyle = board.colour(`--phase-${name}`);
+        ctx.fillRect(left, bbox.top + bbox.height + 3 * ratio, Math.max(end - left, ratio), 7 * ratio);
+      });
     }
-    if (!figure.plot || figure.look !== look) {
-      figure.replaceChildren();
-      figure.look = look;
-      figure.plot = new uPlot(options(figure), data, figure);
-      figure.key = page.element("figcaption", { class: "phases" });
-      figure.named = "";
-      figure.append(figure.key);
-      figure.sizes ??= new ResizeObserver(() => figure.clientWidth && figure.plot.setSize({ width: figure.clientWidth, height: HEIGHT }));
-      figure.sizes.observe(figure);
-    } else figure.plot.setData(data);
-    figure.dataset.points = curves.loss.length;
-    key(figure, curves.phases);
+    ctx.strokeStyle = ctx.fillStyle = ink;
+    ctx.setLineDash([2 * ratio, 3 * ratio]);
+    for (const [time, step] of resumed) {
+      const x = Math.round(at(prefs.x === "t" ? time : step));
+      if (x < bbox.left || x > right) continue;
+      line(ctx, x, bbox.top, x, bbox.top + bbox.height);
+      if (chart.name === "loss") said(ctx, t("chart.resumed"), x + 5 * ratio, bbox.top + 10 * ratio, right, ratio);
+    }
+    if (chart.name === "memory" && forecast) {
+      const y = Math.round(made.valToPos(forecast, "y", true));
+      ctx.strokeStyle = board.colour("--amber");
+      ctx.setLineDash([7 * ratio, 4 * ratio]);
+      line(ctx, bbox.left, y, right, y);
+    }
+    ctx.restore();
   };
+  const line = (ctx, ...[x, y, x2, y2]) => {
+    ctx.beginPath();
+    ctx.moveTo(x, y);
+    ctx.lineTo(x2, y2);
+    ctx.stroke();
+  };
+  // Right of x where there is room, else left of it.
+  const said = (ctx, text, x, y, right, ratio) => {
+    const width = ctx.measureText(text).width;
+    ctx.fillText(text, x + width > right ? x - width - 10 * ratio : x, y);
+  };
+
+  const running = () => (page.news.runs ?? []).some((run) => run.id === page.run() && run.active);
+  const endOf = ({ steps, eval: held, now, total }) => {
+    const last = Math.max(steps.step.at(-1) ?? 0, held.step.at(-1) ?? 0, 1);
+    if (prefs.x === "step") return running() ? Math.max(total ?? 0, last) : last;
+    return running() ? endOfTime(now) : Math.max(now, 1);
+  };
+
+  // The values beside the titles: under the cursor, else the newest.
+  const tell = (board, at) => {
+    board.at.textContent = at === null || at === undefined ? "" : where(board, at);
+    for (const one of board.charts) {
+      const [xs, ...columns] = one.data;
+      const index = at === null || at === undefined ? null : nearest(xs, at);
+      const back = (value) => (one.chart.log?.() ? 10 ** value : value);
+      columns.forEach((column, place) => {
+        const value = index === null ? lastOf(column) : around(column, index);
+        if (one.values[place]) one.values[place].textContent = value === undefined || value === null ? "–" : one.chart.format(back(value));
+      });
+    }
+  };
+  const nearest = (xs, x) => {
+    let [low, high] = [0, xs.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (xs[middle] < x) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && x - xs[low - 1] < xs[low] - x ? low - 1 : low;
+  };
+  // Joined columns have gaps: the value at or before this place.
+  const around = (column, index) => {
+    while (index >= 0 && (column[index] === null || column[index] === undefined)) index -= 1;
+    return index < 0 ? null : column[index];
+  };
+  const where = ({ curves }, at) => {
+    const { steps, phases } = curves;
+    const index = nearest(steps[prefs.x], at);
+    const time = prefs.x === "t" ? at : steps.t[index];
+    const step = prefs.x === "step" ? at : steps.t[index] <= at + 1 ? steps.step[index] : null;
+    const phase = phases.findLast(([from]) => from <= time);
+    return [time === undefined ? "" : clock(time), step === null || step === undefined ? "" : t("chart.step", { step: whole(step) }), phase && prefs.x === "t" ? t(`phase.${phase[1]}`) : ""].filter(Boolean).join(" · ");
+  };
+
+  const figure = (board, chart) => {
+    const root = element("div", { class: "plot" });
+    const values = chart.lines.map((one) => (one.dot === false ? null : element("b", {})));
+    const keys = chart.lines.map((one, index) =>
+      one.dot === false ? null
+        : element("span", { class: one.key ? "key" : "key alone" }, one.key ? element("i", { class: one.dash ? "dashed" : one.faint ? "faint" : "", style: `--c:var(${one.colour})` }) : null, one.word ? `${one.word()} ` : null, values[index]));
+    const forecast = chart.name === "memory" ? element("span", { class: "key" }, element("i", { class: "dashed", style: "--c:var(--amber)" }), `${t("chart.forecast")} `, element("b", {})) : null;
+    const made = { chart, root, values, keys, forecast, data: [[]], plot: null };
+    made.node = element("figure", { class: `chart ${chart.name}` }, element("figcaption", {}, element("h4", {}, chart.title()), element("div", { class: "keys" }, ...keys, forecast)), root);
+    return made;
+  };
+
+  const zoomed = (board, range) => {
+    const full = [0, endOf(board.curves)];
+    board.zoom = range && [Math.max(full[0], range[0]), Math.min(full[1], range[1])];
+    if (board.zoom && board.zoom[1] - board.zoom[0] >= (full[1] - full[0]) * 0.98) board.zoom = null;
+    const [min, max] = board.zoom ?? full;
+    board.everything.hidden = !board.zoom;
+    for (const one of board.charts) one.plot?.setScale("x", { min, max });
+  };
+
+  // What a screen reader says of a chart: its newest values.
+  const summary = (one) => {
+    const parts = one.chart.lines.map((line, index) => (one.values[index] && filled(one.data[index + 1]) ? `${line.word ? `${line.word()} ` : ""}${one.values[index].textContent}` : ""));
+    return `${one.chart.title()}: ${parts.filter(Boolean).join(", ") || t("chart.nothing")}`;
+  };
+
+  const build = (board, one) => {
+    one.plot?.destroy();
+    const height = one.chart.name === "loss" ? (short() ? 230 : 280) : short() ? 136 : 150;
+    one.plot = plot(one.root, {
+      ...one.chart, height, key: "run",
+      x: () => prefs.x,
+      range: () => board.zoom ?? [0, endOf(board.curves)],
+      least: () => (one.chart.name === "memory" && board.curves.forecast ? board.curves.forecast * 1.04 : null) ?? -Infinity,
+      zoomed: (range) => zoomed(board, range),
+      moved: (index, self) => self === board.charts[0].plot && tell(board, index === null || self.cursor.left < 0 ? null : self.posToVal(self.cursor.left, "x")),
+      over: over(board, one.chart),
+    }, one.data);
+  };
+
+  const refresh = (board) => {
+    const { curves } = board;
+    if (!curves || !board.node.clientWidth) return;
+    const empty = !curves.steps.t.length && !curves.eval.t.length && !curves.memory.t.length;
+    board.hint.hidden = !empty;
+    board.hint.textContent = running() || page.news.status?.state === "queued" ? t("waiting") : t("chart.none");
+    board.figures.hidden = board.tools.hidden = empty;
+    if (empty) return;
+    for (const one of board.charts) {
+      one.data = columnsOf(one.chart, curves);
+      one.node.hidden = one.chart.name !== "loss" && !one.data.slice(1).some(filled);
+      one.chart.lines.forEach((line, index) => line.key && one.keys[index] && (one.keys[index].hidden = !filled(one.data[index + 1])));
+      if (one.forecast) {
+        one.forecast.hidden = !curves.forecast;
+        one.forecast.querySelector("b").textContent = curves.forecast ? bytes(curves.forecast) : "";
+      }
+      if (one.node.hidden) continue;
+      if (one.plot) one.plot.setData(one.data);
+      else build(board, one);
+    }
+    tell(board, null);
+    for (const one of board.charts) one.node.setAttribute("aria-label", summary(one));
+    board.node.dataset.points = String(curves.steps.t.length);
+    phasesKey(board, curves.phases);
+  };
+
+  const phasesKey = (board, phases) => {
+    const names = prefs.x === "t" ? [...new Set(phases.map(([, name]) => name))] : [];
+    if (names.join() === board.named) return;
+    board.named = names.join();
+    board.key.replaceChildren(...names.map((name) => element("span", {}, element("i", { style: `background:var(--phase-${name})` }), t(`phase.${name}`))));
+  };
+
+  const choice = (name, options, chosen, choose) =>
+    element("span", { class: "choice", role: "group", "aria-label": name },
+      ...options.map(([value, word]) => element("button", { type: "button", "aria-pressed": String(value === chosen), "data-value": value, onclick: (event) => {
+        for (const one of event.target.parentElement.children) one.setAttribute("aria-pressed", String(one === event.target));
+        choose(value);
+      } }, word)));
+
+  const smoothing = () => {
+    const said = element("output", {}, `${prefs.smooth} %`);
+    const slider = element("input", { type: "range", min: 0, max: 95, step: 5, value: prefs.smooth, "aria-label": t("chart.smoothing"), oninput: () => {
+      said.textContent = `${slider.value} %`;
+      prefer({ smooth: Number(slider.value) });
+    } });
+    return element("label", { class: "smoothing" }, t("chart.smoothing"), slider, said);
+  };
+  const logarithmic = () => {
+    const box = element("input", { type: "checkbox", onchange: () => prefer({ log: box.checked }) });
+    box.checked = prefs.log;
+    return element("label", {}, box, t("chart.log"));
+  };
+  page.chartTools = { choice, smoothing, logarithmic, filled, lastOf };
+
+  const made = (place) => {
+    const board = { zoom: null, curves: null, named: "", colours: {} };
+    board.colour = (name) => (board.colours[name] ??= colour(name));
+    board.everything = element("button", { type: "button", class: "link", onclick: () => zoomed(board, null) }, t("chart.everything"));
+    board.everything.hidden = true;
+    board.at = element("span", { class: "at", "aria-live": "off" });
+    board.tools = element("div", { class: "tools" },
+      choice(t("chart.axis"), [["t", t("chart.time")], ["step", t("chart.steps")]], prefs.x, (x) => prefer({ x })), smoothing(), logarithmic(), board.everything, board.at);
+    board.charts = CHARTS.map((chart) => figure(board, chart));
+    board.key = element("p", { class: "phases" });
+    board.hint = element("p", { class: "hint waiting" });
+    board.figures = element("div", { class: "curves" }, board.charts[0].node, board.key, element("div", { class: "small" }, ...board.charts.slice(1).map((one) => one.node)), element("p", { class: "hint how" }, t("chart.how")));
+    board.node = element("section", { class: "charts", "aria-label": t("curves") }, board.tools, board.hint, board.figures);
+    // A place that was hidden has no width: the charts are drawn when it is seen.
+    new ResizeObserver(() => {
+      if (!board.node.clientWidth) return;
+      for (const one of board.charts) if (one.plot && one.root.clientWidth) one.plot.setSize({ width: one.root.clientWidth, height: one.plot.height });
+      if (board.charts[0].plot === null) refresh(board);
+    }).observe(board.node);
+    place.root.replaceChildren(board.node);
+    return board;
+  };
+
+  const anew = (board) => {
+    board.colours = {};
+    for (const one of board.charts) {
+      one.plot?.destroy();
+      one.plot = null;
+    }
+  };
+
+  const zoomless = (board) => {
+    board.zoom = null;
+    board.everything.hidden = true;
+  };
+
+  page.draws("charts", ["curves", "chosen", "theme", "prefs", "status"], (place, { curves, status }, event) => {
+    place.root.className = "charts-place";
+    const board = (place.kept.board ??= made(place));
+    if (event === "chosen") {
+      zoomless(board);
+      anew(board);
+      board.figures.hidden = board.tools.hidden = true;
+      board.hint.textContent = "";
+    }
+    place.root.hidden = !page.run();
+    const was = place.kept.state;
+    place.kept.state = status?.state;
+    // The axis ends elsewhere once the run has ended; between two states the curves' own news say everything.
+    if (event === "status" && was === status?.state) return;
+    if (event === "theme") anew(board);
+    if (event === "prefs" && board.x !== prefs.x) {
+      zoomless(board);
+      anew(board);
+    }
+    board.x = prefs.x;
+    board.curves = curves;
+    refresh(board);
+  });
 })();

@@ -1,20 +1,37 @@
 // One stream of server-sent events for the whole page. It rests while nobody looks at the page.
 (() => {
   const page = window.studioPage;
+  const TABLES = ["steps", "eval", "memory"];
   let source = null;
+
+  // What comes is the whole, or what has changed in it: told to the page is always the whole.
+  const whole = {
+    rows: (rows) => {
+      const changed = new Map(rows.map((row) => [row.id, row]));
+      return ["runs", (page.news.runs ?? []).map((row) => changed.get(row.id) ?? row)];
+    },
+    curves: (said) => {
+      const before = page.news.curves;
+      if (said.reset || !before) return ["curves", said];
+      const curves = { ...before, ...said };
+      for (const name of TABLES) curves[name] = said[name] ? joined(before[name], said[name]) : before[name];
+      return ["curves", curves];
+    },
+    answers: (said) => {
+      const before = page.news.answers;
+      if (said.reset || !before) return ["answers", said];
+      const pages = new Map([...before.pages, ...said.pages].map((one) => [one.step, one]));
+      return ["answers", { ...said, pages: [...pages.values()].sort((a, b) => a.step - b.step) }];
+    },
+  };
+
+  // `from` is how many points stay in front; what is said stands behind them.
+  const joined = (before, { from, ...columns }) =>
+    Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, before[name].slice(0, from).concat(values)]));
 
   const take = (name) => (event) => {
     const said = JSON.parse(event.data);
-    if (name === "curves" && !said.reset && page.news.curves) page.told("curves", added(page.news.curves, said));
-    else page.told(name, said);
-  };
-
-  // The curves so far with the points that have just come; far more points than pixels are asked for anew.
-  const added = (before, update) => {
-    const curves = { ...update };
-    for (const name of ["loss", "eval", "memory"]) curves[name] = before[name].concat(update[name]);
-    if (curves.loss.length > 4000) setTimeout(page.listen);
-    return curves;
+    page.told(...(whole[name]?.(said) ?? [name, said]));
   };
 
   page.listen = () => {
@@ -30,7 +47,7 @@
       // A browser does not try again by itself when the answer was an error, as during a restart behind a proxy.
       if (source?.readyState === EventSource.CLOSED) setTimeout(page.listen, 3000);
     };
-    for (const name of ["runs", "machine", "curves", "status"]) source.addEventListener(name, take(name));
+    for (const name of ["runs", "rows", "machine", "curves", "answers", "status"]) source.addEventListener(name, take(name));
   };
 
   document.addEventListener("visibilitychange", page.listen);

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from backend import hardware
@@ -27,6 +28,10 @@ from backend.recipes.leaves import Field
 from backend.recipes.load import RecipeFile
 from backend.recipes.schema import Recipe
 from backend.training.submit import start_training
+from studio.services.compare import Comparison
+from studio.services.curves import Shelf
+from studio.services.logs import Logs
+from studio.services.runs import MyRuns
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,24 @@ class Services:
         """SetupError when the folder cannot hold a workspace."""
         workspace = Workspace(root.resolve()).create()
         return cls(workspace, Jobs(Ledger(workspace.ledger), workspace), Engine(workspace))
+
+    # Subjects of their own
+
+    @cached_property
+    def curves(self) -> Shelf:
+        return Shelf()
+
+    @cached_property
+    def logs(self) -> Logs:
+        return Logs(self.jobs, self.person)
+
+    @cached_property
+    def my_runs(self) -> MyRuns:
+        return MyRuns(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def compare(self) -> Comparison:
+        return Comparison(self.jobs, self.person, self.curves)
 
     # What there is to choose from
 

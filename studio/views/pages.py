@@ -5,6 +5,10 @@ import json
 from studio.text import Words
 from studio.views.html import SafeHtml, element
 
+SCRIPTS = (
+    "uPlot.iife.js", "page.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js", "notice.js",
+    "head.js", "live.js",
+)  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 
 
@@ -45,10 +49,11 @@ def page_head(words: Words, prefix: str, stamp: str) -> str:
     ).replace("<", "\\u003c")
     scripts = "".join(
         f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>'
-        for name in ("uPlot.iife.js", "page.js", "chart.js", "runs.js", "live.js")
+        for name in SCRIPTS
     )
     styles = "".join(
-        f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">' for name in ("uPlot.min.css", "studio.css")
+        f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">'
+        for name in ("uPlot.min.css", "studio.css", "runs.css", "charts.css")
     )
     return (
         f"<script>Object.defineProperty(navigator,'language',{{value:'{spoken}'}});"

@@ -1,73 +1,133 @@
 """What a run has said so far, folded event by event into curves, phases and answers; no Gradio, no files."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from backend.jobs.events import Attempt, Evaluation, Memory, Note, Phase, Said, Sample, Step
+from studio.views.thinned import Fold, Thinned
 
-Point = tuple[float, int, float]
-"""Run time in seconds, step, value."""
+MOST_PHASES = 400
+MOST_PAGES = 120
+MOST_NOTES = 20
 
-MOST_POINTS = 2000
+STEPS: dict[str, Fold] = {
+    "t": "last", "step": "last", "tokens": "last", "loss": "mean", "low": "lowest", "high": "highest",
+    "rate": "last", "norm": "highest", "speed": "mean",
+}  # fmt: skip
+EVALUATIONS: dict[str, Fold] = {"t": "last", "step": "last", "tokens": "last", "loss": "mean"}
+MEMORY: dict[str, Fold] = {
+    "t": "last", "step": "last", "process": "highest", "allocated": "highest", "reserved": "highest", "card": "highest",
+}  # fmt: skip
 
 
 @dataclass
 class Curves:
-    """Grows with `fold`; what an interrupted attempt said about steps that were then repeated is forgotten."""
+    """Grows with `fold`, but never beyond a bound: a run of a million steps takes no more memory than one of 2,000.
 
-    loss: list[Point] = field(default_factory=list)
-    eval: list[Point] = field(default_factory=list)
-    memory: list[Point] = field(default_factory=list)
+    What an interrupted attempt said about steps that were then repeated is forgotten. Times are seconds of run time.
+    `new_phases`, `new_answers` (steps) and `fewer_answers` are what nobody has been told yet; who tells it clears them.
+    """
+
+    steps: Thinned = field(default_factory=lambda: Thinned(STEPS))
+    eval: Thinned = field(default_factory=lambda: Thinned(EVALUATIONS))
+    memory: Thinned = field(default_factory=lambda: Thinned(MEMORY))
     phases: list[tuple[float, str]] = field(default_factory=list)
+    resumed: list[tuple[float, int]] = field(default_factory=list)
     answers: dict[int, dict[int, Sample]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     last: Step | None = None
     now: float = 0.0
+    peak_memory: float = 0.0
+    first_eval: float | None = None
+    new_phases: bool = False
+    new_answers: set[int] = field(default_factory=set)
+    fewer_answers: bool = False
 
     def fold(self, event: Said) -> None:
         self.now = max(self.now, event.t)
-        step = self.last.step if self.last else 0
         match event:
             case Step():
-                self.last = event
-                self.loss += points(event.t, event.step, event.loss)
+                self._step(event)
             case Evaluation():
-                self.eval += points(event.t, event.step, event.loss)
+                self._evaluation(event)
             case Memory():
-                self.memory.append((event.t, step, event.card or event.reserved or event.process))
+                self._memory(event)
             case Phase():
-                self.phases.append((event.t, event.name))
+                self._phase(event.t, event.name)
             case Sample():
-                self.answers.setdefault(event.step, {})[event.index] = event
+                self._answer(event)
             case Note():
-                self.notes.append(event)
-            case Attempt():
-                self._go_back_to(event.from_step)
-
-    def _go_back_to(self, step: int) -> None:
-        self.loss = [point for point in self.loss if point[1] <= step]
-        self.eval = [point for point in self.eval if point[1] <= step]
-        self.answers = {at: found for at, found in self.answers.items() if at <= step}
-        if self.last and self.last.step > step:
-            self.last = None
+                self.notes = [*self.notes[1 - MOST_NOTES :], event]
+            case Attempt() if event.number > 1:
+                self._go_back_to(event)
 
     @property
-    def peak_memory(self) -> float:
-        return max((point[2] for point in self.memory), default=0.0)
+    def step(self) -> int:
+        """The newest that counts."""
+        return self.last.step if self.last else self.resumed[-1][1] if self.resumed else 0
+
+    @property
+    def loss(self) -> float | None:
+        """Mean of the newest point."""
+        return self.steps.last("loss")
+
+    @property
+    def eval_loss(self) -> float | None:
+        return self.eval.last("loss")
+
+    def _step(self, said: Step) -> None:
+        self.last = said
+        loss = said.loss
+        self.steps.append(
+            said.t, said.step, said.tokens, loss, loss, loss, said.learning_rate, said.grad_norm, said.tokens_per_second
+        )
+
+    def _evaluation(self, said: Evaluation) -> None:
+        self.eval.append(said.t, said.step, self.last.tokens if self.last else 0, said.loss)
+        if self.first_eval is None:
+            self.first_eval = said.loss
+
+    def _memory(self, said: Memory) -> None:
+        self.memory.append(said.t, self.step, said.process, said.allocated, said.reserved, said.card)
+        self.peak_memory = max(self.peak_memory, said.card or said.reserved or said.process)
+
+    def _answer(self, said: Sample) -> None:
+        self.answers.setdefault(said.step, {})[said.index] = said
+        self.new_answers.add(said.step)
+        if len(self.answers) > MOST_PAGES:
+            self.answers = thinner(self.answers)
+            self.fewer_answers = True
+
+    def _phase(self, t: float, name: str) -> None:
+        self.new_phases = True
+        if not self.phases or self.phases[-1][1] != name:
+            self.phases.append((t, name))
+        if len(self.phases) > MOST_PHASES:
+            self.phases = longest(self.phases)
+
+    def _go_back_to(self, said: Attempt) -> None:
+        self.resumed.append((said.t, said.from_step))
+        self.steps.cut("step", said.from_step)
+        self.eval.cut("step", said.from_step)
+        self.answers = {at: found for at, found in self.answers.items() if at <= said.from_step}
+        self.fewer_answers = True
+        if self.last and self.last.step > said.from_step:
+            self.last = None
 
 
-def points(t: float, step: int, value: float | None) -> list[Point]:
-    """One point, or none for a number that was not finite."""
-    return [] if value is None else [(t, step, value)]
-
-
-def bucketed(curve: list[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most `most` points: of each bucket the lowest and the highest, in order, so that no spike is lost."""
-    if len(curve) <= most:
-        return curve
-    kept: list[Point] = []
-    buckets = most // 2
-    for index in range(buckets):
-        part = curve[index * len(curve) // buckets : (index + 1) * len(curve) // buckets]
-        low, high = min(part, key=lambda point: point[2]), max(part, key=lambda point: point[2])
-        kept += [low] if low is high else sorted((low, high))
+def longest(phases: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """About half of them: the short ones become part of what came before; the first and the newest stay."""
+    lasted = sorted(after[0] - before[0] for before, after in pairwise(phases))
+    least = lasted[len(lasted) // 2]
+    kept = [phases[0]]
+    for one, after in [*pairwise(phases[1:]), (phases[-1], None)]:
+        if (after is None or after[0] - one[0] > least) and kept[-1][1] != one[1]:
+            kept.append(one)
     return kept
+
+
+def thinner(answers: dict[int, dict[int, Sample]]) -> dict[int, dict[int, Sample]]:
+    """Every second step at which questions were answered; the first and the newest stay."""
+    steps = sorted(answers)
+    kept = {*steps[::2], steps[-1]}
+    return {step: found for step, found in answers.items() if step in kept}

@@ -1,14 +1,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
-from backend.jobs.events import Attempt, Memory, Phase
+from backend.jobs.events import Attempt, Memory, Phase, Sample
 from backend.jobs.model import JobState
 from studio import live
-from studio.live import Live, end_of
+from studio.live import Live, Stream
 from studio.text import Words
 from tests.fakes import FakeServices, job, write_events
 from tests.studio.test_views import step
@@ -21,82 +23,123 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def running(services: FakeServices) -> FakeServices:
-    services.jobs = {"run1": job(1, "mine", JobState.RUNNING)}
+    services.jobs = {"run1": job(1, "mine", JobState.RUNNING), "run2": job(2, "other")}
     write_events(services.folder("run1"), Phase(name="training"), step(1, 3.0), Memory(t=1, process=5))
     return services
 
 
-async def hear(stream: AsyncIterator[bytes], *names: str) -> dict[str, Any]:
-    """Reads until each of these events has been heard; the newest of each."""
-    heard: dict[str, Any] = {}
-    async with asyncio.timeout(10):
-        async for raw in stream:
-            for said in raw.decode().strip().split("\n\n"):
-                head, _, data = said.partition("\ndata: ")
-                if data:
-                    heard[head.removeprefix("event: ")] = json.loads(data)
-            if set(names) <= heard.keys():
-                return heard
-    raise AssertionError(f"the stream ended after {sorted(heard)}")
+class Heard:
+    """A page that listens: the newest of each event, and everything in order."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self.pieces = pieces
+        self.said: list[tuple[str, Any]] = []
+
+    async def until(self, *names: str) -> dict[str, Any]:
+        """Reads on until each of these events has been heard."""
+        new: dict[str, Any] = {}
+        async with asyncio.timeout(10):
+            while not set(names) <= new.keys():
+                for said in (await anext(self.pieces)).decode().strip().split("\n\n"):
+                    head, _, data = said.partition("\ndata: ")
+                    if data:
+                        new[head.removeprefix("event: ")] = json.loads(data)
+                        self.said.append((head.removeprefix("event: "), json.loads(data)))
+        return new
+
+
+@asynccontextmanager
+async def listening(hub: Live, language: str = "en", run: str | None = "run1") -> AsyncIterator[Heard]:
+    async with hub.listening(Words(language), run) as listener:
+        yield Heard(listener.pieces())
 
 
 def test_a_page_gets_the_whole_state_and_then_only_what_is_new(running: FakeServices) -> None:
     async def session() -> None:
-        stream = Live(running).stream(Words("ro"), "run1")  # type: ignore[arg-type]
-        first = await hear(stream, "runs", "machine", "curves", "status")
-        assert first["machine"] == "CPU · 24 GB · liberi 21 GB"
-        assert first["curves"]["reset"] is True
-        assert first["curves"]["loss"] == [[1.0, 1, 3.0]]
-        assert first["status"]["word"] == "în lucru"
-        write_events(running.folder("run1"), step(2, 2.5))
-        later = await hear(stream, "curves")
-        assert later["curves"]["reset"] is False
-        assert later["curves"]["loss"] == [[2.0, 2, 2.5]]
-        await stream.aclose()  # type: ignore[attr-defined]
+        async with listening(Live(running), "ro") as page:  # type: ignore[arg-type]
+            first = await page.until("runs", "machine", "curves", "answers", "status")
+            assert first["machine"] == "CPU · 24 GB · liberi 21 GB"
+            assert [row["name"] for row in first["runs"]] == ["other", "mine"]
+            assert first["curves"]["reset"] is True
+            assert first["curves"]["steps"]["loss"] == [3]
+            assert first["status"]["word"] == "în lucru"
+            write_events(running.folder("run1"), step(2, 2.5), Sample(step=2, index=0, question="q", answer="a"))
+            later = await page.until("curves", "status", "rows", "answers")
+            assert later["curves"]["reset"] is False
+            assert (later["curves"]["steps"]["from"], later["curves"]["steps"]["loss"]) == (1, [2.5])
+            assert [row["name"] for row in later["rows"]] == ["mine"]
+            assert later["answers"]["pages"] == [{"step": 2, "answers": [{"text": "a", "right": None}]}]
+            assert [name for name, _ in page.said].count("runs") == 1
+
+    asyncio.run(session())
+
+
+def test_a_run_that_comes_changes_the_whole_list(running: FakeServices) -> None:
+    async def session() -> None:
+        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+            await page.until("runs")
+            running.jobs["run3"] = job(3, "newest", JobState.QUEUED)
+            assert [row["id"] for row in (await page.until("runs"))["runs"]] == ["run3", "run2", "run1"]
 
     asyncio.run(session())
 
 
 def test_a_line_that_is_still_being_written_waits(running: FakeServices) -> None:
     async def session() -> None:
-        stream = Live(running).stream(Words("en"), "run1")  # type: ignore[arg-type]
-        await hear(stream, "curves", "status")
-        whole = step(2, 2.5).model_dump_json()
-        with running.folder("run1").events.open("a") as file:
-            file.write(whole[:20])
-            file.flush()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+            await page.until("curves", "status")
+            whole = step(2, 2.5).model_dump_json()
+            with running.folder("run1").events.open("a") as file:
+                file.write(whole[:20])
+                file.flush()
+                await asyncio.sleep(0.2)
+                file.write(whole[20:] + "\n")
+            assert (await page.until("curves"))["curves"]["steps"]["loss"] == [2.5]
 
     asyncio.run(session())
 
 
-def test_a_new_attempt_sends_the_curves_anew(running: FakeServices) -> None:
+def test_a_line_that_is_no_event_is_passed_over(running: FakeServices) -> None:
+    with running.folder("run1").events.open("a") as file:
+        file.write('{"type":"step","st\n{"type":"of a later version"}\n')
+    write_events(running.folder("run1"), step(2, 2.5))
+
     async def session() -> None:
-        stream = Live(running).stream(Words("en"), "run1")  # type: ignore[arg-type]
-        await hear(stream, "curves", "status")
-        write_events(running.folder("run1"), step(2, 9.0), Attempt(number=2, from_step=1), step(2, 2.0))
-        said = (await hear(stream, "curves"))["curves"]
-        assert said["reset"] is True
-        assert [point[1:] for point in said["loss"]] == [[1, 3.0], [2, 2.0]]
-        await stream.aclose()  # type: ignore[attr-defined]
+        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+            assert (await page.until("curves"))["curves"]["steps"]["step"] == [1, 2]
 
     asyncio.run(session())
 
 
-def test_each_page_is_told_in_its_language_about_its_run_and_the_folder_is_read_once(running: FakeServices) -> None:
+def test_a_new_attempt_takes_back_the_steps_that_are_repeated(running: FakeServices) -> None:
+    async def session() -> None:
+        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+            write_events(running.folder("run1"), step(2, 9.0))
+            while (await page.until("curves"))["curves"]["steps"]["step"][-1] != 2:
+                pass
+            write_events(running.folder("run1"), Attempt(number=2, from_step=1), step(2, 2.0))
+            said = (await page.until("curves"))["curves"]
+            assert (said["steps"]["from"], said["steps"]["loss"]) == (1, [2])
+
+    asyncio.run(session())
+
+
+def test_pages_alike_are_handed_the_same_bytes_and_each_its_language(running: FakeServices) -> None:
     async def session() -> None:
         hub = Live(running)  # type: ignore[arg-type]
-        streams = [hub.stream(Words(language), "run1") for language in ("en", "it", "it")]
-        first = [await hear(stream, "status", "curves") for stream in streams]
-        assert [said["status"]["word"] for said in first] == ["running", "in corso", "in corso"]
-        assert len(hub.watched) == 1
-        write_events(running.folder("run1"), step(2, 2.5))
-        assert [(await hear(stream, "curves"))["curves"]["loss"] for stream in streams] == [[[2.0, 2, 2.5]]] * 3
-        for stream in streams:
-            await stream.aclose()  # type: ignore[attr-defined]
+        async with (
+            hub.listening(Words("en"), "run1") as english,
+            hub.listening(Words("it"), "run1") as one,
+            hub.listening(Words("it"), "run1") as two,
+        ):
+            pages = [Heard(listener.pieces()) for listener in (english, one, two)]
+            first = [await page.until("status", "curves") for page in pages]
+            assert [said["status"]["word"] for said in first] == ["running", "in corso", "in corso"]
+            write_events(running.folder("run1"), step(2, 2.5))
+            async with asyncio.timeout(10):
+                left, right = await one.waiting.get(), await two.waiting.get()
+            assert left is not None
+            assert left is right
         assert hub.listeners == set()
 
     asyncio.run(session())
@@ -104,59 +147,109 @@ def test_each_page_is_told_in_its_language_about_its_run_and_the_folder_is_read_
 
 def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
     async def session() -> None:
-        stream = Live(running).stream(Words("en"), "../../etc")  # type: ignore[arg-type]
-        assert set(await hear(stream, "runs", "machine")) == {"runs", "machine"}
-        await stream.aclose()  # type: ignore[attr-defined]
+        async with listening(Live(running), run="../../etc") as page:  # type: ignore[arg-type]
+            assert set(await page.until("runs", "machine")) == {"runs", "machine"}
 
     asyncio.run(session())
 
 
-def test_a_page_that_does_not_read_is_let_go(running: FakeServices) -> None:
+def test_a_run_that_begins_after_the_page_came_is_told_whole(running: FakeServices) -> None:
+    async def session() -> None:
+        async with listening(Live(running), run="run7") as page:  # type: ignore[arg-type]
+            await page.until("runs")
+            running.jobs["run7"] = job(7, "late", JobState.RUNNING)
+            write_events(running.folder("run7"), step(1, 3.0))
+            said = await page.until("status", "curves")
+            assert (said["status"]["name"], said["curves"]["reset"]) == ("late", True)
+
+    asyncio.run(session())
+
+
+def test_a_page_that_does_not_read_is_let_go() -> None:
     listener = live.Listener(Words("en"), None)
     for number in range(60):
-        listener.tell(runs=str(number))
-    assert listener.lost
-    assert listener.waiting.qsize() == 50
+        listener.tell(str(number).encode())
+    assert listener.ended
+    assert listener.waiting.qsize() == 51
 
 
-def test_when_the_watching_breaks_the_stream_ends_so_that_the_browser_comes_again(
-    running: FakeServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
-
+def test_when_the_watching_breaks_the_stream_ends_so_that_the_browser_comes_again(running: FakeServices) -> None:
     async def session() -> None:
         hub = Live(running)  # type: ignore[arg-type]
-        stream = hub.stream(Words("en"), None)
-        await hear(stream, "runs", "machine")
+        async with listening(hub, run=None) as page:
+            await page.until("runs", "machine")
 
-        def broken() -> Any:
-            raise OSError("the disk is gone")
+            def broken() -> Any:
+                raise OSError("the disk is gone")
 
-        running.runs = broken  # type: ignore[method-assign]
-        async with asyncio.timeout(5):
-            async for _ in stream:
-                pass
+            running.runs = broken  # type: ignore[method-assign]
+            async with asyncio.timeout(5):
+                async for _ in page.pieces:
+                    pass
         assert hub._task is not None
         assert isinstance(hub._task.exception(), OSError)
 
     asyncio.run(session())
 
 
-def test_a_long_run_opens_with_two_thousand_points_a_curve(running: FakeServices) -> None:
-    write_events(running.folder("run1"), *(step(number, number % 7) for number in range(2, 20_000)))
+def test_a_long_run_opens_with_two_thousand_points_at_most_and_does_not_hold_up_other_pages(
+    running: FakeServices,
+) -> None:
+    write_events(running.folder("run2"), *(step(number, number % 7) for number in range(2, 20_000)))
 
     async def session() -> None:
-        stream = Live(running).stream(Words("en"), "run1")  # type: ignore[arg-type]
-        said = (await hear(stream, "curves"))["curves"]
-        assert len(said["loss"]) == 2000
-        await stream.aclose()  # type: ignore[attr-defined]
+        hub = Live(running)  # type: ignore[arg-type]
+        async with listening(hub) as other:
+            await other.until("curves")
+            opened = asyncio.create_task(first_curves(hub))
+            looks = hub.looks
+            said = await opened
+            assert hub.looks > looks
+            assert 1000 <= len(said["steps"]["loss"]) <= 2000
+            assert max(said["steps"]["high"]) == 6
+
+    async def first_curves(hub: Live) -> Any:
+        async with listening(hub, run="run2") as page:
+            return (await page.until("curves"))["curves"]
 
     asyncio.run(session())
 
 
-def test_the_end_of_a_log_begins_with_a_whole_line(running: FakeServices) -> None:
-    log = running.folder("run1").log
-    assert end_of(log) == ""
-    log.write_text("first\nsecond line\nthird\n")
-    assert end_of(log) == "first\nsecond line\nthird\n"
-    assert end_of(log, most=10) == "third\n"
+def test_a_page_that_hears_nothing_new_hears_that_we_are_there(
+    running: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_TICKS", 2)
+
+    async def session() -> None:
+        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+            await page.until("curves")
+            async with asyncio.timeout(5):
+                while await anext(page.pieces) != live.ALIVE:
+                    pass
+
+    asyncio.run(session())
+
+
+def test_the_route_leaves_when_the_browser_leaves(running: FakeServices) -> None:
+    hub, sent = Live(running), list[Message]()  # type: ignore[arg-type]
+
+    async def session() -> None:
+        gone = asyncio.Event()
+
+        async def receive() -> Message:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if b"curves" in message.get("body", b""):
+                gone.set()
+
+        async with asyncio.timeout(5):
+            await Stream(hub)({"type": "http", "query_string": b"language=en&run=run1"}, receive, send)
+
+    asyncio.run(session())
+    assert sent[0]["status"] == 200
+    assert (b"content-type", b"text/event-stream; charset=utf-8") in sent[0]["headers"]
+    assert sent[-1] == {"type": "http.response.body", "body": b""}
+    assert hub.listeners == set()

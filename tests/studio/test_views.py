@@ -1,14 +1,13 @@
-import math
 import shlex
 
 import pytest
 
-from backend.jobs.events import Attempt, Evaluation, Memory, Note, Phase, Sample, Step
+from backend.jobs.events import Note, Step
 from backend.jobs.model import JobState
 from studio.text import Words
 from studio.views import runs
 from studio.views.html import element, join
-from studio.views.series import Curves, Point, bucketed
+from studio.views.series import Curves
 from studio.views.train import command, forecast_card, memory_bar
 from tests.fakes import FakeServices, job
 
@@ -24,35 +23,6 @@ def folded(*events: object) -> Curves:
     for event in events:
         curves.fold(event)  # type: ignore[arg-type]
     return curves
-
-
-def test_events_become_curves() -> None:
-    curves = folded(Phase(name="training"), step(1, 3.0), step(2, None), Evaluation(t=2, step=2, loss=2.5),
-                    Memory(t=2, process=10), Sample(step=2, index=0, question="q", answer="a"))  # fmt: skip
-    assert curves.loss == [(1.0, 1, 3.0)]
-    assert curves.eval == [(2.0, 2, 2.5)]
-    assert curves.memory == [(2.0, 2, 10)]
-    assert curves.last is not None
-    assert curves.last.step == 2
-    assert runs.answers(curves)[0]["rows"] == [{"question": "q", "answer": "a", "expected": ""}]
-
-
-def test_what_an_interrupted_attempt_said_about_repeated_steps_is_forgotten() -> None:
-    curves = folded(
-        step(1), step(2), step(3, 99.0), Evaluation(step=3, loss=99.0), Attempt(number=2, from_step=2), step(3, 1.5)
-    )
-    assert [point[1:] for point in curves.loss] == [(1, 1.0), (2, 1.0), (3, 1.5)]
-    assert curves.eval == []
-
-
-def test_buckets_keep_every_spike_and_the_order() -> None:
-    curve: list[Point] = [(float(n), n, math.sin(n / 50)) for n in range(100_000)]
-    curve[70_123] = (70_123.0, 70_123, 50.0)
-    kept = bucketed(curve)
-    assert len(kept) <= 2000
-    assert (70_123.0, 70_123, 50.0) in kept
-    assert kept == sorted(kept)
-    assert bucketed(curve[:10]) == curve[:10]
 
 
 def test_a_running_run_says_step_time_and_speed() -> None:

@@ -1,0 +1,220 @@
+// Several runs side by side: one curve each on the same axis, what they came to, and in what their settings differ.
+(() => {
+  const page = window.studioPage;
+  const { element, t } = page;
+  const { plot, prefs, prefer, fixed, figures, bytes, whole, along, smooth, tidy, join, logarithm } = page.plots;
+  const { choice, smoothing, logarithmic, filled, lastOf } = page.chartTools;
+
+  const KEPT = "studio-compare";
+  const MOST = 8;
+  const SECONDS = 5;
+  const COLOURS = [1, 2, 3, 4, 5, 6, 7, 8].map((place) => `--run-${place}`);
+  const METRICS = {
+    loss: { word: () => t("chart.loss_train"), format: fixed(3), tick: figures(3), log: true, smooth: true },
+    eval: { word: () => t("chart.loss_eval"), format: fixed(3), tick: figures(3), log: true, points: true },
+    rate: { word: () => t("chart.rate"), format: figures(3), tick: figures(2), zero: true },
+    norm: { word: () => t("chart.norm"), format: fixed(2), tick: figures(3), zero: true, smooth: true },
+    speed: { word: () => t("chart.speed"), format: whole, tick: whole, zero: true, smooth: true },
+    memory: { word: () => t("chart.memory"), format: bytes, tick: bytes, zero: true },
+  };
+  const AXES = () => [["step", t("chart.steps")], ["tokens", t("chart.tokens")], ["t", t("chart.time")]];
+
+  const kept = { runs: [], metric: "loss", x: "step", differences: true, open: false, ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+  const keep = (changed) => {
+    Object.assign(kept, changed);
+    localStorage.setItem(KEPT, JSON.stringify(kept));
+  };
+
+  // Runs that have something to show, newest first.
+  const candidates = () => (page.news.runs ?? []).filter((run) => !["queued", "starting"].includes(run.state) && run.kind !== "import");
+  const chosen = () => kept.runs.filter((id) => candidates().some((run) => run.id === id));
+
+  const open = (wanted) => {
+    if (wanted && chosen().length < 2) {
+      const first = candidates().map((run) => run.id);
+      keep({ runs: [...new Set([page.run(), ...chosen(), ...first])].filter((id) => first.includes(id)).slice(0, 2) });
+    }
+    keep({ open: wanted });
+    page.told("compare", wanted);
+  };
+
+  page.draws("compare-door", ["runs", "compare"], (place) => {
+    place.root.className = "compare-door";
+    place.root.hidden = candidates().length < 2;
+    place.kept.button ??= element("button", { type: "button", class: "act", onclick: () => open(!kept.open) });
+    place.kept.button.textContent = kept.open ? t("compare.close") : t("compare.open");
+    place.kept.button.setAttribute("aria-expanded", String(kept.open));
+    if (!place.kept.button.isConnected) place.root.replaceChildren(place.kept.button);
+  });
+
+  const made = (place) => {
+    const panel = { found: null, data: [[]], plot: null, zoom: null };
+    panel.pick = element("div", { class: "pick", role: "group", "aria-label": t("compare.which") });
+    panel.metric = element("select", { "aria-label": t("compare.metric"), onchange: () => { keep({ metric: panel.metric.value }); reset(panel); load(panel); } },
+      ...Object.entries(METRICS).map(([name, { word }]) => element("option", { value: name, selected: name === kept.metric }, word())));
+    panel.smoothing = smoothing();
+    panel.log = logarithmic();
+    panel.everything = element("button", { type: "button", class: "link", onclick: () => zoomed(panel, null) }, t("chart.everything"));
+    panel.everything.hidden = true;
+    panel.at = element("span", { class: "at" });
+    panel.keys = element("div", { class: "keys" });
+    panel.root = element("div", { class: "plot" });
+    panel.figure = element("figure", { class: "chart" }, element("figcaption", {}, panel.keys), panel.root);
+    panel.hint = element("p", { class: "hint" });
+    panel.results = element("table", { class: "results" });
+    panel.settings = element("table", { class: "settings" });
+    panel.differences = element("input", { type: "checkbox", onchange: () => { keep({ differences: panel.differences.checked }); tables(panel); } });
+    panel.differences.checked = kept.differences;
+    panel.node = element("section", { class: "compare charts", "aria-label": t("compare.title") },
+      element("header", {}, element("h2", {}, t("compare.title")), element("button", { type: "button", class: "act", onclick: () => open(false) }, t("compare.close"))),
+      panel.pick, panel.hint,
+      element("div", { class: "shown" },
+        element("div", { class: "tools" }, panel.metric, choice(t("chart.axis"), AXES(), kept.x, (x) => { keep({ x }); reset(panel); draw(panel); }), panel.smoothing, panel.log, panel.everything, panel.at),
+        panel.figure,
+        element("h3", {}, t("compare.results")), element("div", { class: "wide" }, panel.results),
+        element("div", { class: "titled" }, element("h3", {}, t("compare.settings")), element("label", {}, panel.differences, t("compare.differences"))),
+        element("div", { class: "wide" }, panel.settings)));
+    new ResizeObserver(() => {
+      if (panel.plot && panel.root.clientWidth) panel.plot.setSize({ width: panel.root.clientWidth, height: panel.plot.height });
+      else if (panel.root.clientWidth) draw(panel);
+    }).observe(panel.node);
+    setInterval(() => kept.open && !document.hidden && panel.found?.runs.some((run) => run.active) && load(panel), SECONDS * 1000);
+    place.root.replaceChildren(panel.node);
+    return panel;
+  };
+
+  const reset = (panel) => {
+    panel.plot?.destroy();
+    panel.plot = panel.zoom = null;
+    panel.everything.hidden = true;
+  };
+
+  const colourOf = (id) => COLOURS[chosen().indexOf(id)];
+
+  const pick = (panel) => {
+    const mine = chosen();
+    const now = JSON.stringify([mine, candidates().map((run) => [run.id, run.name, run.word])]);
+    if (now === panel.picked) return;
+    panel.picked = now;
+    const focused = panel.pick.contains(document.activeElement) ? document.activeElement.value : null;
+    panel.pick.replaceChildren(...candidates().map((run) => {
+      const box = element("input", { type: "checkbox", value: run.id, disabled: !mine.includes(run.id) && mine.length >= MOST, onchange: () => {
+        keep({ runs: box.checked ? [...chosen(), run.id] : chosen().filter((id) => id !== run.id) });
+        reset(panel);
+        pick(panel);
+        load(panel);
+      } });
+      box.checked = mine.includes(run.id);
+      return element("label", { style: box.checked ? `--c:var(${colourOf(run.id)})` : null, class: box.checked ? "on" : "" }, box, element("i", {}), element("span", { class: "name" }, run.name), element("span", { class: `state ${run.state}` }, run.word));
+    }));
+    if (focused) [...panel.pick.querySelectorAll("input")].find((box) => box.value === focused)?.focus();
+  };
+
+  const load = async (panel) => {
+    const runs = chosen();
+    panel.hint.textContent = runs.length < 2 ? t("compare.choose") : runs.length >= MOST ? t("compare.most", { most: whole(MOST) }) : "";
+    panel.node.querySelector(".shown").hidden = !runs.length;
+    if (!runs.length) return;
+    const asked = JSON.stringify([runs, kept.metric]);
+    panel.asked = asked;
+    const query = new URLSearchParams({ language: page.language, runs: runs.join(), metric: kept.metric });
+    let found;
+    try {
+      const answer = await fetch(`${page.prefix}/compare?${query}`);
+      if (!answer.ok) return;
+      found = await answer.json();
+    } catch {
+      return; // The studio is away; choosing again, or the next look at a running run, asks anew.
+    }
+    if (asked !== panel.asked) return;
+    if (JSON.stringify(panel.found?.runs.map((run) => run.id)) !== JSON.stringify(found.runs.map((run) => run.id))) reset(panel);
+    panel.found = found;
+    panel.metricShown = kept.metric;
+    draw(panel);
+    tables(panel);
+  };
+
+  // Memory is not counted by tokens: there it stands over steps.
+  const axis = (panel) => (kept.x === "tokens" && panel.metricShown === "memory" ? "step" : kept.x);
+
+  const draw = (panel) => {
+    if (!panel.found || !panel.root.clientWidth) return;
+    const metric = METRICS[panel.metricShown];
+    const smoothed = metric.smooth && prefs.smooth > 0;
+    panel.smoothing.hidden = !metric.smooth;
+    panel.log.hidden = !metric.log;
+    const log = metric.log && prefs.log;
+    const curves = panel.found.runs.map(({ curve }) => {
+      const [x, values] = tidy(curve[axis(panel)], [curve.value]);
+      const shown = smoothed ? smooth(values, prefs.smooth) : values;
+      return [x, log ? logarithm(shown) : shown];
+    });
+    panel.data = join(curves);
+    if (panel.plot && !panel.dirty) panel.plot.setData(panel.data);
+    else build(panel, metric);
+    panel.dirty = false;
+    tell(panel, null);
+  };
+
+  const build = (panel, metric) => {
+    panel.plot?.destroy();
+    const names = panel.found.runs.map((run) => run.name);
+    panel.values = names.map(() => element("b", {}));
+    panel.keys.replaceChildren(...panel.found.runs.map((run, place) => element("span", { class: "key" }, element("i", { class: place > 3 ? "dashed" : "", style: `--c:var(${colourOf(run.id) ?? COLOURS[place]})` }), `${run.name} `, panel.values[place])));
+    panel.plot = plot(panel.root, {
+      height: window.innerWidth < 720 ? 240 : 300,
+      key: null,
+      lines: panel.found.runs.map((run, place) => ({ colour: colourOf(run.id) ?? COLOURS[place], width: 1.8, dash: place > 3 ? [6, 4] : undefined, points: metric.points })),
+      format: metric.format, tick: metric.tick, zero: metric.zero,
+      log: () => metric.log && prefs.log,
+      x: () => axis(panel),
+      range: () => panel.zoom ?? [0, Math.max(1, panel.data[0].at(-1) ?? 1)],
+      zoomed: (range) => zoomed(panel, range),
+      moved: (index) => tell(panel, index),
+    }, panel.data);
+  };
+
+  const zoomed = (panel, range) => {
+    const end = Math.max(1, panel.data[0].at(-1) ?? 1);
+    panel.zoom = range && [Math.max(0, range[0]), Math.min(end, range[1])];
+    if (panel.zoom && panel.zoom[1] - panel.zoom[0] >= end * 0.98) panel.zoom = null;
+    panel.everything.hidden = !panel.zoom;
+    const [min, max] = panel.zoom ?? [0, end];
+    panel.plot?.setScale("x", { min, max });
+  };
+
+  const tell = (panel, index) => {
+    const [xs, ...columns] = panel.data;
+    const metric = METRICS[panel.metricShown];
+    const back = (value) => (metric.log && prefs.log ? 10 ** value : value);
+    const x = index === null ? null : xs[index];
+    panel.at.textContent = x === null || x === undefined ? "" : axis(panel) === "t" ? along.t(x) : axis(panel) === "step" ? t("chart.step", { step: whole(x) }) : t("chart.token", { count: whole(x) });
+    columns.forEach((column, place) => {
+      const value = index === null ? lastOf(column) : column.slice(0, index + 1).findLast((one) => one !== null && one !== undefined);
+      panel.values[place].textContent = value === undefined || value === null ? "–" : metric.format(back(value));
+    });
+    panel.figure.setAttribute("aria-label", `${metric.word()}: ${panel.found.runs.map((run, place) => `${run.name} ${panel.values[place].textContent}`).join(", ")}`);
+  };
+
+  const tables = (panel) => {
+    const { runs, results, settings } = panel.found;
+    const head = element("thead", {}, element("tr", {}, element("td", {}), ...runs.map((run, place) => element("th", { scope: "col" }, element("i", { style: `--c:var(${colourOf(run.id) ?? COLOURS[place]})` }), run.name))));
+    const line = ({ label, values, best, same }) => element("tr", { class: same === false ? "differs" : "" }, element("th", { scope: "row" }, label),
+      ...values.map((value, place) => element("td", { class: best?.[place] ? "best" : "" }, value, best?.[place] ? element("span", { class: "mark" }, t("compare.best")) : null)));
+    panel.results.replaceChildren(head.cloneNode(true), element("tbody", {}, ...results.map(line)));
+    const shown = settings.filter(({ same }) => !same || !panel.differences.checked);
+    panel.settings.replaceChildren(head, element("tbody", {}, ...(shown.length ? shown.map(line) : [element("tr", {}, element("td", { colspan: runs.length + 1, class: "hint" }, t("compare.alike")))])));
+  };
+
+  page.draws("compare", ["compare", "runs", "prefs", "theme", "chosen"], (place, news, event) => {
+    place.root.className = kept.open ? "compare-place open" : "compare-place";
+    // Who presses a run in the list wants to see that run.
+    if (event === "chosen" && kept.open) return open(false);
+    if (!kept.open) return;
+    const panel = (place.kept.panel ??= made(place));
+    if (event === "compare" || !panel.found) load(panel);
+    pick(panel);
+    if (event === "theme") panel.dirty = true;
+    if (event === "theme" || event === "prefs") draw(panel);
+  });
+})();
