@@ -109,7 +109,7 @@ class Subject:
         if method == "qlora":
             _squeeze(base, self.recipe, self.kind.compute)
         self.head = Head(base.get_output_embeddings(), plain=True)
-        self.model: nn.Module = prepare(base, self.recipe, "")
+        self.model: nn.Module = prepare(base, self.recipe, "calibration")
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, lr=1e-6, fused=True)
 

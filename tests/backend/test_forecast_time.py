@@ -110,6 +110,21 @@ def test_a_rough_guess_takes_a_moment_and_is_named_one() -> None:
     assert found.per_flop(192, quantised=False) > found.per_flop(1024, quantised=False)
 
 
+def test_more_threads_are_guessed_to_be_faster_but_not_as_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prior, "_usual", lambda work: 1e-3)
+    guessed = []
+    for count in ("1", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", count)
+        guessed.append(prior.guess(HERE))
+    one, four = guessed
+    assert one is not None
+    assert four is not None
+    assert 1.5 < one.per_flop(512, quantised=True) / four.per_flop(512, quantised=True) < 4
+    assert one.seconds_per_layer == four.seconds_per_layer
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert 1 <= prior.threads(HERE) <= HERE.cores
+
+
 def test_a_graphics_card_is_not_guessed_from_the_processor() -> None:
     assert prior.guess(replace(HERE, gpus=(Gpu(0, "card", 24 * 10**9, 23 * 10**9),))) is None
 
