@@ -1,7 +1,7 @@
 """Stand-ins with the methods of the real thing, for tests of the page: no process and no model."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from backend.jobs.model import Job, JobState
 from backend.recipes import load
 from backend.recipes.schema import Recipe
 from studio.services.curves import Shelf
+from tests.fake_chats import FakeChats
 
 GIB = 1024**3
 
@@ -40,12 +41,15 @@ class FakeServices:
     root: Path
     jobs: dict[str, Job] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
-    reply: str = "Câinele are patru picioare."
     recipe_now: Recipe = field(default_factory=lambda: Recipe(title={"en": "First adapter (LoRA)"}, about={}))
 
     @cached_property
     def curves(self) -> Shelf:
         return Shelf()
+
+    @cached_property
+    def chats(self) -> FakeChats:
+        return FakeChats.at(self.root, self.jobs)
 
     def recipes(self) -> list[Any]:
         return [load.RecipeFile("starter-lora", self.recipe_now, self.root / "starter-lora.yaml")]
@@ -118,28 +122,11 @@ class FakeServices:
     def delete(self, run: str) -> None:
         del self.jobs[run]
 
-    def answering(self) -> list[Job]:
-        return [one for one in self.runs() if one.state is JobState.DONE]
-
-    def base_of(self, run: str) -> str | None:
-        return "starter"
-
     def machine(self) -> Machine:
         return machine()
 
     def page_opened(self) -> None:
         self.asked.append(("page_opened", None))
-
-    def want_engine(self) -> None:
-        self.asked.append(("want_engine", None))
-
-    def engine_ready(self) -> bool:
-        return True
-
-    def stream(self, messages: list[dict[str, str]], model: str, settings: Any) -> Iterator[str]:
-        self.asked.append(("stream", (messages, model, settings)))
-        for word in self.reply.split(" "):
-            yield word + " "
 
     def _becomes(self, run: str, **values: Any) -> Job:
         self.jobs[run] = replace(self.run(run), **values)

@@ -44,7 +44,8 @@ class Sampling(BaseModel):
         if value is None and name == "seed":
             return None
         low, high = LIMITS[name]
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        number = whole or (isinstance(value, float) and math.isfinite(value))
         if not number or not low <= value <= high or (name == "top_p" and value == 0):
             raise ChatError(f"chat.{name}", value=value, low=low, high=high)
         if name in WHOLE and value != int(value):

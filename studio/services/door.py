@@ -1,7 +1,6 @@
 """The one door from the page to the backend: what the tabs may ask, for the person who is logged in."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,6 @@ from backend.data.datasets import Dataset
 from backend.forecast import facade as forecast
 from backend.forecast.facade import Forecast, refuse_too_big
 from backend.hardware import Machine
-from backend.inference.ask import Message
-from backend.inference.client import Engine
-from backend.inference.sampling import Sampling
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
@@ -28,6 +24,7 @@ from backend.recipes.leaves import Field
 from backend.recipes.load import RecipeFile
 from backend.recipes.schema import Recipe
 from backend.training.submit import start_training
+from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.logs import Logs
@@ -38,14 +35,13 @@ from studio.services.runs import MyRuns
 class Services:
     workspace: Workspace
     jobs: Jobs
-    engine: Engine
     person: Person = HOME
 
     @classmethod
     def at(cls, root: Path) -> "Services":
         """SetupError when the folder cannot hold a workspace."""
         workspace = Workspace(root.resolve()).create()
-        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace), Engine(workspace))
+        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace))
 
     # Subjects of their own
 
@@ -64,6 +60,10 @@ class Services:
     @cached_property
     def compare(self) -> Comparison:
         return Comparison(self.jobs, self.person, self.curves)
+
+    @cached_property
+    def chats(self) -> ChatServices:
+        return ChatServices(self.workspace, self.jobs, self.person)
 
     # What there is to choose from
 
@@ -129,21 +129,7 @@ class Services:
     def delete(self, run: str) -> None:
         self.jobs.delete(self.person, run)
 
-    def answering(self) -> list[Job]:
-        """The runs that left something to chat with, newest first."""
-        return [job for job in self.runs() if job.kind == "train" and job.ended and self._made(self.folder(job.id))]
-
-    def base_of(self, run: str) -> str | None:
-        """The id of the model that a run was trained on; None when it is not known."""
-        request = self.folder(run).read(self.folder(run).request)
-        found: str | None = request.get("model", {}).get("id")
-        return found
-
-    @staticmethod
-    def _made(folder: RunFolder) -> bool:
-        return folder.adapter.exists() or folder.model.exists()
-
-    # The machine and the engine
+    # The machine
 
     def machine(self) -> Machine:
         return hardware.this_machine(self.workspace.root)
@@ -151,14 +137,3 @@ class Services:
     def page_opened(self) -> None:
         """Somebody looks: a worker may warm up."""
         self.jobs.want_worker(self.person)
-
-    def want_engine(self) -> None:
-        self.jobs.want_engine(self.person)
-
-    def engine_ready(self) -> bool:
-        return self.engine.ready()
-
-    def stream(self, messages: list[Message], model: str, settings: Sampling) -> Iterator[str]:
-        """The pieces of an answer; leaving off ends it in the engine too."""
-        with closing(self.engine.stream(messages, model=model, settings=settings)) as pieces:
-            yield from pieces

@@ -1,174 +1,206 @@
-"""Chat: one question to the base model and to what a run made of it, side by side."""
+"""Chat: one question to the base model and to what runs made of it, side by side.
 
-import time
-from collections.abc import Iterator
+The fields are Gradio's; conversations, answers and the question are drawn by assets/chat*.js, which ask
+`studio.chat_routes`. What is chosen in the fields is told to the scripts, and they send it with every question.
+"""
+
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from backend.errors import ChatError
-from backend.inference.sampling import Sampling
-from studio.events import in_browser, on, then
+from backend.chats import presets
+from backend.chats.model import MOST_ADAPTERS, Choices
+from backend.errors import AccessError, ChatError
+from backend.inference.shelf import RUN
+from studio.events import in_browser, on, then_in_browser
 from studio.framework import gr
-from studio.services.door import Services
+from studio.services.chats import ChatServices
 from studio.shared import Shared
 from studio.text import Words
-from studio.views.chat import Turns, answered, asked, conversation, number
+from studio.views import chat as views
+from studio.widgets.live_views import place
 
-ENGINE_SECONDS = 120.0
-NO_ADAPTER = ""
+FIELDS = ("base", "adapters", *views.FIELDS)
+
+
+class Chosen(NamedTuple):
+    """One value per output, in order: the models and the settings."""
+
+    base: Any
+    adapters: Any
+    system: str
+    temperature: str
+    top_p: str
+    max_tokens: str
+    repetition_penalty: str
+    seed: str
 
 
 @dataclass(frozen=True)
 class View:
-    base: gr.Dropdown
-    adapter: gr.Dropdown
-    left: gr.Chatbot
-    right: gr.Chatbot
-    question: gr.Textbox
-    send: gr.Button
-    stop: gr.Button
-    clear: gr.Button
-    settings: dict[str, Any]
+    panes: gr.HTML
+    situation: gr.Textbox
+    inputs: dict[str, Any]
+    preset: gr.Dropdown
+    small: gr.Markdown
 
 
 @dataclass(frozen=True)
 class Handlers:
-    services: Services
+    chats: ChatServices
     words: Words
 
-    def opened(self, base: str | None, adapter: str | None) -> tuple[Any, Any]:
-        """Somebody wants to chat: the engine may start. The newest run is on the right unless another was chosen."""
-        self.services.want_engine()
-        bases, adapters = self.base_choices(), self.adapter_choices()
-        newest = adapters[1][1] if len(adapters) > 1 else NO_ADAPTER
-        chosen = adapter if adapter and adapter in [key for _, key in adapters] else newest
-        return (
-            gr.update(choices=bases, value=base or self._base_of(chosen) or bases[0][1]),
-            gr.update(choices=adapters, value=chosen),
-        )
+    def opened(self, situation: str) -> Chosen:
+        """Somebody wants to chat: the engine may start. What is chosen: as in her conversation, else as she left it."""
+        self.chats.want_engine()
+        told = read(situation)
+        return self._shown(self._conversation(told.get("chat")) or self._kept(told.get("kept"), told.get("with")))
 
-    def base_for(self, adapter: str) -> Any:
-        """The model that the chosen run was trained on, so that the comparison is fair."""
-        return self._base_of(adapter) or gr.skip()
+    def chosen(self, event: gr.EventData) -> Any:
+        """Another conversation is shown: the fields hold what it was asked with last."""
+        found = self._conversation(event.id)
+        return self._shown(found) if found else [gr.skip()] * len(FIELDS)
 
-    def ask(self, question: str, left: Turns, right: Turns, adapter: str) -> tuple[str, Turns, Turns]:
-        """The question appears in both conversations at once; the field is free again."""
-        if not question.strip():
-            return "", left, right
-        return "", asked(left, question), asked(right, question) if adapter else right
+    def base_for(self, adapters: list[str], base: str) -> Any:
+        """The model that the first adapter was trained on, so that the comparison is fair."""
+        found = self.chats.base_of(adapters[0]) if adapters else None
+        return found if found and found != base else gr.skip()
 
-    def answer(self, turns: Turns, model: str, **settings: str) -> Iterator[Turns]:
-        """The conversation with its answer growing."""
-        if not model or not turns or turns[-1]["role"] != "user":
-            return
-        sampling = Sampling(
-            temperature=number(settings["temperature"]),
-            max_tokens=number(settings["max_tokens"]),
-        )
-        yield from self._wait(turns)
-        said = ""
-        for piece in self.services.stream(conversation(turns, settings["system"]), model, sampling):
-            said += piece
-            yield answered(turns, said)
-        if not said:
-            yield answered(turns, self.words.t("chat.silent"))
+    def preset(self, chosen: str) -> str:
+        found = presets.find(chosen)
+        return found.system if found else ""
 
-    def cleared(self) -> tuple[Turns, Turns]:
-        return [], []
-
-    def _wait(self, turns: Turns) -> Iterator[Turns]:
-        """A sentence in the place of the answer while the engine starts."""
-        self.services.want_engine()
-        deadline = time.monotonic() + ENGINE_SECONDS
-        while not self.services.engine_ready():
-            yield answered(turns, self.words.t("chat.starting"))
-            if time.monotonic() > deadline:
-                raise ChatError("chat.not_started", seconds=round(ENGINE_SECONDS))
-            time.sleep(0.5)
+    def small(self, base: str) -> Any:
+        return gr.update(visible=self.chats.small(base or ""))
 
     def base_choices(self) -> list[tuple[str, str]]:
-        return [(model.title(self.words.language), model.id) for model in self.services.models()]
+        return [(model.title(self.words.language), model.id) for model in self.chats.models()]
 
     def adapter_choices(self) -> list[tuple[str, str]]:
-        made = [(job.name, f"run:{job.id}") for job in self.services.answering()]
-        return [(self.words.t("chat.no_adapter"), NO_ADAPTER), *made]
+        return [(job.name, RUN + job.id) for job in self.chats.adapters()]
 
-    def _base_of(self, adapter: str) -> str | None:
-        return self.services.base_of(adapter.removeprefix("run:")) if adapter else None
+    def preset_choices(self) -> list[tuple[str, str]]:
+        """Those of the page's language first."""
+        language = self.words.language
+        every = sorted(presets.shipped(), key=lambda one: one.language != language)
+        named = [(f"{self.words.t(f'chat.in.{one.language}')}: {one.title[language]}", one.id) for one in every]
+        return [(self.words.t("chat.preset.none"), ""), *named]
+
+    def _conversation(self, chat: Any) -> Choices | None:
+        try:
+            return self.chats.one(str(chat)).choices if chat else None
+        except AccessError:
+            return None
+
+    def _kept(self, kept: Any, run: Any) -> Choices:
+        """What was left in the fields, else the newest run beside its base; `run` is one to chat with now."""
+        kept = kept if isinstance(kept, dict) else {}
+        adapters = [key for _, key in self.adapter_choices()]
+        wanted = [RUN + str(run)] if run else kept.get("adapters", adapters[:1])
+        known = [key for key in wanted if key in adapters] if isinstance(wanted, list) else []
+        base = "" if run else str(kept.get("base") or "")
+        return Choices(base=base or self._base_of(known), adapters=tuple(known), **self._settings(kept))
+
+    def _settings(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings that cannot be are not kept: the fields begin anew with good ones."""
+        form = {name: kept[name] for name in views.FIELDS if isinstance(kept.get(name), str)}
+        try:
+            return {"system": form.get("system", ""), "sampling": views.sampling(form)}
+        except ChatError:
+            return {"system": form.get("system", "")}
+
+    def _base_of(self, adapters: list[str]) -> str:
+        return (self.chats.base_of(adapters[0]) if adapters else None) or ""
+
+    def _shown(self, found: Choices) -> Chosen:
+        bases, adapters = self.base_choices(), self.adapter_choices()
+        known = [key for _, key in bases]
+        base = found.base if found.base in known else next(iter(known), None)
+        here = [key for key in found.adapters if key in [name for _, name in adapters]]
+        settings = views.fields(found, self.words)
+        return Chosen(gr.update(choices=bases, value=base), gr.update(choices=adapters, value=here), **settings)
+
+
+def read(situation: str) -> dict[str, Any]:
+    """What the scripts say; {} when it cannot be understood."""
+    try:
+        told = json.loads(situation or "{}")
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def layout(words: Words, handlers: Handlers) -> View:
-    with gr.Row(elem_classes="panes"):
-        with gr.Column(min_width=300, elem_classes="pane base"):
-            bases = handlers.base_choices()
-            base = gr.Dropdown(bases, value=bases[0][1] if bases else None, label=words.t("chat.base"))
-            left = bot(words.t("chat.base"), words)
-        with gr.Column(min_width=300, elem_classes="pane adapter"):
-            adapter = gr.Dropdown(handlers.adapter_choices(), value=NO_ADAPTER, label=words.t("chat.adapter"))
-            right = bot(words.t("chat.adapter"), words)
-    with gr.Row(elem_classes="ask"):
-        question = gr.Textbox(
-            label=words.t("chat.question"),
-            show_label=False,
-            placeholder=words.t("chat.question"),
-            scale=8,
-            max_lines=6,
-            elem_id="question",
-        )
-        send = gr.Button(words.t("chat.send"), variant="primary", scale=1, min_width=90)
-        stop = gr.Button(words.t("chat.stop"), scale=1, min_width=90)
-        clear = gr.Button(words.t("chat.clear"), scale=1, min_width=90)
-    with gr.Accordion(words.t("chat.settings"), open=False, elem_classes="folded"), gr.Row(elem_classes="fields"):
-        settings = {
-            "system": gr.Textbox("", label=words.t("chat.system"), max_lines=4, scale=3),
-            "temperature": gr.Textbox("0", label=words.t("chat.temperature"), max_lines=1, min_width=120),
-            "max_tokens": gr.Textbox("128", label=words.t("chat.max_tokens"), max_lines=1, min_width=120),
-        }
-    return View(base, adapter, left, right, question, send, stop, clear, settings)
+    with gr.Row(elem_classes="chat"):
+        with gr.Column(scale=3, min_width=220, elem_classes="chat-side"):
+            place("chat-list", elem_id="chat-list")
+        with gr.Column(scale=14, min_width=300, elem_classes="chat-main"):
+            with gr.Row(elem_classes="fields chat-models"):
+                models = model_fields(words, handlers)
+            panes = place("chat-panes", elem_id="chat-panes")
+            place("chat-ask", elem_id="question")
+            with gr.Accordion(words.t("chat.settings"), open=False, elem_classes="folded", elem_id="chat-settings"):
+                preset = gr.Dropdown(handlers.preset_choices(), value="", label=words.t("chat.preset"))
+                settings = setting_fields(words)
+                small = gr.Markdown(words.t("chat.small"), elem_classes="hint", visible=False)
+    situation = gr.Textbox(visible="hidden", elem_id="chat-situation")
+    return View(panes, situation, {**models, **settings}, preset, small)
 
 
-def bot(label: str, words: Words) -> gr.Chatbot:
-    """Answers are shown as the text they are; `views.chat` escapes them. The copy button would copy the escapes."""
-    return gr.Chatbot(
-        label=label,
-        show_label=False,
-        render_markdown=False,
-        sanitize_html=True,
-        height="46vh",
-        placeholder=words.t("chat.empty"),
-        buttons=[],
-        feedback_options=None,
+def model_fields(words: Words, handlers: Handlers) -> dict[str, Any]:
+    bases = handlers.base_choices()
+    base = gr.Dropdown(
+        bases, value=bases[0][1] if bases else None, label=words.t("chat.base"), elem_id="chat-base", scale=2
     )
+    adapters = gr.Dropdown(
+        handlers.adapter_choices(),
+        value=[],
+        label=words.t("chat.adapters"),
+        multiselect=True,
+        max_choices=MOST_ADAPTERS,
+        elem_id="chat-adapters",
+        scale=3,
+    )
+    return {"base": base, "adapters": adapters}
+
+
+def setting_fields(words: Words) -> dict[str, Any]:
+    start = views.fields(Choices(base=""), words)
+    system = gr.Textbox(start["system"], label=words.t("chat.system"), lines=2, max_lines=6, elem_id="chat-system")
+    with gr.Row(elem_classes="fields"):
+        others = {
+            name: gr.Textbox(
+                start[name],
+                label=words.t(f"chat.{name}"),
+                info=words.t(f"chat.{name}.help"),
+                max_lines=1,
+                min_width=150,
+                elem_id=f"chat-{name}",
+            )
+            for name in views.FIELDS
+            if name != "system"
+        }
+    return {"system": system, **others}
 
 
 def wire(view: View, shared: Shared, tab: gr.Tab, handlers: Handlers) -> None:
-    words, both = shared.words, [view.left, view.right]
-    on(tab.select, handlers.opened, words, inputs=[view.base, view.adapter], outputs=[view.base, view.adapter])
-    on(view.adapter.input, handlers.base_for, words, inputs=view.adapter, outputs=view.base)
-    asking = on(
-        [view.send.click, view.question.submit],
-        handlers.ask,
-        words,
-        inputs=[view.question, view.left, view.right, view.adapter],
-        outputs=[view.question, *both],
-    )
-    streams = [
-        then(
-            asking,
-            handlers.answer,
-            words,
-            inputs_kwargs={"turns": pane, "model": model, **view.settings},
-            outputs=pane,
-            queue=True,
-            concurrency_id="chat",
-            concurrency_limit=64,
-        )
-        for pane, model in ((view.left, view.base), (view.right, view.adapter))
-    ]
-    in_browser(view.stop.click, "() => {}", cancels=streams)
-    on(view.clear.click, handlers.cleared, words, outputs=both, cancels=streams)
+    words, outputs = shared.words, list(view.inputs.values())
+    base, adapters = view.inputs["base"], view.inputs["adapters"]
+    asked = {"inputs": view.situation, "js": "() => [studioPage.chat.situation()]", "outputs": outputs}
+    for shown in (
+        on(tab.select, handlers.opened, words, **asked),
+        on(view.panes.select, handlers.chosen, words, outputs=outputs),
+    ):
+        then_in_browser(shown, "(...values) => studioPage.chat.seed(values)", inputs=outputs)
+    for name, component in view.inputs.items():
+        in_browser(component.change, f"(value) => studioPage.chat.set('{name}', value)", inputs=component)
+    on(adapters.input, handlers.base_for, words, inputs=[adapters, base], outputs=base)
+    on(base.change, handlers.small, words, inputs=base, outputs=view.small)
+    on(view.preset.input, handlers.preset, words, inputs=view.preset, outputs=view.inputs["system"])
+    in_browser(view.preset.input, "(preset) => studioPage.chat.preset(preset)", inputs=view.preset)
 
 
 def build(shared: Shared, tab: gr.Tab) -> None:
-    handlers = Handlers(shared.services, shared.words)
+    handlers = Handlers(shared.services.chats, shared.words)
     wire(layout(shared.words, handlers), shared, tab, handlers)

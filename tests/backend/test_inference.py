@@ -34,6 +34,11 @@ QUESTION = [{"role": "user", "content": "Ciao"}]
         ({"temperature": "warm"}, "The temperature must be a number from 0 to 2; warm is not."),
         ({"temperature": True}, "The temperature must be a number from 0 to 2; True is not."),
         ({"top_p": 0}, "Top-p must be a number above 0 and at most 1; 0 is not."),
+        (
+            {"max_tokens": 10**400},
+            f"The length of the answer must be a whole number of tokens from 1 to 32768; {10**400} is not.",
+        ),
+        ({"repetition_penalty": 0.5}, "The repetition penalty must be a number from 1 to 2; 0.5 is not."),
         ({"max_tokens": -5}, "The length of the answer must be a whole number of tokens from 1 to 32768; -5 is not."),
         ({"max_tokens": 2.5}, "The length of the answer must be a whole number of tokens from 1 to 32768; 2.5 is not."),
         ({"seed": math.inf}, "The seed must be a whole number from 0 to 9223372036854775807; inf is not."),

@@ -101,13 +101,12 @@ def comes_back(page: Page) -> None:
 def asks_both(page: Page) -> None:
     """Base and adapter answer the same question side by side, and the markup in it stays text."""
     tab(page, "chat")
-    expect(page.get_by_label("Cu adaptorul din").locator("visible=true").first).to_have_value("prima mea")
+    expect(page.locator("#chat-adapters")).to_contain_text("prima mea")
     question = "Câte picioare are pinguinul? <img src=x onerror=window.PWN2=1>"
     page.locator("#question textarea").press_sequentially(question)
     page.keyboard.press("Enter")
-    for pane in (".pane.base", ".pane.adapter"):
-        expect(page.locator(f"{pane} .user.message").first).to_contain_text("<img src=x")
-        answer = page.locator(f"{pane} .bot.message").last
-        expect(answer).to_contain_text(re.compile(r"\w"), timeout=LONG)
-        expect(answer).not_to_contain_text("Modelul se încarcă", timeout=LONG)
+    expect(page.locator(".chat .asked .words").last).to_have_text(question)
+    for pane in (".reply.pane-0", ".reply.pane-1"):
+        expect(page.locator(f"{pane}[data-state=done]")).to_be_visible(timeout=LONG)
+        expect(page.locator(f"{pane} .words").last).to_contain_text(re.compile(r"\w"))
     expect(page.locator(".toast-body.error")).to_have_count(0)

@@ -1,100 +1,84 @@
-from typing import Any
+"""The chat's fields: what they hold when the tab is opened, a conversation is chosen or a preset is taken."""
+
+import json
+from types import SimpleNamespace
 
 import pytest
 
-from backend.errors import ChatError
-from studio.tabs import chat
+from backend.chats import presets
+from backend.chats.model import Choices
+from backend.inference.sampling import Sampling
 from studio.tabs.chat import Handlers
 from studio.text import Words
-from studio.views.chat import answered, conversation, plain
-from studio.views.chat import asked as put_question
+from tests.fake_chats import settled
 from tests.fakes import FakeServices, job
-
-SETTINGS = {"system": "", "temperature": "0", "max_tokens": "128"}
 
 
 @pytest.fixture
 def handlers(services: FakeServices) -> Handlers:
-    services.jobs = {"run1": job(1, "first"), "run2": job(2, "second")}
-    return Handlers(services, Words("en"))  # type: ignore[arg-type]
+    services.jobs |= {"run1": job(1, "first"), "run2": job(2, "second")}
+    return Handlers(services.chats, Words("ro"))
 
 
-def asked(question: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": [{"type": "text", "text": question}]}]
-
-
-def test_opening_the_chat_wants_the_engine_and_puts_the_newest_run_beside_its_base(
-    handlers: Handlers, services: FakeServices
-) -> None:
-    base, adapter = handlers.opened(None, None)
-    assert services.asked == [("want_engine", None)]
-    assert (base["value"], adapter["value"]) == ("starter", "run:run2")
-    assert adapter["choices"] == [("none", ""), ("second", "run:run2"), ("first", "run:run1")]
-    assert handlers.opened("starter", "run:run1")[1]["value"] == "run:run1"
-    assert handlers.opened("starter", "run:gone")[1]["value"] == "run:run2"
-
-
-def test_a_question_goes_to_both_and_the_field_is_free_again(handlers: Handlers) -> None:
-    field, left, right = handlers.ask(" Hello? ", [], [], "run:run1")
-    assert (field, left, right) == (
-        "",
-        [{"role": "user", "content": "Hello?"}],
-        [{"role": "user", "content": "Hello?"}],
+def test_opening_the_chat_puts_the_newest_run_beside_its_base(handlers: Handlers) -> None:
+    shown = handlers.opened("")
+    assert shown.base["value"] == "starter"
+    assert (shown.adapters["value"], shown.adapters["choices"]) == (
+        ["run:run2"],
+        [("second", "run:run2"), ("first", "run:run1")],
     )
-    assert handlers.ask("Hello?", [], [], "")[2] == []
-    assert handlers.ask("  ", left, right, "run:run1") == ("", left, right)
+    assert (shown.system, shown.temperature, shown.max_tokens, shown.seed) == ("", "0", "256", "")
+    assert handlers.chats.workspace.kick.exists()
 
 
-def test_an_answer_grows_word_by_word_and_the_model_hears_the_whole_conversation(
-    handlers: Handlers, services: FakeServices
-) -> None:
-    settings = {"system": "Be short.", "temperature": "0,7", "max_tokens": "64"}
-    shown = list(handlers.answer(asked("Câte?"), "run:run1", **settings))
-    assert [turns[-1]["content"] for turns in shown][:2] == ["Câinele ", "Câinele are "]
-    _, (messages, model, sampling) = services.asked[-1]
-    assert messages == [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Câte?"}]
-    assert (model, sampling.temperature, sampling.max_tokens) == ("run:run1", 0.7, 64)
+def test_what_was_left_in_the_fields_is_there_again_without_what_is_gone(handlers: Handlers) -> None:
+    kept = {"base": "starter", "adapters": ["run:run1", "run:gone"], "system": "Scurt.", "temperature": "0,7"}
+    shown = handlers.opened(json.dumps({"kept": kept}))
+    assert (shown.adapters["value"], shown.system, shown.temperature) == (["run:run1"], "Scurt.", "0,7")
+    assert handlers.opened(json.dumps({"kept": {"adapters": []}})).adapters["value"] == []
 
 
-def test_a_silent_model_is_said_to_have_been_silent(handlers: Handlers, services: FakeServices) -> None:
-    services.reply = ""
-    services.stream = lambda *_: iter(())  # type: ignore[method-assign, assignment]
-    assert list(handlers.answer(asked("?"), "starter", **SETTINGS))[-1][-1]["content"] == "(It said nothing.)"
-
-
-def test_nothing_is_asked_without_a_model_or_a_question(handlers: Handlers, services: FakeServices) -> None:
-    assert list(handlers.answer(asked("?"), "", **SETTINGS)) == []
-    assert list(handlers.answer([], "starter", **SETTINGS)) == []
-    assert services.asked == []
+def test_a_run_to_chat_with_now_comes_before_what_was_left(handlers: Handlers) -> None:
+    shown = handlers.opened(json.dumps({"kept": {"base": "x", "adapters": []}, "with": "run1"}))
+    assert (shown.base["value"], shown.adapters["value"]) == ("starter", ["run:run1"])
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"temperature": "nan"}, {"temperature": "warm"}, {"max_tokens": "-5"}, {"max_tokens": "1,5"}]
+    "situation", ["{", "[]", '{"kept": 3}', '{"kept": {"temperature": "nan", "adapters": "x"}}', '{"chat": "gone"}']
 )
-def test_settings_that_cannot_be_are_refused_with_a_sentence(handlers: Handlers, wrong: dict[str, str]) -> None:
-    with pytest.raises(ChatError) as refused:
-        list(handlers.answer(asked("?"), "starter", **{**SETTINGS, **wrong}))
-    assert refused.value.say("ro")
+def test_a_situation_that_makes_no_sense_is_a_fresh_start(handlers: Handlers, situation: str) -> None:
+    assert handlers.opened(situation).temperature == "0"
 
 
-def test_while_the_engine_starts_there_is_a_sentence_and_after_too_long_an_error(
-    handlers: Handlers, services: FakeServices, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    services.engine_ready = lambda: False  # type: ignore[method-assign]
-    monkeypatch.setattr(chat, "ENGINE_SECONDS", 0.0)
-    waiting = handlers.answer(asked("?"), "starter", **SETTINGS)
-    assert next(waiting)[-1]["content"] == "The model is being loaded…"
-    with pytest.raises(ChatError):
-        next(waiting)
+def test_a_chosen_conversation_brings_its_models_and_settings(handlers: Handlers) -> None:
+    sampling = Sampling(temperature=0.5, top_p=0.25, max_tokens=9, repetition_penalty=1.5, seed=4)
+    asked = Choices(base="starter", adapters=("run:run1",), system="Scurt.", sampling=sampling)
+    chat = handlers.chats.ask(None, "Câte?", asked).id
+    settled(handlers.chats, chat)
+    shown = handlers.chosen(SimpleNamespace(id=chat))  # type: ignore[arg-type]
+    assert shown.adapters["value"] == ["run:run1"]
+    assert shown[2:] == ("Scurt.", "0,5", "0,25", "9", "1,5", "4")
+    assert handlers.opened(json.dumps({"chat": chat})).seed == "4"
+    fields = handlers.chosen(SimpleNamespace(id=""))  # type: ignore[arg-type]
+    assert len(fields) == 8
+    assert fields[0].get("__type__") == "update"
 
 
-@pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "a < b && c > d", "&lt;b&gt;", "<script>", "Știi?"])
-def test_markup_is_shown_as_text_and_the_model_hears_what_was_written(text: str) -> None:
-    turns = answered(put_question([], text), text)
-    assert all("<" not in turn["content"] for turn in turns)
-    assert [turn["content"] for turn in conversation(turns, "")] == [text, text]
+def test_a_preset_fills_the_system_prompt_and_the_pages_language_comes_first(handlers: Handlers) -> None:
+    choices = handlers.preset_choices()
+    assert choices[0] == ("nimic", "")
+    assert choices[1][0].startswith("Română: ")
+    assert {key for _, key in choices[1:]} == {one.id for one in presets.shipped()}
+    assert handlers.preset("teacher-ro").startswith("Ești un profesor")
+    assert handlers.preset("") == ""
 
 
-def test_text_from_gradio_is_put_together_and_pictures_are_left_out() -> None:
-    assert plain([{"type": "text", "text": "a"}, {"type": "file", "file": {}}, {"type": "text", "text": "b"}]) == "ab"
-    assert conversation([], " ") == []
+def test_a_tiny_base_model_is_said_to_ignore_system_prompts(handlers: Handlers) -> None:
+    assert handlers.small("starter")["visible"] is True
+    assert handlers.small("nothing known")["visible"] is False
+
+
+def test_the_base_follows_the_first_adapter(handlers: Handlers) -> None:
+    assert handlers.base_for(["run:run1"], "other") == "starter"
+    assert handlers.base_for(["run:run1"], "starter").get("__type__") == "update"
+    assert handlers.base_for([], "other").get("__type__") == "update"

@@ -1,0 +1,129 @@
+"""A conversation as values: turns with one answer for each model that was asked, side by side."""
+
+import uuid
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.errors import AccessError
+from backend.inference.ask import Message
+from backend.inference.sampling import Sampling
+
+State = Literal["waiting", "writing", "done", "stopped", "interrupted", "failed"]
+UNFINISHED = ("waiting", "writing")
+MOST_ADAPTERS = 3
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Choices(BaseModel):
+    """What a question is asked with: models by the names the engine knows, the system prompt, the sampling."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    base: str
+    adapters: tuple[str, ...] = ()
+    system: str = ""
+    sampling: Sampling = Sampling()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return (self.base, *self.adapters)
+
+
+class Answer(BaseModel):
+    """What one model said. `label` is its name at that time; `desk` the process that wrote it.
+
+    `first_seconds` is the time to the first text, `seconds` that from there to the end; `prompt_tokens` and `tokens`
+    are counted by the engine, `context` is how many of both the model can read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str = Field(default_factory=new_id)
+    model: str
+    label: str = ""
+    text: str = ""
+    state: State = "waiting"
+    finish: str = ""
+    error: str = ""
+    error_values: dict[str, Any] = Field(default_factory=dict)
+    prompt_tokens: int = 0
+    tokens: int = 0
+    context: int = 0
+    first_seconds: float | None = None
+    seconds: float | None = None
+    desk: str = ""
+
+    def seen_by(self, desk: str) -> "Answer":
+        """An answer that another process began and never ended was interrupted: that process is gone."""
+        lost = self.state in UNFINISHED and self.desk != desk
+        return self.model_copy(update={"state": "interrupted"}) if lost else self
+
+
+class Turn(BaseModel):
+    """A question with its answers in the order of the panes; `earlier` are answers that were asked for again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    question: str
+    choices: Choices
+    asked_at: float = 0.0
+    answers: tuple[Answer, ...] = ()
+    earlier: tuple[Answer, ...] = ()
+
+    def answer(self, model: str) -> Answer | None:
+        return next((answer for answer in self.answers if answer.model == model), None)
+
+
+class Conversation(BaseModel):
+    """`choices` are those of the newest question; a later one may be asked with others."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str = Field(default_factory=new_id)
+    title: str
+    choices: Choices
+    turns: tuple[Turn, ...] = ()
+    created_at: float = 0.0
+    changed_at: float = 0.0
+
+    def seen_by(self, desk: str) -> "Conversation":
+        turns = tuple(
+            turn.model_copy(update={"answers": tuple(answer.seen_by(desk) for answer in turn.answers)})
+            for turn in self.turns
+        )
+        return self.model_copy(update={"turns": turns})
+
+    def place(self, answer_id: str) -> tuple[int, Answer]:
+        """The turn (from 0) and the answer, also one of the earlier ones; AccessError when it is not in here."""
+        for number, turn in enumerate(self.turns):
+            for answer in (*turn.answers, *turn.earlier):
+                if answer.id == answer_id:
+                    return number, answer
+        raise AccessError("chat.no_answer")
+
+    def heard(self, number: int, model: str) -> list[Message]:
+        """What `model` is asked in turn `number`: the system prompt, its own answers so far, the question.
+
+        A turn that it did not answer is left out: no model is told what another one said.
+        """
+        turn = self.turns[number]
+        messages = [{"role": "system", "content": turn.choices.system}] if turn.choices.system.strip() else []
+        for before in self.turns[:number]:
+            said = before.answer(model)
+            if said is not None and said.text.strip():
+                messages += [
+                    {"role": "user", "content": before.question},
+                    {"role": "assistant", "content": said.text},
+                ]
+        return [*messages, {"role": "user", "content": turn.question}]
+
+    def with_turn(self, number: int, turn: Turn) -> "Conversation":
+        return self.model_copy(update={"turns": (*self.turns[:number], turn, *self.turns[number + 1 :])})
+
+    def with_answers(self, answers: dict[str, Answer]) -> "Conversation":
+        """The conversation with these answers, by id, in the places where they stand."""
+        turns = tuple(
+            turn.model_copy(update={"answers": tuple(answers.get(one.id, one) for one in turn.answers)})
+            for turn in self.turns
+        )
+        return self.model_copy(update={"turns": turns})

@@ -1,0 +1,100 @@
+// The list of conversations, the corrected answers, what is in memory, and the field for the question.
+(() => {
+  const page = window.studioPage;
+  const { element, t, chat } = page;
+
+  const line = (one) =>
+    element("li", {}, element("button", { type: "button", class: "run", "aria-current": one.id === chat.id && "true", onclick: () => chat.open(one.id) },
+      element("b", {}, one.title), element("span", { class: "detail" }, one.when)));
+
+  // What was put right so far: kept to train on
+  const corrections = (place) => {
+    const list = element("ul", { class: "corrections" }), said = element("p", { class: "detail", role: "status" });
+    const fill = async () => {
+      const found = await chat.get("corrections");
+      if (!Array.isArray(found)) return;
+      list.replaceChildren(...found.map((one) => element("li", {}, element("b", {}, one.question), element("span", { class: "detail" }, one.model), element("p", { class: "words" }, one.corrected),
+        element("button", { type: "button", class: "quiet", onclick: async () => (await chat.post("forget", { answer: one.id }), fill(), chat.refresh(), chat.load()) }, t("chat.corrections.remove")))));
+    };
+    const make = async () => {
+      const found = await chat.post("dataset", {});
+      said.textContent = found.said;
+      said.className = found.ok ? "detail" : "field-fault";
+    };
+    const summary = element("summary", {});
+    const box = element("details", { class: "corrected-box", ontoggle: () => box.open && fill() }, summary,
+      element("p", { class: "detail" }, t("chat.corrections.about")),
+      element("div", { class: "tools" }, element("button", { type: "button", class: "chip strong", onclick: make }, t("chat.corrections.make")),
+        element("a", { class: "quiet", href: chat.file("corrections"), download: "" }, "JSONL")), said, list);
+    place.kept.corrections = { box, summary, fill };
+    return box;
+  };
+
+  const build = (place) => {
+    const search = element("input", { type: "search", placeholder: t("chat.search"), "aria-label": t("chat.search"), oninput: (event) => {
+      chat.search = event.target.value;
+      clearTimeout(place.kept.soon);
+      place.kept.soon = setTimeout(chat.refresh, 200);
+    } });
+    place.kept.list = element("ul", { "aria-label": t("chat.list") });
+    place.kept.memory = element("p", { class: "memory detail" });
+    place.root.className = "chats";
+    const history = element("details", { class: "history" }, element("summary", {}, t("chat.list")), search, place.kept.list, corrections(place), place.kept.memory);
+    history.open = window.innerWidth > 720;
+    place.root.replaceChildren(element("button", { type: "button", class: "chip strong new", id: "chat-new", onclick: () => (chat.open(""), document.querySelector("#question textarea")?.focus()) }, t("chat.new")), history);
+  };
+
+  page.draws("chat-list", ["chats", "chat-memory"], (place, news, event) => {
+    if (!place.kept.list) build(place);
+    const { list, memory, corrections: box } = place.kept;
+    if (event === "chat-memory") {
+      const unload = async () => {
+        const found = await chat.post("unload", {});
+        memory.replaceChildren(found.said);
+      };
+      const said = news["chat-memory"];
+      return memory.replaceChildren(...(said ? [said, " ", element("button", { type: "button", class: "link", id: "unload", onclick: unload }, t("chat.unload"))] : []));
+    }
+    const empty = element("li", { class: "detail" }, chat.search ? t("chat.list.nothing") : t("chat.list.empty"));
+    list.replaceChildren(...(chat.lines.length ? chat.lines.map(line) : [empty]));
+    box.summary.textContent = t("chat.corrections", { count: chat.corrections });
+    box.box.hidden = !chat.corrections;
+    if (box.box.open) box.fill();
+  });
+
+  const buildAsk = (place) => {
+    const kept = place.kept;
+    const send = async () => {
+      const question = kept.input.value;
+      if (!(await chat.ask(question))) return;
+      kept.input.value = "";
+      chat.keep("");
+      grow();
+    };
+    const grow = () => {
+      kept.input.style.height = "auto";
+      kept.input.style.height = `${Math.min(kept.input.scrollHeight + 2, 180)}px`;
+    };
+    kept.input = element("textarea", { rows: "1", placeholder: t("chat.question"), "aria-label": t("chat.question"), "aria-describedby": "chat-keys",
+      oninput: (event) => (chat.keep(event.target.value), grow()),
+      onkeydown: (event) => {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        event.preventDefault();
+        send();
+      } });
+    kept.input.value = chat.draft();
+    kept.send = element("button", { type: "submit", class: "send" }, t("chat.send"));
+    kept.stop = element("button", { type: "button", class: "stop", onclick: chat.stop }, t("chat.stop"));
+    kept.said = element("p", { class: "field-fault", id: "chat-said", role: "alert" });
+    place.root.className = "chat-ask";
+    place.root.replaceChildren(element("form", { onsubmit: (event) => (event.preventDefault(), send()) }, kept.input, kept.send, kept.stop), kept.said, element("p", { class: "detail", id: "chat-keys" }, t("chat.keys")));
+  };
+
+  page.draws("chat-ask", ["chat-ask", "chat"], (place) => {
+    if (!place.kept.input) buildAsk(place);
+    const answering = Boolean(chat.view?.answering);
+    place.kept.send.hidden = answering;
+    place.kept.stop.hidden = !answering;
+    if (place.kept.said.textContent !== chat.said) place.kept.said.textContent = chat.said;
+  });
+})();

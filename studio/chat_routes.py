@@ -1,0 +1,237 @@
+"""What the chat's scripts ask of the server, as JSON: conversations, questions, thumbs, files; and one stream.
+
+The gate in front has checked session, origin and size. A refusal is `{"field": where, "said": sentence}` with 422.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from backend.chats import export
+from backend.chats.feedback import Mark
+from backend.chats.presets import shipped
+from backend.errors import StudioError
+from backend.messages import LANGUAGES
+from studio.services.chats import ChatServices
+from studio.text import Words
+from studio.views import chat as views
+
+LOOK_SECONDS = 0.08
+HEARTBEAT_SECONDS = 15.0
+NO_STORE = {"cache-control": "no-store", "x-accel-buffering": "no"}
+Form = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One function for each thing the scripts may ask; `form` is the JSON they sent."""
+
+    services: ChatServices
+
+    def list(self, form: Form, words: Words) -> Any:
+        lines = [views.line(one, words) for one in self.services.lines(str(form.get("search") or "")[:200])]
+        corrections = self.services.feedback.corrections(self.services.person)
+        return {"lines": lines, "corrections": len(corrections)}
+
+    def one(self, form: Form, words: Words) -> Any:
+        found = self.services.one(text(form, "chat"))
+        running = self.services.running(found.id)
+        names = self.services.names(words.language)
+        return views.conversation(found, self.services.marks(found), names, running, words)
+
+    def ask(self, form: Form, words: Words) -> Any:
+        chosen = views.choices(form)
+        return {"chat": self.services.ask(form.get("chat") or None, text(form, "question"), chosen).id}
+
+    def edit(self, form: Form, words: Words) -> Any:
+        number, chosen = int(form.get("turn") or 0), views.choices(form)
+        return {"chat": self.services.edit(text(form, "chat"), number, text(form, "question"), chosen).id}
+
+    def again(self, form: Form, words: Words) -> Any:
+        return {"chat": self.services.again(text(form, "chat"), text(form, "answer")).id}
+
+    def use(self, form: Form, words: Words) -> Any:
+        return {"chat": self.services.use(text(form, "chat"), text(form, "answer")).id}
+
+    def stop(self, form: Form, words: Words) -> Any:
+        self.services.stop(text(form, "chat"))
+        return {}
+
+    def rename(self, form: Form, words: Words) -> Any:
+        return {"title": self.services.rename(text(form, "chat"), text(form, "title")).title}
+
+    def delete(self, form: Form, words: Words) -> Any:
+        self.services.delete(text(form, "chat"))
+        return {}
+
+    def mark(self, form: Form, words: Words) -> Any:
+        up = form.get("up")
+        mark = Mark(up if isinstance(up, bool) else None, text(form, "corrected"))
+        self.services.mark(text(form, "chat"), text(form, "answer"), mark)
+        return {}
+
+    def check(self, form: Form, words: Words) -> Any:
+        """What is wrong with each setting, by field; and what is worth knowing about them."""
+        faults = {}
+        for name in (name for name in views.FIELDS if name in form):
+            try:
+                views.sampling({name: form[name]})
+            except StudioError as error:
+                faults[name] = error.say(words.language)
+        notes = [] if faults else [words.said(key) for key in views.sampling(form).notes()]
+        return {"faults": faults, "notes": {"temperature": " ".join(notes)} if notes else {}}
+
+    def ideas(self, form: Form, words: Words) -> Any:
+        """Questions to begin with, by preset."""
+        return [
+            {"id": one.id, "language": one.language, "title": one.title[words.language], "questions": one.questions}
+            for one in shipped()
+        ]
+
+    def corrections(self, form: Form, words: Words) -> Any:
+        found = self.services.feedback.corrections(self.services.person)
+        return [
+            {"id": one.id, "model": one.model, "question": one.messages[-1]["content"], "corrected": one.corrected}
+            for one in reversed(found)
+        ]
+
+    def forget(self, form: Form, words: Words) -> Any:
+        self.services.feedback.forget(self.services.person, text(form, "answer"))
+        return {}
+
+    def dataset(self, form: Form, words: Words) -> Any:
+        made = self.services.corrections_as_dataset(words.t("chat.corrections.name"))
+        return {"said": words.count("chat.corrections.made", made.rows, name=made.name)}
+
+    def loaded(self, form: Form, words: Words) -> Any:
+        """Which models are in memory; nothing while there is none."""
+        found = self.services.loaded()
+        names = self.services.names(words.language)
+        bases = dict.fromkeys(names.get(one["base"], one["base"]) for one in found.get("models", []))
+        if not bases:
+            return {"said": ""}
+        return {"said": words.t("chat.loaded", models=", ".join(bases), size=words.size(found["memory_bytes"]))}
+
+    def unload(self, form: Form, words: Words) -> Any:
+        return {"said": words.t("chat.unloaded", size=words.size(self.services.unload()))}
+
+
+GET = ("list", "one", "ideas", "corrections", "loaded")
+POST = ("ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "check", "forget", "dataset", "unload")
+
+
+def text(form: Form, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def add_chat_routes(app: FastAPI, services: ChatServices) -> None:
+    """`/chat/<name>` for each of `Chat`'s functions, `/chat/stream` and `/chat/file`; `language` is in the query."""
+    chat = Chat(services)
+    for name in GET:
+        app.add_api_route(f"/chat/{name}", asked_by_query(getattr(chat, name)), methods=["GET"])
+    for name in POST:
+        app.add_api_route(f"/chat/{name}", asked_by_body(getattr(chat, name)), methods=["POST"])
+    app.add_api_route("/chat/stream", partial(stream, services), methods=["GET"])
+    app.add_api_route("/chat/file", partial(file, services), methods=["GET"])
+
+
+def asked_by_query(do: Callable[[Form, Words], Any]) -> Callable[..., Any]:
+    async def handle(request: Request) -> Response:
+        return await asyncio.to_thread(answered, do, dict(request.query_params), words_of(request))
+
+    return handle
+
+
+def asked_by_body(do: Callable[[Form, Words], Any]) -> Callable[..., Any]:
+    async def handle(request: Request) -> Response:
+        try:
+            form = json.loads(await request.body())
+        except (ValueError, RecursionError):
+            return PlainTextResponse("Not JSON", 400)
+        if not isinstance(form, dict):
+            return PlainTextResponse("Not an object", 400)
+        return await asyncio.to_thread(answered, do, form, words_of(request))
+
+    return handle
+
+
+def answered(do: Callable[[Form, Words], Any], form: Form, words: Words) -> Response:
+    try:
+        return JSONResponse(do(form, words), headers=NO_STORE)
+    except StudioError as error:
+        place = views.PLACES.get(error.key.rpartition(".")[2], "")
+        return JSONResponse({"field": place, "said": error.say(words.language)}, 422, headers=NO_STORE)
+
+
+def words_of(request: Request) -> Words:
+    language = request.query_params.get("language", "")
+    return Words(language if language in LANGUAGES else "en")
+
+
+async def file(services: ChatServices, request: Request) -> Response:
+    """One conversation, or all corrected answers, to keep."""
+    kind, chat = request.query_params.get("kind", ""), request.query_params.get("chat", "")
+    makers = {"md": export.markdown, "json": export.whole, "jsonl": export.jsonl}
+    types = {"md": "text/markdown", "json": "application/json", "jsonl": "application/jsonl"}
+    if kind == "corrections":
+        made, name = await asyncio.to_thread(services.feedback.jsonl, services.person), "corrections.jsonl"
+        return download(made, name, types["jsonl"])
+    if kind not in makers:
+        return PlainTextResponse("Not found", 404)
+    try:
+        found = await asyncio.to_thread(services.one, chat)
+    except StudioError:
+        return PlainTextResponse("Not found", 404)
+    made = makers[kind](found, await asyncio.to_thread(services.marks, found))
+    return download(made, f"conversation-{found.id[:8]}.{kind}", types[kind])
+
+
+def download(made: str, name: str, kind: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"', **NO_STORE}
+    return Response(made.encode(), media_type=f"{kind}; charset=utf-8", headers=headers)
+
+
+async def stream(services: ChatServices, request: Request) -> Response:
+    """The answers of one conversation while they are written; `done` is the end of it."""
+    chat = request.query_params.get("chat", "")
+    try:
+        await asyncio.to_thread(services.running, chat)
+    except StudioError:
+        return PlainTextResponse("Not found", 404)
+    told = told_on(services, chat, words_of(request))
+    return StreamingResponse(told, media_type="text/event-stream", headers=NO_STORE)
+
+
+async def told_on(services: ChatServices, chat: str, words: Words) -> AsyncIterator[bytes]:
+    """What is new in the answers, as often as anybody can see it; each text is sent once."""
+    sent: dict[str, int] = {}
+    version, quiet = -1, 0.0
+    yield b"retry: 1000\n\n"
+    while (running := services.desk.running(chat)) is not None:
+        if running.version == version:
+            quiet += LOOK_SECONDS
+            if quiet > HEARTBEAT_SECONDS:
+                yield b": still here\n\n"
+                quiet = 0.0
+        else:
+            version, quiet = running.version, 0.0
+            yield event("answers", [news(one, running, sent, words) for one in list(running.answers.values())])
+        await asyncio.sleep(LOOK_SECONDS)
+    yield event("done", {})
+
+
+def news(one: Any, running: Any, sent: dict[str, int], words: Words) -> dict[str, Any]:
+    begin = sent.get(one.id, 0)
+    sent[one.id] = len(one.text)
+    return views.answer(one, running, words) | {"from": begin, "more": one.text[begin:]}
+
+
+def event(name: str, said: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(said, ensure_ascii=False)}\n\n".encode()

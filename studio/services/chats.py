@@ -1,0 +1,169 @@
+"""Conversations, for the person who is logged in: what may be asked with, asking, what is kept, the engine's memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from backend.chats.desk import Desk
+from backend.chats.feedback import Feedback, Mark
+from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
+from backend.chats.running import Running
+from backend.chats.store import Chats, Line
+from backend.data.datasets import Dataset
+from backend.errors import ChatError, StudioError
+from backend.inference.client import Engine
+from backend.inference.shelf import RUN, Shelf
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import Job
+from backend.jobs.service import Jobs
+from backend.models import catalogue
+from backend.models.catalogue import Model
+from backend.models.facts import facts
+from backend.paths import Workspace
+from backend.people import Person
+
+# Models with fewer parameters are toys: none of them was taught to follow a system prompt.
+SMALL = 50_000_000
+
+
+@dataclass(frozen=True)
+class ChatServices:
+    workspace: Workspace
+    jobs: Jobs
+    person: Person
+
+    @cached_property
+    def desk(self) -> Desk:
+        return Desk(Chats(self.jobs.ledger), self.engine, self.jobs.want_engine)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        return Feedback(self.jobs.ledger)
+
+    def engine(self, person: Person) -> Any:
+        return Engine(self.workspace, person=person)
+
+    # What may be asked
+
+    def models(self) -> list[Model]:
+        return catalogue.available(self.person, self.workspace)
+
+    def adapters(self) -> list[Job]:
+        """The runs that left something to chat with, newest first."""
+        return [job for job in self.jobs.shown(self.person) if job.ended and self._made(job.id)]
+
+    def base_of(self, model: str) -> str | None:
+        """The id of the model that `run:<id>` was trained on; None when it is not known."""
+        folder = RunFolder(self.workspace.run(model.removeprefix(RUN)))
+        found: str | None = folder.read(folder.request).get("model", {}).get("id")
+        return found
+
+    def names(self, language: str) -> dict[str, str]:
+        """How everything that can be asked is called now."""
+        return {model.id: model.title(language) for model in self.models()} | {
+            RUN + job.id: job.name for job in self.adapters()
+        }
+
+    def small(self, base: str) -> bool:
+        """Whether a model is too small to follow a system prompt; False when its size cannot be read."""
+        location = next((model.location for model in self.models() if model.id == base), None)
+        try:
+            return location is not None and facts(location).parameters < SMALL
+        except StudioError:
+            return False
+
+    def want_engine(self) -> None:
+        self.jobs.want_engine(self.person)
+
+    # Asking
+
+    def ask(self, chat: str | None, question: str, choices: Choices) -> Conversation:
+        self._refuse(choices)
+        return self.desk.ask(self.person, chat, question, choices, self.names("en"))
+
+    def edit(self, chat: str, number: int, question: str, choices: Choices) -> Conversation:
+        """The question of turn `number` is replaced; the conversation as it was stays in the list."""
+        self._refuse(choices)
+        asked = Turn(question=question, choices=choices)
+        return self.desk.edit(self.person, chat, number, asked, self.names("en"))
+
+    def again(self, chat: str, answer: str) -> Conversation:
+        return self.desk.again(self.person, chat, answer)
+
+    def use(self, chat: str, answer: str) -> Conversation:
+        return self.desk.use(self.person, chat, answer)
+
+    def stop(self, chat: str) -> None:
+        self.desk.stop(self.person, chat)
+
+    def running(self, chat: str) -> Running | None:
+        """AccessError when the conversation is not this person's."""
+        self.desk.chats.get(self.person, chat)
+        return self.desk.running(chat)
+
+    # What is kept
+
+    def lines(self, search: str = "") -> list[Line]:
+        return self.desk.chats.lines(self.person, search)
+
+    def one(self, chat: str) -> Conversation:
+        return self.desk.get(self.person, chat)
+
+    def rename(self, chat: str, title: str) -> Conversation:
+        return self.desk.chats.rename(self.person, chat, title)
+
+    def delete(self, chat: str) -> None:
+        self.desk.delete(self.person, chat)
+
+    def marks(self, conversation: Conversation) -> dict[str, Mark]:
+        return self.feedback.of(self.person, conversation)
+
+    def mark(self, chat: str, answer: str, mark: Mark) -> None:
+        self.feedback.mark(self.person, self.one(chat), answer, mark)
+
+    def corrections_as_dataset(self, name: str) -> Dataset:
+        return self.feedback.as_dataset(self.person, self.workspace, name)
+
+    # The engine's memory
+
+    def loaded(self) -> dict[str, Any]:
+        """What the engine says is loaded; {} while there is no engine."""
+        try:
+            found: dict[str, Any] = self.engine(self.person).describe()
+        except ChatError:
+            return {}
+        return found
+
+    def unload(self) -> int:
+        """Have the engine forget its models; returns the bytes it held before and does not hold now."""
+        engine = self.engine(self.person)
+        before = int(engine.describe()["memory_bytes"])
+        engine.unload()
+        return max(0, before - int(engine.describe()["memory_bytes"]))
+
+    def _refuse(self, choices: Choices) -> None:
+        """ChatError for what cannot be asked, before anything is written."""
+        if not choices.base:
+            raise ChatError("chat.no_base")
+        if len(choices.adapters) > MOST_ADAPTERS:
+            raise ChatError("chat.too_many_adapters", most=MOST_ADAPTERS)
+        known = self.names("en")
+        require_known(choices.models, known)
+        self._require_files(choices)
+
+    def _require_files(self, choices: Choices) -> None:
+        """ChatError for a model that is listed and has nothing to be asked."""
+        shelf = Shelf(self.workspace)
+        for model in choices.models:
+            shelf.find(self.person, model)
+
+    def _made(self, run: str) -> bool:
+        folder = RunFolder(self.workspace.run(run))
+        return folder.adapter.exists() or folder.model.exists()
+
+
+def require_known(models: Sequence[str], known: dict[str, str]) -> None:
+    for model in models:
+        if model not in known:
+            raise ChatError("chat.no_model", name=model)
