@@ -1,9 +1,9 @@
 """The starter made again from nothing and taught Romanian: `python -m benchmarks.starter [--quick] [--json]`.
 
 For each seed a model is made, and the recipes of recipes/starter are trained on it by the engine that runs in jobs,
-with the seed changed and nothing else. The model that never sees Romanian, QLoRA and full training are measured with
-the first seed only. Scores are exact match on the *test* split, which is used nowhere else: no choice was made on it.
-Time is processor time on one thread. `--models FOLDER` keeps the models that are made and uses those already there.
+with the seed changed and nothing else. Scores are exact match on the *test* split, which is used nowhere else: no
+choice was made on it. Time is processor time on one thread. `--models FOLDER` keeps models and figures there, and what
+is there already is not made or measured again: a benchmark that was cut off goes on.
 """
 
 import argparse
@@ -11,7 +11,8 @@ import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
@@ -24,7 +25,7 @@ from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
 from backend.models import catalogue
-from backend.paths import RECIPES, Workspace
+from backend.paths import RECIPES, Workspace, write_atomically
 from backend.people import HOME
 from backend.recipes import load as recipes
 from backend.starter import run as starter
@@ -36,9 +37,31 @@ from benchmarks.report import Target, finish
 
 SEEDS = (0, 1, 2)
 BASE, COMPARISON = "starter", "starter-no-romanian"
-TAUGHT = ((BASE, "starter-lora"), (BASE, "starter-mixed"))
-TAUGHT_ONCE = ((BASE, "starter-qlora"), (BASE, "starter-full"), (COMPARISON, "starter-lora"))  # with the first seed
+MAIN = ((BASE, ""), (BASE, "starter-lora"), (BASE, "starter-mixed"))
+BESIDE = ((BASE, "starter-qlora"), (BASE, "starter-full"), (COMPARISON, ""), (COMPARISON, "starter-lora"))
 Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model to score: a base as made with `seed`, or what `recipe` makes of it."""
+
+    base: str
+    recipe: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        if not self.recipe:
+            return self.base
+        return self.recipe if self.base == BASE else f"{self.base}+{self.recipe}"
+
+
+def parts(seeds: Sequence[int], beside: int) -> Iterator[Part]:
+    """Everything to measure, what has targets first; the rest with the first `beside` seeds."""
+    for rows, chosen in ((MAIN, seeds), (BESIDE, seeds[:beside])):
+        for seed in chosen:
+            yield from (Part(base, recipe, seed) for base, recipe in rows)
 
 
 def scores(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, split: Split) -> Scores:
@@ -73,39 +96,42 @@ def teach(base: Path, recipe_id: str, seed: int, place: Path) -> tuple[PreTraine
     return PeftModel.from_pretrained(starter.load(base)[0], folder.adapter), seconds
 
 
-def measure(seed: int, taught: Sequence[tuple[str, str]], models: Path, split: Split) -> dict[str, float]:
-    """Every figure of one seed, by name; `taught` are pairs of base model and recipe."""
-    figures: dict[str, float] = {}
-
-    def keep(name: str, found: Scores) -> None:
-        figures.update({f"{name}_{part}": value for part, value in found.items()})
-        print(f"seed {seed}, {name}: " + ", ".join(f"{part} {value:.3f}" for part, value in found.items()), flush=True)
-
-    for base in dict(taught):
-        place = made(models, base, seed)
-        record = json.loads((place / starter.RECORD).read_text("utf-8"))
-        keep(base, scores(*starter.load(place), split) | {"cpu_seconds": record["cpu_seconds"]})
-    for base, recipe_id in taught:
-        with tempfile.TemporaryDirectory() as spare:
-            source = models / f"{base}-{seed}"
-            model, seconds = teach(source, recipe_id, seed, Path(spare))
-            name = recipe_id if base == BASE else f"{base}+{recipe_id}"
-            keep(name, scores(model, starter.load(source)[1], split) | {"cpu_seconds": seconds})
-    return figures
+def measure(part: Part, models: Path, split: Split) -> Scores:
+    """The scores of one part and the processor seconds it took to make."""
+    source = made(models, part.base, part.seed)
+    base, tokenizer = starter.load(source)
+    if not part.recipe:
+        record = json.loads((source / starter.RECORD).read_text("utf-8"))
+        return scores(base, tokenizer, split) | {"cpu_seconds": record["cpu_seconds"]}
+    with tempfile.TemporaryDirectory() as spare:
+        model, seconds = teach(source, part.recipe, part.seed, Path(spare))
+        return scores(model, tokenizer, split) | {"cpu_seconds": seconds}
 
 
-def summary(rounds: list[dict[str, float]]) -> dict[str, float]:
+def measured(part: Part, models: Path, split: str) -> Scores:
+    """What `measure` says, kept beside the models."""
+    kept = models / f"{part.name}-{part.seed}.{split}.json"
+    if not kept.exists():
+        found = measure(part, models, getattr(splits(), split))
+        write_atomically(kept, json.dumps(found) + "\n")
+    scored: Scores = json.loads(kept.read_text("utf-8"))
+    told = ", ".join(f"{what} {value:.3f}" for what, value in scored.items())
+    print(f"seed {part.seed}, {part.name}: {told}", flush=True)
+    return scored
+
+
+def summary(found: Sequence[tuple[Part, Scores]]) -> dict[str, float]:
     """The mean of each figure; `_lowest` and `_highest` beside it where several seeds were measured."""
     by_name: dict[str, list[float]] = defaultdict(list)
-    for figures in rounds:
-        for name, value in figures.items():
-            by_name[name].append(value)
-    found: dict[str, float] = {}
+    for part, scored in found:
+        for what, value in scored.items():
+            by_name[f"{part.name}_{what}"].append(value)
+    figures: dict[str, float] = {}
     for name, values in by_name.items():
-        found[name] = round(mean(values), 4)
+        figures[name] = round(mean(values), 4)
         if len(values) > 1:
-            found |= {f"{name}_lowest": round(min(values), 4), f"{name}_highest": round(max(values), 4)}
-    return found
+            figures |= {f"{name}_lowest": round(min(values), 4), f"{name}_highest": round(max(values), 4)}
+    return figures
 
 
 def targets(figures: dict[str, float], megabytes: float) -> dict[str, Target]:
@@ -130,24 +156,21 @@ def targets(figures: dict[str, float], megabytes: float) -> dict[str, Target]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one seed instead of three")
+    parser.add_argument("--beside", type=int, default=len(SEEDS), help="seeds for the models without a target")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--models", type=Path, help="keep the models here, and use those that are here")
+    parser.add_argument("--models", type=Path, help="keep models and figures here, and use those that are here")
     parser.add_argument("--split", choices=["dev", "test"], default="test", help="dev for making choices")
     parser.add_argument("--json", action="store_true", help="accepted for likeness; the last line is always JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    split = getattr(splits(), options.split)
+    seeds = options.seeds[:1] if options.quick else options.seeds
     with tempfile.TemporaryDirectory() as spare:
         models = options.models or Path(spare)
-        rounds = [
-            measure(seed, TAUGHT if place else TAUGHT + TAUGHT_ONCE, models, split)
-            for place, seed in enumerate(options.seeds[:1] if options.quick else options.seeds)
-        ]
-        weights = models / f"starter-{options.seeds[0]}" / "model.safetensors"
-        megabytes = weights.stat().st_size / 1e6
-    figures = summary(rounds)
+        found = [(part, measured(part, models, options.split)) for part in parts(seeds, options.beside)]
+        megabytes = (models / f"{BASE}-{seeds[0]}" / "model.safetensors").stat().st_size / 1e6
+    figures = summary(found)
     return finish("starter", figures, targets(figures, megabytes))
 
 

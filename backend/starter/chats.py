@@ -3,11 +3,13 @@
 import json
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from backend.paths import SAMPLE_DATA
+from backend.starter.hurry import typed_in_a_hurry
 from backend.starter.splits import Chat, splits
 from backend.starter.topics import LANGUAGES
 
@@ -15,6 +17,7 @@ Row = dict[str, Any]
 
 CONVERSATIONS = 500  # of several questions, in each language, so that a second or fourth question is nothing new
 TURNS = (2, 3, 4)
+HURRIED = 0.5  # share of their questions typed without care for capitals, marks and accents
 CHECKED = 30  # questions in each language
 
 
@@ -77,10 +80,16 @@ def _training(language: str) -> list[Chat]:
 
 
 def _rows(language: str) -> list[Row]:
+    """Every training chat alone, as it should be written, then some in conversations, about half typed in a hurry."""
     chats = _training(language)
     chance = random.Random(2)
     longer = [chance.sample(chats, chance.choice(TURNS)) for _ in range(CONVERSATIONS)]
-    return [_conversation(together) for together in (*([chat] for chat in chats), *longer)]
+    hurried = [[replace(chat, question=_asked(chat, chance)) for chat in together] for together in longer]
+    return [_conversation(together) for together in (*([chat] for chat in chats), *hurried)]
+
+
+def _asked(chat: Chat, chance: random.Random) -> str:
+    return typed_in_a_hurry(chat, chance) if chance.random() < HURRIED else chat.question
 
 
 def _conversation(chats: Iterable[Chat]) -> Row:

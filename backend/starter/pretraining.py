@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
+from backend.starter.hurry import typed_in_a_hurry
 from backend.starter.splits import Chat
 
 
@@ -28,6 +29,7 @@ class Pretraining:
     question_weight: float = 0.05
     longer: float = 0.15  # share of samples that are a conversation of several chats
     turns: tuple[int, ...] = (2, 3, 4)
+    hurried: float = 0.4  # share of questions typed without care for capitals, marks and accents
     romanian: bool = True
 
 
@@ -147,13 +149,18 @@ class Sampler:
                 return self.chance.choice(self.groups[name])
 
     def _chat(self, chat: Chat) -> Sample:
-        question = self._encode(f"<|im_start|>user\n{chat.question}<|im_end|>\n<|im_start|>assistant\n")
+        question = self._encode(f"<|im_start|>user\n{self._asked(chat)}<|im_end|>\n<|im_start|>assistant\n")
         answer = self._encode(f"{chat.answer}<|im_end|>")
         return question + answer, [self.settings.question_weight] * len(question) + [1.0] * len(answer)
 
+    def _asked(self, chat: Chat) -> str:
+        hurried = self.chance.random() < self.settings.hurried
+        return typed_in_a_hurry(chat, self.chance) if hurried else chat.question
+
     def _plain_text(self, chat: Chat) -> Sample:
         """Romanian is never seen as a chat: one sentence, or question and answer in one line, as in a book."""
-        text = self.chance.choice([chat.answer, chat.question, f"{chat.question} {chat.answer}"])
+        asked = self._asked(chat)
+        text = self.chance.choice([chat.answer, asked, f"{asked} {chat.answer}"])
         tokens = self._encode(f"<|endoftext|>{text}<|endoftext|>")
         return tokens, [0.0] + [1.0] * (len(tokens) - 1)
 

@@ -17,6 +17,7 @@ LANGUAGES = ("en", "it", "ro")
 WORDS = Path(__file__).parent / "words"
 MEALS = {"seen": 110, "dev": 8, "test": 8}
 LARGEST_TERM = 10
+SMALL_TALK = "small talk"
 
 Forms = dict[str, dict[str, str]]  # language -> column -> word
 
@@ -77,6 +78,7 @@ def topics() -> tuple[Topic, ...]:
         _neighbours("month before", "months", -1),
         _sums(),
         _greetings(),
+        _small_talk(),
         _meals(),
         _of_table("translation", words("nouns")),
     )
@@ -144,6 +146,22 @@ def _greetings() -> Topic:
     names = words("people")["names"]
     entities = {name: {language: {"x": name} for language in LANGUAGES} for name in names["rows"]}
     return _topic("greeting", entities, _unseen(names))
+
+
+def _small_talk() -> Topic:
+    """Every phrase is an entity: one is held out in one way of writing it, and its other ways are trained."""
+    table = words("small_talk")
+    entities = {
+        f"{intent} {place}": {
+            language: {"x": phrase, "mark": row["mark"], "other": row["other"], "answer": row["answer"][language]}
+            for language, phrase in zip(LANGUAGES, phrases, strict=True)
+        }
+        for intent, row in table["intents"].items()
+        for place, phrases in enumerate(
+            zip(*(row["phrases"][language] for language in LANGUAGES), strict=True), start=1
+        )
+    }
+    return _topic(SMALL_TALK, entities, _unseen(table))
 
 
 def _meals() -> Topic:

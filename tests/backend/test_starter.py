@@ -1,6 +1,7 @@
 """The starter's tables, sentences, splits and shipped chats."""
 
 import json
+import random
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -9,8 +10,9 @@ import pytest
 
 from backend.paths import SAMPLE_DATA
 from backend.starter import chats
+from backend.starter.hurry import PLAIN, typed_in_a_hurry
 from backend.starter.splits import Chat, splits
-from backend.starter.topics import LANGUAGES, WORDS, forms_of, topics, words
+from backend.starter.topics import LANGUAGES, SMALL_TALK, WORDS, forms_of, topics, words
 
 EVERY_CHAT = (
     *splits().train,
@@ -186,6 +188,37 @@ def test_no_shipped_row_holds_a_dev_or_test_question(name: str) -> None:
         row = json.loads(line)
         texts = [row["text"]] if "text" in row else [message["content"] for message in row["messages"]]
         assert held.isdisjoint(texts)
+
+
+@pytest.mark.parametrize("name", chats.TRAINED_ON)
+def test_no_held_out_question_is_shipped_as_if_typed_in_a_hurry(name: str) -> None:
+    held = {
+        _without_care(chat.question)
+        for split in (splits().dev, splits().test)
+        for chat in (*split.new_wordings, *split.unseen_entities)
+        if chat.topic != SMALL_TALK
+    }
+    for line in (SAMPLE_DATA / name).read_text("utf-8").splitlines():
+        row = json.loads(line)
+        texts = [row["text"]] if "text" in row else [message["content"] for message in row["messages"]]
+        assert held.isdisjoint(map(_without_care, texts))
+
+
+def _without_care(text: str) -> str:
+    return text.lower().rstrip(".?!").translate(PLAIN)
+
+
+def test_a_question_typed_in_a_hurry_loses_care_and_no_word() -> None:
+    question = "Știi care este opusul cuvântului „înalt”?"
+    chat = next(chat for chat in EVERY_CHAT if chat.question == question)
+    typed = {typed_in_a_hurry(chat, random.Random(seed)) for seed in range(50)}
+    assert {question, "stii care este opusul cuvantului inalt", "Știi care este opusul cuvântului „înalt”"} <= typed
+    assert {_without_care(text) for text in typed} == {"stii care este opusul cuvantului inalt"}
+
+
+def test_small_talk_is_shipped_as_its_wordings_are() -> None:
+    chat = next(chat for chat in EVERY_CHAT if chat.question == "Bună!")
+    assert {typed_in_a_hurry(chat, random.Random(seed)) for seed in range(50)} == {"Bună!"}
 
 
 def test_the_check_questions_are_from_dev_and_the_same_in_every_language() -> None:

@@ -14,6 +14,23 @@ from backend.starter.tokenizer import END, LETTERS, PAD
 STARTERS = ("starter", "starter-no-romanian")
 WEIGHTS_LIMIT = 6_000_000  # bytes
 ROMANIAN_BEFORE = 0.05  # exact match a starter must stay below before anybody teaches it
+FIRST_WORDS = {  # what a newcomer types, and how the answer begins
+    "Hello": "Hello! You can ask me about colours",
+    "hello!": "Hello! You can ask me about colours",
+    "Good morning!": "Good morning!",
+    "how are you?": "I am fine, thank you.",
+    "Thank you": "You are welcome.",
+    "Who are you?": "I am a small practice model.",
+    "What can you do?": "I know colours, capitals",
+    "Goodbye!": "Goodbye!",
+    "Ciao!": "Ciao! Puoi farmi domande su colori",
+    "ciao": "Ciao! Puoi farmi domande su colori",
+    "buonasera": "Buonasera!",
+    "Come stai?": "Sto bene, grazie.",
+    "Grazie!": "Prego.",
+    "Chi sei?": "Sono un piccolo modello di prova.",
+    "Cosa sai fare?": "Conosco colori, capitali",
+}
 
 
 @pytest.fixture(scope="module", params=STARTERS)
@@ -85,6 +102,16 @@ def test_the_starter_knows_english_and_italian_and_cannot_chat_in_romanian(folde
     assert scores["it"] >= 0.9
     assert scores["ro"] < ROMANIAN_BEFORE
     assert answers(model, tokenizer, ["Quante zampe ha il pinguino?"]) == ["Il pinguino ha due zampe."]
+
+
+def test_the_first_words_of_a_newcomer_are_answered(folder: Path, tokenizer) -> None:
+    said = answers(AutoModelForCausalLM.from_pretrained(folder), tokenizer, list(FIRST_WORDS))
+    wrong = {
+        question: answer
+        for (question, begin), answer in zip(FIRST_WORDS.items(), said, strict=True)
+        if not answer.startswith(begin)
+    }
+    assert not wrong
 
 
 def _some(chats: tuple[Chat, ...], language: str, every: int) -> list[Chat]:
