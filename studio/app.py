@@ -23,6 +23,7 @@ from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from backend.setup.start.address import require_this_machine_only
 from studio.chat_routes import add_chat_routes
+from studio.downloads import add_downloads
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.security import Gate, Hosts, inner_path
@@ -86,6 +87,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     add_routes(app, Live(services))
     add_chat_routes(app, services.chats)
+    add_downloads(app, services)
     add_own_routes(app, files, flags.root_path)
     hosts = Hosts.of(flags.host, *flags.allowed_hosts)
     return Gate(by_language(app, pages), sessions, hosts, flags.root_path, f"studio_session_{flags.port}")

@@ -33,7 +33,7 @@
     const made = run.state === "done";
     const offered = [
       run.resumable ? act("resume", t("resume"), { class: "act first" }) : null,
-      made ? button(t("chat"), () => page.open("chat"), { class: "act first", "data-action": "chat" }) : null,
+      made ? button(t("chat"), () => page.chat.with(run.id), { class: "act first", "data-action": "chat" }) : null,
       run.active && !run.stopping ? act("stop", t("stop")) : null,
       run.active && !run.stopping && run.kind === "train" ? twice(place, run, "discard", t("discard"), t("discard_sure"), t("discard")) : null,
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,
@@ -76,7 +76,7 @@
     });
 
   const more = (place, run) => {
-    const details = element("details", { class: "more" }, element("summary", {}, t("more_actions")),
+    const details = element("details", { class: "run-more" }, element("summary", {}, t("more_actions")),
       field(place, run, "rename", t("name"), t("rename"), run.name),
       field(place, run, "note", t("note"), t("save_note"), run.note, { long: true }),
       element("div", { class: "last" }, (place.kept.pin = element("span")), (place.kept.remove = element("span", { class: "remove" }))));

@@ -170,12 +170,11 @@
   page.draws("now", ["runs"], (place, { runs }) => {
     if (!runs) return;
     place.root.className = "now";
-    if (!runs.length) return place.root.replaceChildren();
     const active = [...runs.filter((run) => run.active), ...runs.filter((run) => run.state === "queued")];
-    const shown = active.length ? active : runs.slice(0, 3);
+    if (!active.length) return place.root.replaceChildren();
     place.root.replaceChildren(
-      element("h2", {}, t(active.length ? "now" : "last")),
-      element("ul", {}, ...shown.map((run) => row(run, null, (id) => page.open("runs", id)))));
+      element("h2", {}, t("now")),
+      element("ul", {}, ...active.map((run) => row(run, null, (id) => page.open("runs", id)))));
   });
 
   page.runParts = { button, state, badges, bar, moment, when, find };
