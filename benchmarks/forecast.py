@@ -63,6 +63,7 @@ def imports() -> Calibration:
         seconds_per_flop=some,
         seconds_per_quantised_flop=some,
         seconds_per_layer=1e-3,
+        seconds_per_weight=1e-10,
         seconds_per_number=1e-9,
         seconds_per_trained=1e-9,
     )

@@ -30,9 +30,10 @@ class Calibration(BaseModel):
 
     `runtime_bytes`: of a process that has loaded the training libraries; `seconds_per_flop`: (hidden width, seconds per
     operation while training a model of this width), narrowest first, and the same with weights in four bits;
-    `seconds_per_layer`: what a layer costs in one step however few tokens it gets; `seconds_per_number`: of making one
-    number out of four bits; `seconds_per_trained`: of the optimizer, for one number; `ratios`: measured by forecast
-    time of the latest runs of each method.
+    `seconds_per_layer`: what a layer costs in one step however few tokens it gets; `seconds_per_weight`: what each of
+    its weights costs then, for it has to be read; `seconds_per_number`: of making one number out of four bits;
+    `seconds_per_trained`: of the optimizer, for one number; `ratios`: measured by forecast time of the latest runs of
+    each method; `rough`: guessed, not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -40,6 +41,7 @@ class Calibration(BaseModel):
     seconds_per_flop: Speeds = Field(min_length=1)
     seconds_per_quantised_flop: Speeds = Field(min_length=1)
     seconds_per_layer: float = Field(gt=0)
+    seconds_per_weight: float = Field(ge=0)
     seconds_per_number: float = Field(gt=0)
     seconds_per_trained: float = Field(ge=0)
     ratios: dict[str, tuple[float, ...]] = Field(default_factory=dict)

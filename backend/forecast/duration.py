@@ -48,6 +48,12 @@ def forward_flops(load: Load, work: Work) -> float:
     return MULTIPLY_ADD * (inside + attention + work.learned * load.table)
 
 
+def read(load: Load) -> float:
+    """Weights of the layers that are read in a forward and a backward pass; where they are trained, a third time."""
+    inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
+    return 1.5 * inside if load.full else inside
+
+
 def dequantised(load: Load) -> int:
     """Numbers that are made out of four bits in a forward and a backward pass."""
     inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
@@ -55,8 +61,11 @@ def dequantised(load: Load) -> int:
 
 
 def _overhead(load: Load, calibration: Calibration) -> float:
-    """Of one forward and backward pass: what layers cost anyway, and making weights out of four bits twice."""
-    return load.facts.layers * calibration.seconds_per_layer + dequantised(load) * calibration.seconds_per_number
+    """Of one forward and backward pass however few tokens there are: layers, reading the weights, making them out of
+    four bits twice.
+    """
+    layers = load.facts.layers * calibration.seconds_per_layer
+    return layers + read(load) * calibration.seconds_per_weight + dequantised(load) * calibration.seconds_per_number
 
 
 def _looks(load: Load, work: Work, calibration: Calibration) -> float:

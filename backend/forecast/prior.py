@@ -24,7 +24,7 @@ REPEATS = 7
 # Times the seconds per operation of numpy's product.
 PER_FLOP = ((192, 1.37), (512, 0.69), (1024, 0.50))
 PER_QUANTISED_FLOP = ((192, 1.46), (512, 1.07), (1024, 0.91))
-PER_NUMBER, PER_TRAINED = 11.7, 76.0
+PER_WEIGHT, PER_NUMBER, PER_TRAINED = 124.0, 11.7, 237.0
 # Times the seconds of `TURNS` turns of a loop: what a layer costs anyway is Python and calls.
 PER_LAYER = 3.0
 # Twice as many threads are not twice as fast: memory is shared, and between the products one thread works.
@@ -53,6 +53,7 @@ def _guess(count: int) -> Calibration:
         seconds_per_flop=_times(PER_FLOP, operation),
         seconds_per_quantised_flop=_times(PER_QUANTISED_FLOP, operation),
         seconds_per_layer=PER_LAYER * _usual(_loop),
+        seconds_per_weight=PER_WEIGHT * operation,
         seconds_per_number=PER_NUMBER * operation,
         seconds_per_trained=PER_TRAINED * operation,
     )

@@ -36,6 +36,8 @@ FEW = 8
 # A card is not busy with as little as a processor is.
 GPU_TIMES = 8
 NUMBERS = 2**21
+# With Adam's moments more than any cache holds.
+MANY_NUMBERS = 2**23
 VOCABULARY = 1024
 
 
@@ -65,26 +67,28 @@ def measure(runtime: int) -> Calibration:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng(devices=[]):
         subjects = [Subject(shape, device) for shape in SHAPES]
-        overhead = Overhead(
-            subjects[0].usual([FEW]) / subjects[0].shape.layers, _usual(_unpacking(device), device) / NUMBERS
-        )
+        overhead = _overhead(subjects[0], subjects[-1], device)
         plain = tuple((each.shape.width, each.per_flop(overhead)) for each in subjects)
         packed = tuple((each.shape.width, each.quantised().per_flop(overhead)) for each in subjects)
-        per_trained = _usual(_adam(device), device) / NUMBERS
+        per_trained = _usual(_adam(device), device) / MANY_NUMBERS
     return Calibration(
         runtime_bytes=runtime,
         seconds_per_flop=plain,
         seconds_per_quantised_flop=packed,
         seconds_per_layer=overhead.layer,
+        seconds_per_weight=overhead.weight,
         seconds_per_number=overhead.number,
         seconds_per_trained=per_trained,
     )
 
 
 class Overhead(NamedTuple):
-    """Seconds that a layer costs in a step anyway, and that making one number out of four bits takes."""
+    """Seconds that a layer costs in a step anyway, that each of its weights costs because it has to be read, and that
+    making one number out of four bits takes.
+    """
 
     layer: float
+    weight: float
     number: float
 
 
@@ -125,10 +129,11 @@ class Subject:
         """Seconds that are left for each operation of a step."""
         documents = self.shape.documents * (1 if self.device.type == "cpu" else GPU_TIMES)
         seconds, tokens = self.usual(documents), sum(documents)
-        load = Load(self._facts(), self.recipe, tokens=tokens, learned=tokens, evaluated=0, runtime=0)
+        load = Load(self.facts(), self.recipe, tokens=tokens, learned=tokens, evaluated=0, runtime=0)
         length = tokens / len(documents)
         once = Work(1, 1, tokens=tokens, largest=tokens, length=length, learned=1.0, held_out=0, evaluated=0)
-        besides = self.shape.layers * overhead.layer + duration.dequantised(load) * overhead.number
+        besides = self.shape.layers * overhead.layer + duration.read(load) * overhead.weight
+        besides += duration.dequantised(load) * overhead.number
         # On a very fast machine the overhead is all there is to see.
         return max(seconds - besides, 0.05 * seconds) / (tokens * duration.training_flops(load, once))
 
@@ -144,10 +149,18 @@ class Subject:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def _facts(self) -> ModelFacts:
+    def facts(self) -> ModelFacts:
         with TemporaryDirectory() as folder:
             self.config.save_pretrained(folder)
             return facts(folder)
+
+
+def _overhead(narrow: Subject, wide: Subject, device: torch.device) -> Overhead:
+    """From steps on so few tokens that there is little to multiply."""
+    layer = narrow.usual([FEW]) / narrow.shape.layers
+    weights = wide.facts().parts["attention"] + wide.facts().parts["mlp"]
+    read = max(wide.usual([FEW]) - layer * wide.shape.layers, 0.0) / weights
+    return Overhead(layer, read, _usual(_unpacking(device), device) / NUMBERS)
 
 
 def _squeeze(model: nn.Module, recipe: Recipe, compute: torch.dtype) -> None:
@@ -176,15 +189,15 @@ def _unpacking(device: torch.device) -> Callable[[], None]:
 
 
 def _adam(device: torch.device) -> Callable[[], None]:
-    """What a step does with `NUMBERS` trained numbers besides their gradients: clipping, AdamW."""
-    numbers = nn.Parameter(torch.randn(NUMBERS // 1024, 1024, device=device))
+    """What a step does with `MANY_NUMBERS` trained numbers besides multiplying: a new gradient, clipping, AdamW."""
+    numbers = nn.Parameter(torch.randn(MANY_NUMBERS // 1024, 1024, device=device))
     optimizer = torch.optim.AdamW([numbers], lr=1e-6, fused=True)
-    slope = torch.randn_like(numbers)
 
     def step() -> None:
-        numbers.grad = slope
+        numbers.grad = torch.ones_like(numbers)
         nn.utils.clip_grad_norm_([numbers], 1e9)
         optimizer.step()
+        optimizer.zero_grad()
 
     return step
 

@@ -9,7 +9,7 @@ import pytest
 
 from backend.forecast import calibration, prior
 from backend.forecast.calibration import MOST_RATIOS, Calibration, learn, load, machine_id, save
-from backend.forecast.duration import seconds, training_flops
+from backend.forecast.duration import read, seconds, training_flops
 from backend.forecast.lengths import Lengths
 from backend.forecast.memory import Load
 from backend.forecast.work import Work, work
@@ -25,7 +25,7 @@ HERE = Machine(
 )  # fmt: skip
 KNOWN = Calibration(
     runtime_bytes=10**9, seconds_per_flop=((192, 1e-10), (1024, 4e-11)), seconds_per_quantised_flop=((192, 1e-10),),
-    seconds_per_layer=1e-3, seconds_per_number=1e-9, seconds_per_trained=1e-9,
+    seconds_per_layer=1e-3, seconds_per_weight=1e-9, seconds_per_number=1e-9, seconds_per_trained=1e-9,
 )  # fmt: skip
 DATA = Lengths(1000, (40,) * 10, 0.5)
 
@@ -47,7 +47,8 @@ def test_a_small_batch_pays_for_every_pass_through_the_layers() -> None:
     load_large, large = job(batch={"size": 32})
     layers = load_small.facts.layers
     apart = seconds(load_small, small, KNOWN) - seconds(load_large, large, KNOWN)
-    passes = (small.micro_batches - large.micro_batches) * layers * KNOWN.seconds_per_layer
+    once = layers * KNOWN.seconds_per_layer + read(load_small) * KNOWN.seconds_per_weight
+    passes = (small.micro_batches - large.micro_batches) * once
     assert apart >= 0.95 * passes
 
 
@@ -112,6 +113,7 @@ def test_a_rough_guess_takes_a_moment_and_is_named_one() -> None:
 
 def test_more_threads_are_guessed_to_be_faster_but_not_as_many_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prior, "_usual", lambda work: 1e-3)
+    monkeypatch.setattr(prior, "_guess", prior._guess.__wrapped__)
     guessed = []
     for count in ("1", "4"):
         monkeypatch.setenv("OMP_NUM_THREADS", count)

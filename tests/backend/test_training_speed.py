@@ -34,11 +34,11 @@ def test_a_step_trains_the_adapter_and_nothing_else() -> None:
 def test_in_four_bits_every_matrix_of_the_layers_is_squeezed_and_still_learns() -> None:
     subject = Subject(SMALL, CPU).quantised()
     assert len(quantised(subject.model)) == 7 * SMALL.layers
-    assert subject.per_flop(Overhead(layer=0.0, number=0.0)) > 0
+    assert subject.per_flop(Overhead(layer=0.0, weight=0.0, number=0.0)) > 0
 
 
 def test_what_costs_anyway_is_not_counted_as_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = Subject(SMALL, CPU)
     monkeypatch.setattr(subject, "usual", lambda lengths: 1.0)
-    whole, half = (subject.per_flop(Overhead(layer, 0.0)) for layer in (0.0, 0.25))
+    whole, half = (subject.per_flop(Overhead(layer, 0.0, 0.0)) for layer in (0.0, 0.25))
     assert half == pytest.approx(whole / 2)
