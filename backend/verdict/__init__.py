@@ -1,0 +1,1 @@
+"""What a run has shown: the rule is written in docs/verdict.md."""
