@@ -56,16 +56,25 @@ class Course:
         yield from self.look(0, 4.8)
         yield Phase(t=6.5, name="training")
 
-    def at(self, step: int, chance: random.Random) -> Iterator[events.Said]:
-        """What is said at one step."""
-        t = 6.5 + step * self.seconds + (step // self.every) * 1.6
-        loss = self.loss(step) * (1 + 0.12 * chance.gauss(0, 1) * math.exp(-step / self.steps))
+    def time(self, step: int) -> float:
+        return 6.5 + step * self.seconds + (step // self.every) * 1.6
+
+    def step(self, step: int) -> Step:
+        chance = random.Random(self.seed * 1_000_003 + step)
         share = step / self.steps
-        yield Step(
-            t=t, step=step, total=self.steps, loss=loss, learning_rate=4e-3 * min(share / 0.05, 1 - share + 0.05),
-            grad_norm=0.4 + 1.6 * math.exp(-4 * share) * (0.7 + 0.6 * chance.random()), tokens=step * 640,
-            tokens_per_second=2400 + 160 * chance.random(), eta_seconds=(self.steps - step) * self.seconds,
+        return Step(
+            t=self.time(step), step=step, total=self.steps, tokens=step * 640,
+            tokens_per_second=2400 + 160 * chance.random(),
+            loss=self.loss(step) * (1 + 0.12 * chance.gauss(0, 1) * math.exp(-share)),
+            learning_rate=4e-3 * min(share / 0.05, 1 - share + 0.05),
+            grad_norm=0.4 + 1.6 * math.exp(-4 * share) * (0.7 + 0.6 * chance.random()),
+            eta_seconds=(self.steps - step) * self.seconds,
         )  # fmt: skip
+
+    def at(self, step: int) -> Iterator[events.Said]:
+        """What is said at one step."""
+        t = self.time(step)
+        yield self.step(step)
         if step % 4 == 0:
             yield self.memory(t, step)
         if step % self.every == 0:
@@ -89,10 +98,9 @@ class Course:
         return Memory(t=t, process=base, allocated=base * 4, reserved=base * 5, card=base * 7)
 
     def whole(self, until: int | None = None) -> Iterator[events.Said]:
-        chance = random.Random(self.seed)
         yield from self.begin()
         for step in range(1, (until or self.steps) + 1):
-            yield from self.at(step, chance)
+            yield from self.at(step)
 
 
 def write(path: Path, said: Iterable[events.Said]) -> None:

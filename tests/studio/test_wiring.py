@@ -150,3 +150,9 @@ def test_no_tab_is_listed_twice_and_each_has_its_name_in_every_language() -> Non
 def test_more_events_run_at_once_than_gradio_allows_by_itself(built: tuple[str, gr.Blocks]) -> None:
     assert built[1].max_threads == 200
     assert built[1]._queue.max_thread_count == 200
+
+
+def test_a_page_that_rests_does_not_keep_the_processor_busy(built: tuple[str, gr.Blocks]) -> None:
+    """Gradio's queue looks for work a thousand times a second unless it is told otherwise."""
+    assert built[1]._queue.sleep_when_free >= 0.05
+    assert built[1]._queue.progress_update_sleep_when_free >= 0.05
