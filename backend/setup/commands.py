@@ -197,7 +197,7 @@ def _add_chat(to: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(to: argparse.ArgumentParser) -> None:
-    to.add_argument("name", metavar="NAME", help="starter, train, start, chat or forecast")
+    to.add_argument("name", metavar="NAME", help="starter, train, start, chat, forecast, duration or live")
 
 
 def _folder(text: str) -> Path:

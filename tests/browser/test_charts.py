@@ -15,7 +15,7 @@ from backend.jobs.events import Attempt
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import JobState
 from backend.paths import Workspace
-from benchmarks.staged import Course, stage, write
+from benchmarks.living.staged import Course, stage, write
 from tests.browser.person import TOKEN, Studio, Watch, opened, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

@@ -9,7 +9,7 @@ import pytest
 from backend.jobs.model import JobState
 from backend.people import Person
 from backend.recipes.schema import Recipe
-from benchmarks.staged import Course, stage, write
+from benchmarks.living.staged import Course, stage, write
 from studio.services.compare import MOST_RUNS
 from studio.services.door import Services
 from studio.text import Words

@@ -5,7 +5,7 @@ from statistics import median
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
-from benchmarks.live_clients import Studio
+from benchmarks.living.clients import Studio
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 REPEATS = 5

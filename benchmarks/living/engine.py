@@ -1,5 +1,5 @@
 """A process that speaks as the chat engine does and thinks nothing: words at a steady pace. `python -m
-benchmarks.fake_engine WORKSPACE`. It lets a benchmark load the studio without the work of a model.
+benchmarks.living.engine WORKSPACE`. It lets a benchmark load the studio without the work of a model.
 """
 
 import json

@@ -21,7 +21,7 @@ import psutil
 from backend.jobs.folder import RunFolder
 from backend.messages import LANGUAGES
 from backend.paths import ROOT
-from benchmarks.staged import Course, write
+from benchmarks.living.staged import Course, write
 
 TOKEN = "benchmark-live"
 PATIENCE_SECONDS = 60.0
