@@ -19,6 +19,7 @@ from backend.jobs.model import Job, JobState
 from backend.models import adapters, catalogue, packing
 from backend.paths import ROOT, Workspace
 from backend.people import HOME, Person
+from backend.recipes import load
 from tests.faults.stage import Stage
 
 RUNS = recorded.every()
@@ -49,6 +50,8 @@ def test_it_belongs_to_what_ships_now(job: Job, workspace: Workspace) -> None:
     request = folder(job).read(folder(job).request)
     model = catalogue.find(HOME, workspace, request["model"]["id"])
     adapters.check(folder(job).adapter, model)
+    meant = load.find(HOME, workspace, record.RECIPE).recipe
+    assert load.compare(meant, load.parse(request["recipe"])) == [], FIXED
     assert request["data"]["sha256"] == datasets.find(HOME, workspace, request["data"]["id"]).sha256, FIXED
 
 

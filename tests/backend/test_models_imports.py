@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from huggingface_hub import constants
 
 from backend.errors import AccessError, JobError, ModelError
 from backend.inference.shelf import Shelf
@@ -244,6 +245,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> Iterator[No
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    # The web process is never online; whoever has loaded it before has told the library so.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     yield
     server.shutdown()
     server.server_close()

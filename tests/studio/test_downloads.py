@@ -43,13 +43,14 @@ def test_a_finished_run_shows_its_forecast_beside_what_was_measured(client: Test
 
 def test_changed_settings_come_first_beside_what_the_recipe_has(services: Services, client: TestClient) -> None:
     recipe = services.recipe("starter-lora", {"lora.rank": "8", "schedule.learning_rate": "0,002"})
+    usual = services.recipe("starter-lora").schedule.learning_rate
     run = services.start(recipe, "starter", "starter-ro", "a").id
     said = client.get("/details", params={"run": run, "language": "it"}).json()
     assert said["changed"] == "2 modificate"
     assert said["recipe"] == "Rumeno con LoRA"
     assert [(one["value"], one["before"]) for one in said["settings"][:3]] == [
         ("8", "16"),
-        ("0,002", "0,004"),
+        ("0,002", Words("it").number(usual, 10)),
         ("LoRA", None),
     ]
     labels = [one["label"] for one in said["settings"]]
