@@ -1,5 +1,6 @@
 """What the page fetches of one run beside the stream: its settings and files its adapter as a zip."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -9,9 +10,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from backend.errors import StudioError
 from backend.messages import LANGUAGES
 from backend.models.packing import file_name
+from backend.verdict.reasons import Advice
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details as views
+from studio.views.verdict import verdict
 
 FRESH = {"cache-control": "no-store"}
 
@@ -52,7 +55,20 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
         "changed": words.count("runs.changed", len(chosen.changed)) if chosen and chosen.changed else "",
         "settings": views.settings(chosen.recipe, chosen.meant and chosen.meant.recipe, words) if chosen else [],
         "files": views.files(mine.files(run), words),
+        "verdict": judged(services, run, words),
     }
+
+
+def judged(services: Services, run: str, words: Words) -> dict[str, Any] | None:
+    """The verdict, when the run has ended and was trained here."""
+    found = services.verdicts.of(run)
+
+    def opened(advice: Advice) -> dict[str, Any] | None:
+        """With the names that the fields of the form have."""
+        train = services.verdicts.opened(run, advice)
+        return train and {**asdict(train), "fields": {name.replace(".", "__"): to for name, to in train.fields.items()}}
+
+    return verdict(found, opened, words) if found else None
 
 
 def attachment(name: str) -> str:

@@ -20,6 +20,7 @@ from backend.people import HOME
 from backend.recipes import load
 from backend.setup import commands
 from backend.training.submit import start_training
+from backend.verdict import card
 
 POLL_SECONDS = 0.2
 
@@ -29,7 +30,8 @@ def command(options: argparse.Namespace) -> int:
     job = submit(jobs, options)
     with supervised(jobs.workspace):
         job = follow(jobs, job)
-    values = summary(jobs, job)
+    judged = card.of(job, jobs.folder(job))
+    values = summary(jobs, job) | {"verdict": judged.words("en") if judged else None}
     answer(values, as_json=options.json, text=story(job, values))
     return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
 
@@ -95,4 +97,6 @@ def reason(job: Job) -> str | None:
 def story(job: Job, values: dict[str, Any]) -> str:
     if job.state != JobState.DONE:
         return f"{job.name}: {job.state.value}. {values['reason'] or ''}".strip()
-    return f"{job.name}: done after {values['steps']} steps in {values['seconds']:.0f} s. Adapter: {values['adapter']}"
+    done = f"{job.name}: done after {values['steps']} steps in {values['seconds']:.0f} s. Adapter: {values['adapter']}"
+    verdict = values.get("verdict") or {"said": "", "learned": [], "forgotten": []}
+    return "\n".join([done, verdict["said"], *verdict["learned"], *verdict["forgotten"]]).strip()

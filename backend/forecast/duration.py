@@ -11,6 +11,8 @@ START_SECONDS = 2.0
 # A forward pass is a third of a forward and backward one where weights are trained, half where only adapters are.
 FORWARD_SHARE = 0.4
 ANSWER_TOKENS = 24
+# Languages of a check set, at most as a rule.
+CHECK_GROUPS = 3
 
 
 def seconds(load: Load, work: Work, calibration: Calibration) -> float:
@@ -79,4 +81,5 @@ def _looks(load: Load, work: Work, calibration: Calibration) -> float:
     groups = ceil(work.held_out / max(work.evaluated, 1))
     evaluation = work.held_out * flops + groups * once
     answer = ANSWER_TOKENS * (once + len(watching.questions) * flops)
-    return evaluations * evaluation + answers * answer
+    check = ANSWER_TOKENS * CHECK_GROUPS * (once + watching.check_questions * flops) if watching.check else 0.0
+    return evaluations * evaluation + answers * answer + 2 * check

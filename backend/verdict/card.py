@@ -41,7 +41,7 @@ class Card:
 
         return {
             "kind": self.kind.value,
-            "said": " ".join(said([self.headline, self.lead])),
+            "said": ". ".join(said([self.headline, self.lead])),
             "learned": said(self.learned),
             "forgotten": said(self.forgotten),
             "why": said(self.why),

@@ -29,6 +29,7 @@ from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.logs import Logs
 from studio.services.runs import MyRuns
+from studio.services.verdict import Verdicts
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Services:
     @cached_property
     def my_runs(self) -> MyRuns:
         return MyRuns(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        return Verdicts(self.jobs, self.person, self.my_runs)
 
     @cached_property
     def compare(self) -> Comparison:

@@ -159,6 +159,7 @@ def layout(words: Words) -> View:
         with gr.Column(scale=13, min_width=320):
             place("compare")
             head = place("run-head")
+            place("verdict")
             for part in ("charts", "answers", "log"):
                 place(part)
             place("run-details")

@@ -7,7 +7,7 @@ from studio.views.html import SafeHtml, element
 
 SCRIPTS = (
     "uPlot.iife.js", "page.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js", "notice.js",
-    "head.js", "chat.js", "chat-panes.js", "chat-list.js", "live.js",
+    "head.js", "verdict.js", "chat.js", "chat-panes.js", "chat-list.js", "live.js",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 
@@ -53,7 +53,7 @@ def page_head(words: Words, prefix: str, stamp: str) -> str:
     )
     styles = "".join(
         f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">'
-        for name in ("uPlot.min.css", "studio.css", "runs.css", "charts.css", "chat.css")
+        for name in ("uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "chat.css")
     )
     return (
         f"<script>Object.defineProperty(navigator,'language',{{value:'{spoken}'}});"

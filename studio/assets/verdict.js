@@ -1,0 +1,69 @@
+// The verdict under the head of a run that has ended: what was learned, what was forgotten, why, and what to try.
+(() => {
+  const page = window.studioPage;
+  const { element, t } = page;
+  const OPEN = "studio-open-tab";
+
+  // Train reads its draft when the page is opened; so the draft is written and the page opened again at Train.
+  const train = ({ recipe, model, data, fields }) => {
+    page.keep("recipe", recipe);
+    page.keep("model", model);
+    page.keep("data", data);
+    for (const [name, value] of Object.entries(fields)) page.keepField(name, value);
+    sessionStorage.setItem(OPEN, "train");
+    location.reload();
+  };
+
+  // Gradio draws its tabs some time after the page has come.
+  const reopen = (tries = 200) => {
+    const wanted = sessionStorage.getItem(OPEN);
+    if (!wanted) return;
+    const tab = document.getElementById(`tab-${wanted}-button`);
+    if (tab) {
+      sessionStorage.removeItem(OPEN);
+      page.open(wanted);
+    } else if (tries) setTimeout(reopen, 100, tries - 1);
+  };
+  reopen();
+
+  const share = (value) => `width:${(100 * value).toFixed(1)}%`;
+  const bars = (one) =>
+    element("div", { class: `score-row ${one.change}`, "aria-hidden": "true" },
+      element("b", {}, one.name),
+      element("span", { class: "pair" }, element("i", { class: "was", style: share(one.before) }), element("i", { class: "is", style: share(one.after) })),
+      element("span", { class: "score-figures" }, one.figures));
+
+  const lines = (sentences) => element("ul", {}, ...sentences.map((one) => element("li", {}, one)));
+  const section = (name, ...children) => element("section", { class: name }, element("h4", {}, t(`verdict.${name}`)), ...children);
+
+  const advice = (one) =>
+    element("li", {}, one.open
+      ? element("button", { type: "button", class: "act", title: t("verdict.opens"), onclick: () => train(one.open) }, one.said)
+      : one.said);
+
+  const proof = (found) =>
+    element("details", { class: "proof" }, element("summary", {}, t("verdict.proof")),
+      element("p", {}, t("verdict.proof.says")), lines(found.proof));
+
+  page.draws("verdict", ["details", "chosen"], (place, { details }) => {
+    const found = details?.run === page.run() ? details.verdict : null;
+    const seen = JSON.stringify([page.run(), found ?? null]);
+    if (place.kept.seen === seen) return;
+    place.kept.seen = seen;
+    place.root.className = "verdict-place";
+    if (!found) return place.root.replaceChildren();
+    place.root.replaceChildren(element("article", { class: `verdict-card ${found.kind}`, "aria-labelledby": "verdict-word" },
+      element("h3", { id: "verdict-word" }, found.headline),
+      element("p", { class: "lead" }, found.lead),
+      found.languages.length ? element("div", { class: "scores" }, element("p", { class: "key", "aria-hidden": "true" },
+        element("span", { class: "was" }, t("verdict.before")), element("span", { class: "is" }, t("verdict.after"))), ...found.languages.map(bars)) : null,
+      element("div", { class: "sections" },
+        section("learned", lines(found.learned)),
+        section("forgotten", lines(found.forgotten)),
+        section("why", lines(found.why)),
+        section("try", element("ul", { class: "advice" }, ...found.advice.map(advice)))),
+      element("div", { class: "ends" },
+        found.chat ? element("button", { type: "button", class: "act first", "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
+        found.proof.length ? proof(found) : null)));
+  });
+})();
