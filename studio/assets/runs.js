@@ -120,7 +120,7 @@
     return element("section", { class: `group ${name}` },
       element("h3", {}, title, mine.length > 1 ? element("span", { class: "count" }, mine.length.toLocaleString(page.language)) : null),
       name === "ended" && mine.length > 5 ? place.kept.filter : null,
-      lines.length ? element("ul", { "aria-label": title }, ...lines) : element("p", { class: "hint" }, t("nothing_found")),
+      lines.length ? element("ul", { "aria-label": title }, ...lines) : element("p", { class: "hint" }, t("no_run_found")),
       shown.length < matching.length
         ? element("button", { type: "button", class: "link", onclick: () => { place.kept.most = shown.length + MOST_SHOWN; list(place, page.news); } }, t("more", { count: (matching.length - shown.length).toLocaleString(page.language) }))
         : null);
