@@ -14,7 +14,7 @@ LEAST_SHARE = 0.02
 RISE_SHARE = 0.05
 FEWEST_HELD_OUT = 10
 FEWEST_STEPS = 10
-# The first and last losses of a curve are means of so many steps.
+# The first and last losses of a noisy curve are means of so many steps.
 FIRST_STEPS, LAST_STEPS = 5, 20
 # A language of which the check could have lost more than this share unseen is not called kept.
 KEPT_SHARE = 0.2
@@ -90,12 +90,12 @@ def judge(run: Measured) -> Finding:
     held_out = compared(run.held_out)
     languages = tuple(Language(score, share_change(score.gained, score.lost, score.count)) for score in run.scores)
     numbers = [loss for _, loss in run.train if loss is not None]
-    first, last = (fmean(numbers[:FIRST_STEPS]), fmean(numbers[-LAST_STEPS:])) if numbers else (None, None)
+    first, last = (numbers[0], fmean(numbers[-LAST_STEPS:])) if numbers else (None, None)
     return Finding(_kind(run, held_out, languages), held_out, languages, first, last)
 
 
 def _kind(run: Measured, held_out: HeldOut | None, languages: tuple[Language, ...]) -> Kind:
-    if run.fell_apart or (run.whole and (_no_number(run) or _train_rose(run))):
+    if run.fell_apart or (run.whole and (_no_number(run) or _rose(run, held_out))):
         return Kind.DIVERGED
     if not run.whole:
         return Kind.UNMEASURED
@@ -117,14 +117,18 @@ def _losses(held_out: tuple[Evaluation, ...]) -> list[float | None]:
     return [one.loss for one in held_out]
 
 
-def _train_rose(run: Measured) -> bool:
-    """The training loss ends above where it began, by more than its steps differ among themselves."""
+def _rose(run: Measured, held_out: HeldOut | None) -> bool:
+    """The training loss ends above where it began, by more than its steps differ among themselves.
+
+    Where it began is the loss of the first step, before anything was learned: where it explodes, it does so at the
+    second. One step says little, so the held-out loss has to have risen too; without one, the first steps together.
+    """
     numbers = [loss for _, loss in run.train if loss is not None]
-    if len(numbers) < FEWEST_STEPS:
+    if len(numbers) < FEWEST_STEPS or (held_out is not None and not held_out.worse):
         return False
-    first, last = numbers[: min(FIRST_STEPS, len(numbers) // 5)], numbers[-min(LAST_STEPS, len(numbers) // 3) :]
+    first, last = fmean(numbers[: 1 if held_out else FIRST_STEPS]), numbers[-min(LAST_STEPS, len(numbers) // 3) :]
     noise = 2 * stdev(last) / sqrt(len(last))
-    return fmean(last) - noise > fmean(first) * (1 + LEAST_SHARE)
+    return fmean(last) - noise > first * (1 + LEAST_SHARE)
 
 
 def _train_fell_since(run: Measured, step: int) -> bool:

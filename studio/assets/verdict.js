@@ -63,7 +63,7 @@
         section("why", lines(found.why)),
         section("try", element("ul", { class: "advice" }, ...found.advice.map(advice)))),
       element("div", { class: "ends" },
-        found.chat ? element("button", { type: "button", class: "act first", "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
+        found.chat ? element("button", { type: "button", class: `act${found.kind === "diverged" ? "" : " first"}`, "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
         found.proof.length ? proof(found) : null)));
   });
 })();

@@ -94,6 +94,17 @@ def test_a_loss_that_is_no_number_or_ends_above_its_start_is_divergence(values):
     assert judge(run(**values)).kind is Kind.DIVERGED
 
 
+def test_a_loss_that_explodes_at_the_second_step_and_falls_from_there_has_diverged():
+    train = ((1, 0.1), *falling(11.0, 6.0)[1:])
+    assert judge(run(train=train, held_out=evaluated(0.1, 7.0, 6.0))).kind is Kind.DIVERGED
+    assert judge(run(train=falling(3.0, 9.0), held_out=())).kind is Kind.DIVERGED
+
+
+def test_an_easy_first_batch_is_no_divergence_when_the_held_out_loss_falls():
+    train = ((1, 0.1), *falling(3.0, 2.0)[1:])
+    assert judge(run(train=train, held_out=evaluated(3.0, 2.0))).kind is Kind.LEARNED
+
+
 def test_a_training_loss_that_only_trembles_has_not_diverged():
     train = tuple((at, 3 + 0.2 * NOISE[at % 40]) for at in range(1, STEPS + 1))
     assert judge(run(train=train, held_out=evaluated(3.0, 3.0))).kind is Kind.NO_CHANGE
@@ -233,6 +244,6 @@ def test_an_over_fitted_run_is_to_end_where_it_was_best():
 
 def test_a_diverged_run_is_to_learn_ten_times_slower():
     recipe = Recipe.model_validate({"title": {}, "about": {}, "schedule": {"learning_rate": 0.5}})
-    assert changes(run(train=falling(3, 9), setting=Setting(recipe=recipe))) == [
+    assert changes(run(train=falling(3, 9), held_out=evaluated(3.0, 9.0), setting=Setting(recipe=recipe))) == [
         ("same", {"schedule.learning_rate": "0.05"})
     ]
