@@ -66,7 +66,9 @@ def judged(services: Services, run: str, words: Words) -> dict[str, Any] | None:
     def opened(advice: Advice) -> dict[str, Any] | None:
         """With the names that the fields of the form have."""
         train = services.verdicts.opened(run, advice)
-        return train and {**asdict(train), "fields": {name.replace(".", "__"): to for name, to in train.fields.items()}}
+        if train is None:
+            return None
+        return {**asdict(train), "fields": {name.replace(".", "__"): to for name, to in train.fields.items()}}
 
     return verdict(found, opened, words) if found else None
 
