@@ -6,7 +6,6 @@ A page that comes (or comes back) gets the whole state first.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,16 +21,14 @@ from starlette.types import Receive, Scope, Send
 from backend.errors import AccessError
 from backend.hardware import Machine
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import Job
 from backend.messages import LANGUAGES
 from studio.services.curves import Watched
 from studio.services.door import Services
 from studio.services.logs import Level
+from studio.services.look import Kind, Look, said
 from studio.text import Words
-from studio.views import runs as views
-from studio.views.compare import Metric, compared
-from studio.views.machine import device_line
-from studio.views.queue import Place, in_queue
+from studio.views.curves.compare import Metric, compared
+from studio.views.queue import in_queue
 
 TICK = 1.0
 HEARTBEAT_TICKS = 15
@@ -44,14 +41,6 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
-
-Kind = tuple[str, str | None]
-"""Language and chosen run: pages that have both in common are told the same."""
-
-
-def said(event: str, value: Any) -> bytes:
-    """One server-sent event."""
-    return f"event: {event}\ndata: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
 @dataclass(eq=False)
@@ -83,83 +72,6 @@ class Listener:
         """Everything this page is told, until it ends."""
         while (piece := await self.waiting.get()) is not None:
             yield piece
-
-
-@dataclass
-class Look:
-    """What there was to see at one moment; each text is made once, however many pages are told.
-
-    `news`: what each watched run has said since the look before, as events; `unread`: watched runs not yet read.
-    """
-
-    jobs: dict[str, Job] = field(default_factory=dict)
-    machine: Machine | None = None
-    watched: dict[str, Watched] = field(default_factory=dict)
-    news: dict[str, bytes] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    _heads: dict[Kind, dict[str, Any]] = field(default_factory=dict)
-    _wholes: dict[str, bytes] = field(default_factory=dict)
-    _devices: dict[str, bytes] = field(default_factory=dict)
-
-    def device(self, words: Words) -> bytes:
-        """One line about the machine."""
-        if words.language not in self._devices and self.machine:
-            self._devices[words.language] = said("machine", device_line(self.machine, words))
-        return self._devices.get(words.language, b"")
-
-    def rows(self, words: Words) -> dict[str, dict[str, Any]]:
-        """The lines of the list of runs, by run, in their order."""
-        if words.language not in self._rows:
-            known = {run: watched.curves for run, watched in self.watched.items()}
-            self._rows[words.language] = {
-                run: views.run_line(job, known.get(run), words, self.places.get(run)) for run, job in self.jobs.items()
-            }
-        return self._rows[words.language]
-
-    def head(self, kind: Kind) -> dict[str, Any] | None:
-        """What stands over the curves of the chosen run; None while it is not known."""
-        language, run = kind
-        if run is None or run not in self.watched:
-            return None
-        if kind not in self._heads:
-            self._heads[kind] = views.status(self.jobs[run], self.watched[run].curves, Words(language))
-        return self._heads[kind]
-
-    def everything(self, listener: Listener) -> bytes:
-        """For a page that has just come."""
-        runs = said("runs", list(self.rows(listener.words).values()))
-        return self.device(listener.words) + runs + self.whole_run(listener.kind)
-
-    def whole_run(self, kind: Kind) -> bytes:
-        head, run = self.head(kind), kind[1]
-        if head is None or run is None:
-            return b""
-        if run not in self._wholes:
-            events = self.watched[run].whole(self.jobs[run].forecast_bytes)
-            self._wholes[run] = b"".join(said(*one) for one in events.items())
-        return said("status", head) + self._wholes[run]
-
-    def since(self, before: "Look", listener: Listener) -> bytes:
-        """For a page that knows what there was to see before."""
-        kind, device = listener.kind, self.device(listener.words)
-        told = device if device != before.device(listener.words) else b""
-        told += self._rows_since(before.rows(listener.words), listener.words)
-        head = self.head(kind)
-        if head is None:
-            return told
-        if before.head(kind) is None:
-            return told + self.whole_run(kind)
-        return told + (said("status", head) if head != before.head(kind) else b"") + self.news.get(kind[1] or "", b"")
-
-    def _rows_since(self, before: dict[str, dict[str, Any]], words: Words) -> bytes:
-        """The list anew when runs have come, gone or moved, else only the lines that say something else now."""
-        rows = self.rows(words)
-        if list(rows) != list(before):
-            return said("runs", list(rows.values()))
-        changed = [row for run, row in rows.items() if row != before[run]]
-        return said("rows", changed) if changed else b""
 
 
 @dataclass
@@ -197,7 +109,7 @@ class Live:
         async with self._lock:
             if looks == self.looks or (run is not None and run not in self._last.watched):
                 await self._look(run)
-            listener.tell(await asyncio.to_thread(self._last.everything, listener))
+            listener.tell(await asyncio.to_thread(self._last.everything, listener.kind))
             self.listeners.add(listener)
 
     async def _open(self, run: str) -> None:
@@ -240,7 +152,7 @@ class Live:
         pieces: dict[Kind, bytes] = {}
         for listener in self.listeners:
             if listener.kind not in pieces:
-                pieces[listener.kind] = self._last.since(before, listener)
+                pieces[listener.kind] = self._last.since(before, listener.kind)
             listener.tell(pieces[listener.kind] or (ALIVE if self.looks % HEARTBEAT_TICKS == 0 else b""))
 
     def _see(self, machine: Machine | None, wanted: set[str | None]) -> Look:

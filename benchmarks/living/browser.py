@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 from benchmarks.living.clients import Studio
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-REPEATS = 5
+REPEATS = 3
 CLICKS = 10
 QUIET_SECONDS = 2.0
 LEAST = {"short": 1, "long": 1000}

@@ -13,7 +13,7 @@
     book.back = turn(t("answers.back"), "‹", -1);
     book.on = turn(t("answers.on"), "›", 1);
     book.play = element("button", { type: "button", class: "flip play", onclick: () => (book.timer ? halt(book) : play(book)) });
-    book.slider = element("input", { type: "range", min: 0, step: 1, "aria-label": t("answers.step"), oninput: () => { halt(book); open(book, Number(book.slider.value)); } });
+    book.slider = element("input", { type: "range", min: 0, step: 1, "aria-label": t("answers.step"), oninput: () => { const to = Number(book.slider.value); halt(book); open(book, to); } });
     book.where = element("span", { class: "where" });
     book.newest = element("button", { type: "button", class: "link", onclick: () => { halt(book); open(book, book.pages.length - 1); } }, t("answers.newest"));
     book.score = element("span", { class: "score" });

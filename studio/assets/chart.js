@@ -170,7 +170,7 @@
       range: () => board.zoom ?? [0, endOf(board.curves)],
       least: () => (one.chart.name === "memory" && board.curves.forecast ? board.curves.forecast * 1.04 : null) ?? -Infinity,
       zoomed: (range) => zoomed(board, range),
-      moved: (index, self) => self === board.charts[0].plot && tell(board, index === null || self.cursor.left < 0 ? null : self.posToVal(self.cursor.left, "x")),
+      moved: (index, self) => self === board.charts[0].plot && tell(board, (board.hover = index === null || self.cursor.left < 0 ? null : self.posToVal(self.cursor.left, "x"))),
       over: over(board, one.chart),
     }, one.data);
   };
@@ -195,8 +195,12 @@
       if (one.plot) one.plot.setData(one.data);
       else build(board, one);
     }
-    tell(board, null);
-    for (const one of board.charts) one.node.setAttribute("aria-label", summary(one));
+    tell(board, board.hover);
+    for (const one of board.charts) {
+      const said = summary(one);
+      one.node.setAttribute("aria-label", said);
+      one.plot?.over.setAttribute("aria-label", said);
+    }
     board.node.dataset.points = String(curves.steps.t.length);
     phasesKey(board, curves.phases);
   };
@@ -231,7 +235,7 @@
   page.chartTools = { choice, smoothing, logarithmic, filled, lastOf };
 
   const made = (place) => {
-    const board = { zoom: null, curves: null, named: "", colours: {} };
+    const board = { zoom: null, hover: null, curves: null, named: "", colours: {} };
     board.colour = (name) => (board.colours[name] ??= colour(name));
     board.everything = element("button", { type: "button", class: "link", onclick: () => zoomed(board, null) }, t("chart.everything"));
     board.everything.hidden = true;

@@ -153,7 +153,7 @@
     if (panel.plot && !panel.dirty) panel.plot.setData(panel.data);
     else build(panel, metric);
     panel.dirty = false;
-    tell(panel, null);
+    tell(panel, panel.plot.cursor.left >= 0 ? panel.plot.cursor.idx ?? null : null);
   };
 
   const build = (panel, metric) => {
@@ -193,6 +193,7 @@
       const value = index === null ? lastOf(column) : column.slice(0, index + 1).findLast((one) => one !== null && one !== undefined);
       panel.values[place].textContent = value === undefined || value === null ? "–" : metric.format(back(value));
     });
+    panel.plot?.over.setAttribute("aria-label", metric.word());
     panel.figure.setAttribute("aria-label", `${metric.word()}: ${panel.found.runs.map((run, place) => `${run.name} ${panel.values[place].textContent}`).join(", ")}`);
   };
 

@@ -157,6 +157,7 @@
   // The arrow keys move the cursor, + and − change what is seen, Escape shows everything.
   const keyboard = (made, chart) => {
     made.over.tabIndex = 0;
+    made.over.setAttribute("role", "img");
     made.over.addEventListener("keydown", (event) => {
       const xs = made.data[0];
       if (!xs.length) return;

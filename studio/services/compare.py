@@ -7,7 +7,7 @@ from backend.errors import AccessError
 from backend.jobs.service import Jobs
 from backend.people import Person
 from studio.services.curves import Shelf
-from studio.views.compare import Compared
+from studio.views.curves.compare import Compared
 
 MOST_RUNS = 8
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from backend.jobs.folder import RunFolder
 from backend.jobs.tail import Tail
-from studio.views import charts
-from studio.views.series import Curves
+from studio.views.curves import charts
+from studio.views.curves.series import Curves
 
 MOST_RUNS = 32
 PIECE_BYTES = 256 * 1024

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from backend.jobs.model import Job, JobState
-from studio.views.series import Curves
+from studio.views.curves.series import Curves
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 from backend.jobs.model import Job, JobState
 from studio.text import Words, clock
 from studio.views.queue import Place
-from studio.views.series import Curves
+from studio.views.curves.series import Curves
 
 MINUTE = 60.0
 

@@ -269,7 +269,7 @@ def compares(page: Page, *names: str) -> Locator:
     panel = page.locator(".compare")
     expect(page.locator(".run-head")).to_be_hidden()
     while panel.locator(".pick input:checked").count():
-        panel.locator(".pick input:checked").first.uncheck()
+        panel.locator(".pick input:checked").first.click()
     expect(panel.get_by_text("Choose at least two runs.")).to_be_visible()
     for name in names:
         panel.locator(".pick label", has=page.get_by_text(name, exact=True)).locator("input").check()

@@ -13,7 +13,7 @@ from benchmarks.living.staged import Course, stage, write
 from studio.services.compare import MOST_RUNS
 from studio.services.door import Services
 from studio.text import Words
-from studio.views.compare import Metric, compared
+from studio.views.curves.compare import Metric, compared
 
 
 def request(**changes: Any) -> dict[str, Any]:

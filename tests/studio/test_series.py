@@ -7,9 +7,9 @@ import random
 import pytest
 
 from backend.jobs.events import Attempt, Evaluation, Memory, Phase, Sample
-from studio.views import charts
-from studio.views.series import MOST_PAGES, MOST_PHASES, Curves
-from studio.views.thinned import Fold, Thinned
+from studio.views.curves import charts
+from studio.views.curves.series import MOST_PAGES, MOST_PHASES, Curves
+from studio.views.curves.thinned import Fold, Thinned
 from tests.studio.test_views import folded, step
 
 FOLDS: dict[str, Fold] = {"x": "last", "mean": "mean", "low": "lowest", "high": "highest"}

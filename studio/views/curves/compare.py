@@ -7,8 +7,8 @@ from typing import Any, Literal
 from backend.jobs.model import Job
 from backend.recipes.leaves import Field, leaves
 from studio.text import Words, clock
-from studio.views.series import Curves
-from studio.views.thinned import Thinned
+from studio.views.curves.series import Curves
+from studio.views.curves.thinned import Thinned
 
 Metric = Literal["loss", "eval", "rate", "norm", "speed", "memory"]
 NOTHING = "–"

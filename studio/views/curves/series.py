@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from backend.jobs.events import Attempt, Evaluation, Memory, Note, Phase, Said, Sample, Step
-from studio.views.thinned import Fold, Thinned
+from studio.views.curves.thinned import Fold, Thinned
 
 MOST_PHASES = 400
 MOST_PAGES = 120

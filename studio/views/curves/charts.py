@@ -3,7 +3,7 @@
 from typing import Any
 
 from backend.jobs.events import Sample
-from studio.views.series import Curves
+from studio.views.curves.series import Curves
 
 TABLES = ("steps", "eval", "memory")
 # How many tokens a run had read is needed only where runs are compared.
