@@ -102,7 +102,9 @@
   const answer = (one, last) => {
     const words = element("p", { class: "words" }, one.text);
     const said = element("p", { class: `said ${one.state}` }), detail = element("p", { class: "detail" }), full = element("p", { class: "full" });
+    const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label });
     const show = (news) => {
+      section.dataset.state = news.state;
       said.textContent = news.said;
       said.dataset.waits = news.state === "waiting" ? "1" : "";
       detail.textContent = news.detail;
@@ -118,9 +120,12 @@
         if (low) toEnd();
       });
     const retry = one.retry && last && !chat.view.answering ? element("button", { type: "button", class: "chip strong", "data-key": `retry-${one.pane}`, onclick: () => chat.again(one.id) }, t("chat.retry")) : null;
-    return element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "data-state": one.state, "aria-label": one.label, "aria-busy": busy ? "true" : null },
+    if (busy) section.setAttribute("aria-busy", "true");
+    section.append(...[
       element("h3", {}, element("i", { class: "dot" }), one.label, one.gone && element("span", { class: "detail" }, ` (${one.gone})`)),
-      words, said, retry, correction(one), full, detail, busy || chat.view.answering ? null : tools(one, last));
+      words, said, retry, correction(one), full, detail, busy || chat.view.answering ? null : tools(one, last),
+    ].filter(Boolean));
+    return section;
   };
 
   // Nothing asked yet: questions to begin with, in each language

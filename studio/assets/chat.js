@@ -62,6 +62,8 @@
     field.append(page.element("p", { id, class: `field-${kind}`, role: kind === "fault" ? "alert" : null }, said));
     input?.setAttribute("aria-describedby", id);
   };
+  // Gradio makes the fields when they are unfolded: a moment later they are there.
+  chat.unfolded = () => setTimeout(check, 150);
   const check = async () => {
     const values = Object.fromEntries(FIELDS.slice(3).map((name) => [name, chat.fields[name] ?? ""]));
     const found = await chat.post("check", values);

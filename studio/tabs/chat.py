@@ -13,7 +13,7 @@ from backend.chats import presets
 from backend.chats.model import MOST_ADAPTERS, Choices
 from backend.errors import AccessError, ChatError
 from backend.inference.shelf import RUN
-from studio.events import in_browser, on, then_in_browser
+from studio.events import in_browser, on, then, then_in_browser
 from studio.framework import gr
 from studio.services.chats import ChatServices
 from studio.shared import Shared
@@ -44,6 +44,7 @@ class View:
     inputs: dict[str, Any]
     preset: gr.Dropdown
     small: gr.Markdown
+    folded: gr.Accordion
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,14 @@ def layout(words: Words, handlers: Handlers) -> View:
                 models = model_fields(words, handlers)
             panes = place("chat-panes", elem_id="chat-panes")
             place("chat-ask", elem_id="question")
-            with gr.Accordion(words.t("chat.settings"), open=False, elem_classes="folded", elem_id="chat-settings"):
+            with gr.Accordion(
+                words.t("chat.settings"), open=False, elem_classes="folded", elem_id="chat-settings"
+            ) as folded:
                 preset = gr.Dropdown(handlers.preset_choices(), value="", label=words.t("chat.preset"))
                 settings = setting_fields(words)
                 small = gr.Markdown(words.t("chat.small"), elem_classes="hint", visible=False)
     situation = gr.Textbox(visible="hidden", elem_id="chat-situation")
-    return View(panes, situation, {**models, **settings}, preset, small)
+    return View(panes, situation, {**models, **settings}, preset, small, folded)
 
 
 def model_fields(words: Words, handlers: Handlers) -> dict[str, Any]:
@@ -192,12 +195,14 @@ def wire(view: View, shared: Shared, tab: gr.Tab, handlers: Handlers) -> None:
         on(tab.select, handlers.opened, words, **asked),
         on(view.panes.select, handlers.chosen, words, outputs=outputs),
     ):
+        then(shown, handlers.small, words, inputs=base, outputs=view.small)
         then_in_browser(shown, "(...values) => studioPage.chat.seed(values)", inputs=outputs)
     for name, component in view.inputs.items():
         in_browser(component.change, f"(value) => studioPage.chat.set('{name}', value)", inputs=component)
     on(adapters.input, handlers.base_for, words, inputs=[adapters, base], outputs=base)
     on(base.change, handlers.small, words, inputs=base, outputs=view.small)
     on(view.preset.input, handlers.preset, words, inputs=view.preset, outputs=view.inputs["system"])
+    in_browser(view.folded.expand, "() => studioPage.chat.unfolded()")
     in_browser(view.preset.input, "(preset) => studioPage.chat.preset(preset)", inputs=view.preset)
 
 

@@ -1,5 +1,8 @@
 """How much memory there is for models and their caches, on the processor or on a GPU."""
 
+import ctypes
+import gc
+import sys
 from pathlib import Path
 
 import psutil
@@ -33,6 +36,20 @@ def used_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.memory_reserved(device))
     return int(psutil.Process().memory_info().rss)
+
+
+def give_back(device: torch.device) -> None:
+    """After models were let go: hand their memory back to the GPU or to the system.
+
+    The C library keeps freed memory for itself until it is asked.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in every C library
+        if trim is not None:
+            trim(0)
 
 
 def needed_bytes(target: Target, device: torch.device) -> int:

@@ -1,6 +1,5 @@
 """The part of the engine that imports torch: one thread that decodes, and short-lived ones that load and prepare."""
 
-import gc
 import logging
 import queue
 import threading
@@ -168,9 +167,7 @@ class Generator:
     def _forget(self, keys: list[Key]) -> None:
         for key in keys:
             del self._batches[key]
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        memory.give_back(self._device)
 
     def _in_turn(self, question: Callable[[], bool]) -> bool:
         """Let the decoding thread do something between two turns, and wait for it."""
