@@ -158,6 +158,10 @@
       redraw(kept.remove, JSON.stringify([run.active, kept.asking === "delete", page.refused(run.id, "delete"), page.details?.run === run.id]), () => (run.active ? [] : remove(place, run)));
     }
     needDetails(run);
+    if (page.bringUp === run.id && live) {
+      page.bringUp = null;
+      setTimeout(() => root.scrollIntoView({ block: "start" }), 100);
+    }
   };
 
   const buttons = (place, run) => {

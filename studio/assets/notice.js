@@ -27,6 +27,7 @@
 
   const tell = (run) => {
     ended = run;
+    // Of several open pages the first one tells it.
     if (!wanted().includes(run.id)) return;
     localStorage.setItem(KEPT, JSON.stringify(wanted().filter((id) => id !== run.id)));
     if (!possible || Notification.permission !== "granted") return;

@@ -103,7 +103,7 @@
   // On a phone the run stands below the list: it is brought up.
   const choose = (run) => {
     page.look(run);
-    if (window.innerWidth <= 720) document.querySelector(".run-head")?.scrollIntoView({ block: "start" });
+    if (window.innerWidth <= 720) page.bringUp = run;
   };
 
   const group = (place, { name, title, holds }, runs, filter) => {
@@ -129,7 +129,7 @@
   // The search field is made once: what is typed in it outlives every redraw.
   const filterOf = (place) => {
     const again = () => list(place, page.news);
-    const search = element("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), oninput: again });
+    const search = element("input", { type: "search", placeholder: t("search_hint"), "aria-label": t("search"), oninput: again });
     const select = element("select", { "aria-label": t("state"), onchange: again }, element("option", { value: "" }, t("every_state")),
       ...STATES.map(([name, word]) => element("option", { value: name }, word)));
     place.kept.asked = () => ({ words: search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean), state: select.value });
