@@ -44,12 +44,11 @@ def build_page(services: Services, words: Words) -> gr.Blocks:
 
 
 def widget_words(words: Words) -> gr.I18n:
-    """Gradio's own words for its widgets. It has no Italian: there our words replace its English ones."""
-    said: dict[str, dict[str, str]] = {}
-    for key, text in words.section("gradio.").items():
-        part, _, name = key.partition(".")
-        said.setdefault(part, {})[name] = text
-    return gr.I18n(**{"ro" if words.language == "ro" else "en": said})  # type: ignore[arg-type]
+    """Gradio's own words for its widgets. It has no Italian: there our words stand in the place of its English ones.
+
+    Whole keys, because Gradio adds its own words after ours, in nested catalogues that are only searched afterwards.
+    """
+    return gr.I18n(**{"ro" if words.language == "ro" else "en": words.section("gradio.")})
 
 
 @dataclass

@@ -51,13 +51,18 @@ class FakeServices:
     def chats(self) -> FakeChats:
         return FakeChats.at(self.root, self.jobs)
 
+    @cached_property
+    def cookbook(self) -> "FakeCookbook":
+        return FakeCookbook(self)
+
     def recipes(self) -> list[Any]:
+        return [*self.shipped(), *self.cookbook.own()]
+
+    def shipped(self) -> list[Any]:
         return [load.RecipeFile("starter-lora", self.recipe_now, self.root / "starter-lora.yaml")]
 
     def recipe(self, ref: str, changes: Mapping[str, str] | None = None) -> Recipe:
-        if ref != "starter-lora":
-            raise AccessError("recipes.not_found", name=ref)
-        return load.with_changes(self.recipe_now, dict(changes or {}))
+        return load.with_changes(self.cookbook.find(ref), dict(changes or {}))
 
     def fields(self) -> list[Any]:
         return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
@@ -67,7 +72,9 @@ class FakeServices:
 
     def datasets(self) -> list[Any]:
         return [
-            SimpleNamespace(id="starter-ro", name="Romanian chats", rows=3200, title=lambda language: "Romanian chats")
+            SimpleNamespace(
+                id="starter-ro", name="Romanian chats", rows=3200, shape="chat", title=lambda language: "Romanian chats"
+            )
         ]
 
     def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Any:
@@ -98,6 +105,9 @@ class FakeServices:
 
     def runs(self) -> list[Job]:
         return sorted(self.jobs.values(), key=lambda one: -one.created_at)
+
+    def forecast_seconds(self, job: Job) -> float | None:
+        return 100.0
 
     def run(self, run: str) -> Job:
         if run not in self.jobs:
@@ -131,6 +141,62 @@ class FakeServices:
     def _becomes(self, run: str, **values: Any) -> Job:
         self.jobs[run] = replace(self.run(run), **values)
         return self.jobs[run]
+
+
+@dataclass
+class FakeCookbook:
+    """What `studio.services.recipes.Cookbook` does, in memory; a run was started with the recipe of now."""
+
+    services: FakeServices
+    kept: dict[str, load.RecipeFile] = field(default_factory=dict)
+
+    def find(self, ref: str) -> Recipe:
+        if ref.startswith("run:"):
+            return self.settings(ref.removeprefix("run:")).recipe
+        known = {file.id: file.recipe for file in [*self.services.shipped(), *self.own()]}
+        if ref not in known:
+            raise AccessError("recipes.not_found", name=ref)
+        return known[ref]
+
+    def checked(self, ref: str, changes: Mapping[str, str]) -> load.Checked:
+        return load.checked(self.find(ref), changes)
+
+    def own(self) -> list[load.RecipeFile]:
+        return list(self.kept.values())
+
+    def save(self, name: str, recipe: Recipe) -> load.RecipeFile:
+        taken = [file.title() for file in [*self.services.shipped(), *self.own()]]
+        title = names.unused(name, taken, "recipe")
+        return self._keep(f"own{len(self.kept) + 1}", recipe.model_copy(update={"title": {"en": title}}))
+
+    def replace(self, recipe_id: str, recipe: Recipe) -> load.RecipeFile:
+        return self._keep(recipe_id, recipe.model_copy(update={"title": self.kept[recipe_id].recipe.title}))
+
+    def delete(self, recipe_id: str) -> None:
+        del self.kept[recipe_id]
+
+    def take(self, path: Path, name: str) -> load.RecipeFile:
+        return self.save(name, load.read(path))
+
+    def check_sets(self) -> list[Any]:
+        return [SimpleNamespace(id="starter-dev", title=lambda language: "starter-dev")]
+
+    def elsewhere(self) -> str:
+        return ""
+
+    def trained(self) -> list[Job]:
+        return self.services.runs()
+
+    def reusable(self) -> list[Job]:
+        return self.services.runs()
+
+    def settings(self, run: str) -> Any:
+        self.services.run(run)
+        return SimpleNamespace(recipe=self.services.recipe_now, model="starter", data="starter-ro")
+
+    def _keep(self, recipe_id: str, recipe: Recipe) -> load.RecipeFile:
+        self.kept[recipe_id] = load.RecipeFile(recipe_id, recipe, Path(recipe_id), shipped=False)
+        return self.kept[recipe_id]
 
 
 def write_events(folder: RunFolder, *said: events.Said) -> None:

@@ -10,6 +10,7 @@ from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.progress import Progress
 from backend.data import datasets
+from backend.errors import JobError
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job, JobState
 from backend.jobs.service import Jobs
@@ -18,11 +19,13 @@ from backend.messages import sentence
 from backend.models import catalogue
 from backend.people import HOME
 from backend.recipes import load
+from backend.recipes.schema import Recipe
 from backend.setup import commands
 from backend.training.submit import start_training
 from backend.verdict import card
 
 POLL_SECONDS = 0.2
+OF_RUN = "run:"
 
 
 def command(options: argparse.Namespace) -> int:
@@ -37,12 +40,25 @@ def command(options: argparse.Namespace) -> int:
 
 
 def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
-    found = load.bring(HOME, jobs.workspace, options.recipe)
-    recipe = load.with_changes(found.recipe, dict(change.split("=", 1) for change in options.set))
+    title, meant = recipe_of(jobs, options.recipe)
+    recipe = load.with_changes(meant, dict(change.split("=", 1) for change in options.set))
     data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id
     model = catalogue.bring(HOME, jobs.workspace, options.model or recipe.defaults.model).id
-    name = options.name or free_name(jobs, found.id)
+    name = options.name or free_name(jobs, title)
     return start_training(HOME, jobs, jobs.workspace, recipe, model=model, data=data, name=name)
+
+
+def recipe_of(jobs: Jobs, ref: str) -> tuple[str, Recipe]:
+    """A recipe with the word its runs are named after; `run:NAME` is what an earlier run was started with."""
+    if not ref.startswith(OF_RUN):
+        found = load.bring(HOME, jobs.workspace, ref)
+        return found.id, found.recipe
+    job = jobs.find(HOME, ref.removeprefix(OF_RUN))
+    folder = jobs.folder(job)
+    request = folder.read(folder.request)
+    if "recipe" not in request:
+        raise JobError("jobs.nothing_to_repeat", name=job.name)
+    return job.name, load.parse(request["recipe"])
 
 
 def free_name(jobs: Jobs, recipe_id: str) -> str:

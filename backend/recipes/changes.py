@@ -7,11 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from backend.errors import RecipeError
 from backend.recipes import faults
 from backend.recipes.leaves import Field, by_name, leaves, value
 from backend.recipes.schema import Recipe
 
 DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*$")
+# Where a fault that lies between two settings is best put right.
+BETWEEN = {"recipes.replay_without_data": "replay.data", "recipes.replay_of_text": "replay.share"}
 NOTHING = frozenset({"", "none", "null", "~", "-"})
 
 
@@ -22,6 +25,14 @@ class Change:
     name: str
     before: Any
     after: Any
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recipe with other values; None while a value is wrong. `faults` says of each wrong setting what is wrong."""
+
+    recipe: Recipe | None
+    faults: dict[str, RecipeError]
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:
@@ -54,6 +65,15 @@ def with_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     made = parse(nested)
     kept = {n: p for n, p in made.provenance.items() if value(made, n) == value(recipe, n)}
     return made.model_copy(update={"provenance": kept})
+
+
+def checked(recipe: Recipe, changes: Mapping[str, Any]) -> Checked:
+    """As `with_changes`, for a form: every fault at once. One that belongs to no setting stands under ""."""
+    try:
+        return Checked(with_changes(recipe, changes), {})
+    except RecipeError as error:
+        found = faults.by_setting(error.__cause__) if isinstance(error.__cause__, ValidationError) else {}
+        return Checked(None, found or {BETWEEN.get(error.key, ""): error})
 
 
 def compare(before: Recipe, after: Recipe) -> list[Change]:

@@ -27,6 +27,16 @@ def explain(error: ValidationError) -> RecipeError:
     return wrong_value(leaf, fault["type"], fault["input"])
 
 
+def by_setting(error: ValidationError) -> dict[str, RecipeError]:
+    """Every value that is wrong, by the name of its setting."""
+    found: dict[str, RecipeError] = {}
+    for fault in error.errors(include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        if name in by_name() and name not in found:
+            found[name] = wrong_value(by_name()[name], fault["type"], fault["input"])
+    return found
+
+
 def unknown(place: list[str]) -> RecipeError:
     """Suggests a setting of the same section, or the section that does have a setting of this name."""
     *section, name = place

@@ -46,6 +46,14 @@ class Field:
     def help_key(self) -> str:
         return f"recipe_fields.{self.name}.help"
 
+    @property
+    def hint_key(self) -> str:
+        return f"recipe_hints.{self.name}"
+
+    def hint(self, language: str = "en") -> str:
+        """What stands under the field: a few words."""
+        return sentence(self.hint_key, language)
+
     def label(self, language: str = "en") -> str:
         return sentence(self.label_key, language)
 

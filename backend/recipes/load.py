@@ -14,24 +14,29 @@ from backend.errors import AccessError, RecipeError
 from backend.paths import RECIPES, Workspace, write_atomically
 from backend.people import Person
 from backend.recipes import text
-from backend.recipes.changes import Change, compare, parse, with_changes
+from backend.recipes.changes import Change, Checked, checked, compare, parse, with_changes
 from backend.recipes.leaves import Field, leaves
 from backend.recipes.schema import Recipe
 
 __all__ = [
     "Change",
+    "Checked",
     "Field",
     "RecipeFile",
+    "as_yaml",
     "available",
     "bring",
+    "checked",
     "compare",
     "delete",
     "find",
     "leaves",
     "parse",
     "read",
+    "replace",
     "save",
     "shipped",
+    "take",
     "with_changes",
     "write",
 ]
@@ -66,8 +71,11 @@ def read(path: Path) -> Recipe:
 
 def write(recipe: Recipe, path: Path) -> None:
     """Every setting is written, also those left at their default: a later version may have other defaults."""
-    values = recipe.model_dump(mode="json")
-    write_atomically(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100))
+    write_atomically(path, as_yaml(recipe))
+
+
+def as_yaml(recipe: Recipe) -> str:
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
 
 
 def shipped() -> list[RecipeFile]:
@@ -116,12 +124,34 @@ def save(person: Person, workspace: Workspace, name: str, recipe: Recipe) -> Rec
     return _file(path, is_shipped=False)
 
 
+def replace(person: Person, workspace: Workspace, recipe_id: str, recipe: Recipe) -> RecipeFile:
+    """Put these settings in the place of one of the person's own recipes, under the name it has; AccessError when
+    there is none with this id.
+    """
+    file = _own(person, workspace, recipe_id)
+    write(recipe.model_copy(update={"title": file.recipe.title}), file.path)
+    return _file(file.path, is_shipped=False)
+
+
+def take(person: Person, workspace: Workspace, path: Path, name: str) -> RecipeFile:
+    """Keep the recipe of a YAML file as the person's own, under its title or else `name`, numbered when that is taken;
+    RecipeError as `read`.
+    """
+    recipe = read(path)
+    wanted = names.from_file(recipe.title.get("en") or next(iter(recipe.title.values()), name), "recipe")
+    taken = [words for file in available(person, workspace) for words in file.recipe.title.values()]
+    return save(person, workspace, names.free(wanted, taken, "recipe"), recipe)
+
+
 def delete(person: Person, workspace: Workspace, recipe_id: str) -> None:
     """Remove one of the person's own recipes; AccessError when there is none with this id."""
+    _own(person, workspace, recipe_id).path.unlink()
+
+
+def _own(person: Person, workspace: Workspace, recipe_id: str) -> RecipeFile:
     for file in available(person, workspace):
         if file.id == recipe_id and not file.shipped:
-            file.path.unlink()
-            return
+            return file
     raise AccessError("recipes.not_found", name=recipe_id[:100])
 
 

@@ -173,7 +173,11 @@ def _add_doctor(to: argparse.ArgumentParser) -> None:
 
 
 def _add_train(to: argparse.ArgumentParser) -> None:
-    to.add_argument("recipe", metavar="RECIPE", help="a recipe's name, such as starter-lora, or a YAML file")
+    to.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a recipe's name, such as starter-lora; a YAML file; or run:NAME for the settings of an earlier run",
+    )
     to.add_argument("--model", help="base model, for example starter, the one that ships (default: the recipe's)")
     to.add_argument("--data", help="data set: a name or a JSONL file (default: the recipe's)")
     to.add_argument("--name", help="name of the run (default: the recipe's and the date)")

@@ -4,6 +4,7 @@
   const page = window.studioPage;
   const drawers = {};
   const places = new Set();
+  const hearers = [];
   const news = {};
 
   page.t = (key, values = {}) =>
@@ -22,16 +23,20 @@
 
   page.draws = (name, events, draw) => (drawers[name] = { events, draw });
 
-  page.mount = (name, element, choose) => {
+  page.mount = (name, element, choose, tell) => {
     const root = element.querySelector("div") ?? element;
-    const place = { name, root, choose, kept: {} };
+    const place = { name, root, choose, tell, kept: {} };
     places.add(place);
     drawers[name].draw(place, news);
   };
 
+  // Who has no place on the page and listens all the same.
+  page.hears = (events, hear) => hearers.push({ events, hear });
+
   // What the server has said last, by event name; every place that listens to it is drawn again.
   page.told = (event, said) => {
     news[event] = said;
+    for (const one of hearers) if (one.events.includes(event)) one.hear(news, event);
     for (const place of places) {
       if (!place.root.isConnected) places.delete(place);
       else if (drawers[place.name].events.includes(event)) drawers[place.name].draw(place, news, event);
@@ -52,21 +57,6 @@
     if (run) page.look(run);
     document.getElementById(`tab-${tab}-button`)?.click();
     window.scrollTo(0, 0);
-  };
-
-  // The draft of the Train form: kept here at every key press, handed to the server when the page is opened.
-  const DRAFT = "studio-train-draft";
-  const draft = () => JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
-  const save = (changed) => localStorage.setItem(DRAFT, JSON.stringify({ ...draft(), ...changed }));
-  page.draft = () => localStorage.getItem(DRAFT) ?? "";
-  page.keep = (name, value) => {
-    save({ [name]: value ?? "" });
-    if (name === "recipe") save({ fields: {}, model: "", data: "", name: "" });
-  };
-  page.keepField = (name, value) => save({ fields: { ...draft().fields, [name]: value ?? "" } });
-  page.started = (run) => {
-    save({ name: "" });
-    page.open("runs", run);
   };
 
   // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).

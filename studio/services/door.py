@@ -28,6 +28,7 @@ from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.logs import Logs
+from studio.services.recipes import Cookbook
 from studio.services.runs import MyRuns
 from studio.services.verdict import Verdicts
 
@@ -59,6 +60,10 @@ class Services:
         return MyRuns(self.workspace, self.jobs, self.person)
 
     @cached_property
+    def cookbook(self) -> Cookbook:
+        return Cookbook(self.workspace, self.jobs, self.person)
+
+    @cached_property
     def verdicts(self) -> Verdicts:
         return Verdicts(self.jobs, self.person, self.my_runs)
 
@@ -77,7 +82,7 @@ class Services:
 
     def recipe(self, ref: str, changes: Mapping[str, str] | None = None) -> Recipe:
         """RecipeError for a value that is not allowed, with the field's name in it."""
-        return load.with_changes(load.find(self.person, self.workspace, ref).recipe, dict(changes or {}))
+        return load.with_changes(self.cookbook.find(ref), dict(changes or {}))
 
     def fields(self) -> list[Field]:
         """What the form asks; model and data have their own lists, test questions belong to the recipe."""
@@ -113,7 +118,11 @@ class Services:
         )
 
     def runs(self) -> list[Job]:
-        return self.jobs.all(self.person)
+        """Newest first; those that ship with the studio last."""
+        return self.my_runs.all()
+
+    def forecast_seconds(self, job: Job) -> float | None:
+        return self.my_runs.forecast_seconds(job)
 
     def run(self, run: str) -> Job:
         """AccessError when there is no such run, or it is somebody else's."""

@@ -6,8 +6,9 @@ from studio.text import Words
 from studio.views.html import SafeHtml, element
 
 SCRIPTS = (
-    "uPlot.iife.js", "page.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js", "notice.js",
-    "head.js", "verdict.js", "chat.js", "chat-panes.js", "chat-list.js", "live.js",
+    "uPlot.iife.js", "page.js", "form.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
+    "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-panes.js",
+    "chat-list.js", "live.js",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 
@@ -47,13 +48,10 @@ def page_head(words: Words, prefix: str, stamp: str) -> str:
     said = json.dumps(
         {"language": words.language, "prefix": prefix, "words": words.section("live.")}, ensure_ascii=False
     ).replace("<", "\\u003c")
-    scripts = "".join(
-        f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>'
-        for name in SCRIPTS
-    )
+    scripts = "".join(f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>' for name in SCRIPTS)
     styles = "".join(
         f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">'
-        for name in ("uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "chat.css")
+        for name in ("uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "train.css", "chat.css")
     )
     return (
         f"<script>Object.defineProperty(navigator,'language',{{value:'{spoken}'}});"

@@ -1,37 +1,69 @@
-"""What stands beside the Train form: the forecast, the test questions, the command. Plain values out."""
+"""What stands around the Train form: the forecast, the test questions, the command, what is said under a field."""
 
+import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 
 from backend.forecast import Forecast
+from backend.recipes.leaves import Field
 from backend.recipes.schema import Recipe
 from studio.text import Words
 from studio.views.html import SafeHtml, element, join
 
 
+@dataclass(frozen=True)
+class FormState:
+    """What assets/form.js shows: names of fields, and what is wrong with them; "" is what belongs to no field."""
+
+    changed: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
 def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
     """Whether it fits, what the memory is for, how long it takes, what it leaves on the disk."""
     key = "forecast.fits" if forecast.fits else "forecast.too_much"
-    verdict = words.t(key, needs=words.size(forecast.total_bytes), free=words.size(forecast.free_bytes))
-    steps = words.count("forecast.steps", forecast.steps)
+    verdict = words.t(key, needs=words.size(forecast.needs), free=words.size(forecast.free_bytes))
+    figures = [
+        (words.t("forecast.takes"), time_of(forecast, words), rough(forecast, words)),
+        (words.t("forecast.length"), words.count("forecast.steps", forecast.steps), None),
+        (words.t("forecast.disk"), words.size(forecast.disk_bytes), None),
+    ]
     return element(
         "section",
+        element("h3", words.t("forecast.title"), class_="unseen"),
         element("p", verdict, class_="verdict good" if forecast.fits else "verdict bad"),
+        element("p", words.said(forecast.advice), class_="advice") if forecast.advice else None,
         memory_bar(forecast.parts, words),
-        element("p", steps, " ", time_of(forecast, words), " ", disk_of(forecast, words), class_="cost"),
-        element("p", words.said(forecast.advice), class_="cost") if forecast.advice else None,
+        element("dl", join(figure(*one) for one in figures), class_="figures"),
         class_="card forecast",
+    )
+
+
+def no_forecast(words: Words) -> SafeHtml:
+    """While something is wrong."""
+    return element("section", element("p", words.t("forecast.none"), class_="hint"), class_="card forecast")
+
+
+def figure(name: str, value: str, note: str | None) -> SafeHtml:
+    return element(
+        "div", element("dt", name), element("dd", value, element("small", note) if note else None), class_="figure"
     )
 
 
 def time_of(forecast: Forecast, words: Words) -> str:
     if forecast.seconds is None:
-        return words.t("forecast.time.unknown")
-    return words.t("forecast.time", time=words.duration(forecast.seconds))
+        return words.t("forecast.unknown")
+    return words.t("forecast.about", time=words.duration(forecast.seconds))
 
 
-def disk_of(forecast: Forecast, words: Words) -> str:
-    return words.t("forecast.disk", disk=words.size(forecast.disk_bytes))
+def rough(forecast: Forecast, words: Words) -> str | None:
+    """What the time is worth while nothing has been measured on this machine."""
+    return None if forecast.measured else words.t("forecast.rough")
 
 
 def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:
@@ -48,7 +80,7 @@ def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:
     return join(
         [
             element("div", join(bar), class_="memory-bar", aria_hidden="true"),
-            element("ul", join(names), class_="memory-parts"),
+            element("ul", join(names), class_="memory-parts", aria_label=words.t("forecast.parts")),
         ]
     )
 
@@ -66,9 +98,43 @@ def questions(recipe: Recipe, words: Words) -> SafeHtml:
     )
 
 
-def command(recipe: str, model: str, data: str, name: str, changes: Mapping[str, str]) -> str:
-    """The same run as a command."""
+def command(recipe: str, model: str, data: str, name: str, changes: Mapping[str, str], workspace: str = "") -> str:
+    """The same run as a command. An empty name and an empty workspace are left to their defaults."""
     words = ["python3", "launch.py", "train", recipe, "--model", model, "--data", data]
     words += ["--name", name] if name else []
     words += [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
+    words += ["--workspace", workspace] if workspace else []
     return shlex.join(words)
+
+
+def field_words(fields: Iterable[tuple[str, Field]], words: Words) -> SafeHtml:
+    """What form.js puts under each field, by flat name, and the words a field is found by."""
+    language = words.language
+    said = [
+        element(
+            "p",
+            " ".join(part for part in (one.help(language), bounds(one, words)) if part),
+            data_field=name,
+            data_hint=one.hint(language),
+            data_more=words.t("train.more", label=one.label(language)),
+            data_words=f"{one.label(language)} {one.hint(language)} {one.help(language)} {one.label('en')} {one.name}",
+        )
+        for name, one in fields
+    ]
+    return element("div", join(said), id="field-words", hidden="")
+
+
+def bounds(one: Field, words: Words) -> str:
+    """What may be typed into a field of numbers, in words."""
+    if one.low is None or one.high is None:
+        return ""
+    low, high = (words.number(end, 10) for end in (one.low, one.high))
+    key = "above" if one.low_open else "below" if one.high_open else "between"
+    return words.t(f"train.bounds.{key}", low=low, high=high)
+
+
+def said(text: str, *, at: str = "") -> SafeHtml:
+    """What was done; or, with `at`, what is wrong with the field of this id."""
+    if not text:
+        return SafeHtml("")
+    return element("p", text, class_="fault", role="alert", data_at=at) if at else element("p", text, role="status")

@@ -1,19 +1,37 @@
-"""Adding a JSONL file of one's own: a name, the file, and what is wrong with it if something is."""
+"""Adding a JSONL file of one's own: the file, a name, and what is wrong with it if something is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend import names
-from backend.errors import StudioError
+from backend.errors import JobError, StudioError
 from studio.events import on, then_in_browser
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
 from studio.text import Words
+from studio.views.html import SafeHtml
+from studio.views.train import said
 
+NAME, FILE = "data-name", "data-file"
 Choices = Callable[[], list[tuple[str, str]]]
+
+
+class Added(NamedTuple):
+    """One value per output, in order: the list of data sets, the file, its name, the button, what was done."""
+
+    data: Any
+    file: Any
+    name: Any
+    again: Any
+    said: SafeHtml
+
+
+class Gone(NamedTuple):
+    again: Any
+    said: SafeHtml
 
 
 @dataclass(frozen=True)
@@ -22,48 +40,67 @@ class Handlers:
     words: Words
     choices: Choices
 
-    def add(self, file: str | None, name: str, skip_bad: bool) -> tuple[Any, str]:
-        """The list of data sets with the new one chosen, and what was done; or what is wrong, everything kept."""
+    def add(self, file: str | None, name: str, skip_bad: bool) -> Added:
+        """The data set is added and chosen; or what is wrong is said, and file and name stay for another try."""
         if not file:
-            return gr.skip(), ""
+            return Added(gr.skip(), gr.skip(), gr.skip(), gr.update(visible=False), SafeHtml(""))
         path = Path(file)
         try:
             taken = [known.name for known in self.services.datasets()]
             wanted = name if name.strip() else names.free(names.from_file(path.stem), taken, "data")
             added = self.services.add_dataset(path, wanted, skip_bad=skip_bad)
         except StudioError as error:
-            return gr.skip(), error.say(self.words.language)
-        finally:
-            path.unlink(missing_ok=True)
-        said = self.words.count("data.added", added.rows, name=added.name)
-        return gr.update(choices=self.choices(), value=added.id), said
+            told = said(error.say(self.words.language), at=NAME if isinstance(error, JobError) else FILE)
+            return Added(gr.skip(), gr.skip(), gr.skip(), gr.update(visible=True), told)
+        path.unlink(missing_ok=True)
+        told = said(self.words.count("data.added", added.rows, name=added.name))
+        return Added(gr.update(choices=self.choices(), value=added.id), None, "", gr.update(visible=False), told)
+
+    def gone(self) -> Gone:
+        """The file was taken away again: nothing is left to try, or to say."""
+        return Gone(gr.update(visible=False), SafeHtml(""))
 
 
 @dataclass(frozen=True)
 class AddData:
     name: gr.Textbox
     skip_bad: gr.Checkbox
-    upload: gr.UploadButton
-    said: gr.Markdown
+    file: gr.File
+    again: gr.Button
+    said: gr.HTML
 
     @classmethod
     def create(cls, words: Words) -> "AddData":
-        with gr.Accordion(words.t("data.add"), open=False, elem_classes="folded"):
+        with gr.Column(elem_classes="fold", elem_id="panel-data"):
             gr.Markdown(words.t("data.format"), elem_classes="hint")
-            with gr.Row(elem_classes="fields"):
-                name = gr.Textbox(label=words.t("data.name"), placeholder=words.t("data.name.hint"), max_lines=1)
+            with gr.Row(elem_classes="fields grid"):
+                name = gr.Textbox(
+                    label=words.t("data.name"),
+                    placeholder=words.t("data.name.hint"),
+                    max_lines=1,
+                    max_length=400,
+                    elem_id=NAME,
+                )
                 skip_bad = gr.Checkbox(label=words.t("data.skip_bad"), value=False)
-            upload = gr.UploadButton(words.t("data.upload"), file_types=[".jsonl"], type="filepath", size="sm")
-            said = gr.Markdown("", elem_classes="said", elem_id="added")
-        return cls(name, skip_bad, upload, said)
+            file = gr.File(
+                label=words.t("data.upload"), file_types=[".jsonl"], type="filepath", height=132, elem_id=FILE
+            )
+            told = gr.HTML(
+                html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="added", elem_classes="said"
+            )
+            again = gr.Button(words.t("data.again"), size="sm", visible=False, elem_id="data-again")
+        return cls(name, skip_bad, file, again, told)
 
-    def wire(self, shared: Shared, choices: Choices, data: gr.Dropdown) -> None:
+    def wire(self, shared: Shared, choices: Choices, data: gr.Dropdown) -> Any:
+        """The event after which there may be one data set more."""
         handlers = Handlers(shared.services, shared.words, choices)
         added = on(
-            self.upload.upload,
+            [self.file.upload, self.again.click],
             handlers.add,
             shared.words,
-            inputs=[self.upload, self.name, self.skip_bad],
-            outputs=[data, self.said],
+            inputs=[self.file, self.name, self.skip_bad],
+            outputs=[data, self.file, self.name, self.again, self.said],
         )
         then_in_browser(added, "(data) => studioPage.keep('data', data)", inputs=data)
+        on([self.file.clear, self.file.delete], handlers.gone, shared.words, outputs=[self.again, self.said])
+        return added

@@ -66,7 +66,7 @@ def chooses(page: Page, studio: Studio) -> None:
     typed(page, "Numele rulării", "<img src=x onerror=window.PWN=1>")
     expect(page.locator("#missing")).to_contain_text("nu este permis")
     expect(page.locator("#start")).to_be_disabled()
-    page.get_by_text("Setări avansate").click()
+    page.locator("#open-length").click()
     typed(page, "Numele rulării", "prima mea")
     typed(page, "Numărul maxim de pași", "6")
     expect(page.locator("#start")).to_be_enabled()
@@ -75,7 +75,7 @@ def chooses(page: Page, studio: Studio) -> None:
     opened(page, f"{studio.address}/ro/")
     tab(page, "train")
     expect(page.get_by_label("Numele rulării").locator("visible=true").first).to_have_value("prima mea")
-    page.get_by_text("Setări avansate").click()
+    page.locator("#open-length").click()
     expect(page.get_by_label("Numărul maxim de pași").first).to_have_value("6")
     expect(page.locator("#start")).to_be_enabled()
 

@@ -1,15 +1,29 @@
+import json
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backend.errors import RecipeError, StudioError
-from studio.tabs.train import Draft, Handlers
+from backend.setup import commands
 from studio.text import Words
-from studio.widgets.add_data import Handlers as AddDataHandlers
-from studio.widgets.recipe_form import changes, dotted, flat, shown
-from tests.fakes import FakeServices
+from studio.widgets.recipe_form import GROUPS, changes, dotted, flat, group_of, plain, shown, without_effect
+from studio.widgets.train_form import Draft, Handlers
+from tests.fakes import FakeServices, job
 
 CHOICE = {"model": "starter", "data": "starter-ro", "recipe": "starter-lora"}
+BAD_NAMES = [
+    "", "   ", "../../etc", "a/b", "a\\b", "C:\\x", "\\\\host\\x", ".", "..", ".hidden", "name.", "CON", "nul.txt",
+    "LPT1", "x" * 300, "😀" * 70, "a\0b", "a\nb", "\x1b[31m", "a\u202eb", "a\u200bb", "-rf", "--help", "; touch x",
+    "$(id)", "`id`", "<img src=x onerror=alert(1)>", "{0.__class__}", "%s%n",
+]  # fmt: skip
+BAD_NUMBERS = [
+    ("schedule__learning_rate", "inf"), ("schedule__learning_rate", "nan"), ("schedule__learning_rate", "-1"),
+    ("schedule__learning_rate", "abc"), ("schedule__learning_rate", "1e3"), ("schedule__learning_rate", "<b>1</b>"),
+    ("batch__size", "0"), ("schedule__epochs", "-1"), ("schedule__max_steps", "0"), ("lora__rank", "0"),
+    ("lora__rank", "-3"), ("lora__rank", "10000"), ("lora__rank", "8,5"), ("lora__dropout", "1,5"),
+    ("batch__max_length", "1e12"), ("compute__seed", "2e30"), ("replay__share", "0,5"), ("watching__eval_every", ""),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -23,6 +37,11 @@ def values(services: FakeServices) -> dict[str, object]:
     return shown(services.recipe_now, services.fields(), Words("ro"))
 
 
+def state(review: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(review.state)
+    return found
+
+
 def test_the_form_says_what_the_recipe_says_in_the_pages_own_figures(
     services: FakeServices, values: dict[str, object]
 ) -> None:
@@ -34,42 +53,104 @@ def test_the_form_says_what_the_recipe_says_in_the_pages_own_figures(
     assert {dotted(flat(leaf.name)) for leaf in services.fields()} == {leaf.name for leaf in services.fields()}
 
 
-def test_only_what_was_changed_is_a_change(values: dict[str, object]) -> None:
+def test_every_advanced_setting_is_in_one_group_and_no_group_is_empty(services: FakeServices) -> None:
+    groups = [group_of(field) for field in services.fields() if field.level == "advanced"]
+    assert set(groups) == set(GROUPS)
+    assert group_of(next(field for field in services.fields() if field.name == "compute.seed")) == "learning"
+
+
+def test_only_what_means_something_else_is_a_change(handlers: Handlers, values: dict[str, object]) -> None:
     assert changes(values, values) == {}
-    assert changes({**values, "lora__rank": "8"}, values) == {"lora.rank": "8"}
+    same = handlers.review(**CHOICE, name="prima", **{**values, "schedule__learning_rate": "2e-4"})
+    assert state(same)["changed"] == []
+    other = handlers.review(**CHOICE, name="prima", **{**values, "schedule__learning_rate": "0,001", "lora__rank": "8"})
+    assert state(other)["changed"] == ["lora__rank", "schedule__learning_rate"]
+    assert other.count["value"] == "2 setări schimbate"
+    assert (same.reset["interactive"], other.reset["interactive"]) == (False, True)
 
 
 def test_a_good_choice_can_be_started_and_is_shown_as_a_command(handlers: Handlers, values: dict[str, object]) -> None:
     review = handlers.review(**CHOICE, name="prima", **{**values, "schedule__learning_rate": "0,001"})
-    assert review.missing == ""
+    assert state(review)["faults"] == {}
     assert review.start["interactive"] is True
     assert "Încape" in review.card
-    assert review.command.endswith("--name prima --set schedule.learning_rate=0,001")
+    assert review.command.endswith("--name prima --set schedule.learning_rate=0.001")
 
 
-@pytest.mark.parametrize("name", ["", "   ", "../../etc", "<img src=x onerror=alert(1)>", "CON", "a\u202eb", "x" * 300])
-def test_a_bad_name_is_said_beside_the_button_and_the_forecast_stays(
+def test_the_command_is_read_by_the_real_parser_and_means_the_same_recipe(
+    handlers: Handlers, services: FakeServices, values: dict[str, object]
+) -> None:
+    typed = {
+        **values,
+        "method": "qlora",
+        "lora__dropout": "0,1",
+        "schedule__max_steps": "12",
+        "quantisation__double": False,
+    }
+    review = handlers.review(**CHOICE, name="rularea mea", **typed)
+    words = shlex.split(review.command)
+    assert words[:2] == ["python3", "launch.py"]
+    options = commands.read(words[2:])
+    assert (options.recipe, options.model, options.data, options.name) == (
+        "starter-lora",
+        "starter",
+        "starter-ro",
+        "rularea mea",
+    )
+    meant = services.recipe("starter-lora", dict(change.split("=", 1) for change in options.set))
+    assert meant == handlers.as_typed("starter-lora", typed)
+    assert [plain(setting) for setting in (None, True, 0.0002)] == ["none", "true", "0.0002"]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_name_is_said_at_the_name_and_the_forecast_stays(
     handlers: Handlers, values: dict[str, object], name: str
 ) -> None:
     review = handlers.review(**CHOICE, name=name, **values)
+    assert list(state(review)["faults"]) == ["name"]
     assert review.start["interactive"] is False
-    assert review.missing
     assert "Încape" in review.card
+    assert "--name" not in shlex.split(review.command)
 
 
-@pytest.mark.parametrize(
-    ("field", "typed"),
-    [("schedule__learning_rate", "inf"), ("schedule__learning_rate", "abc"), ("batch__size", "0"),
-     ("lora__rank", "10000"), ("lora__dropout", "1,5"), ("schedule__max_steps", "0"), ("schedule__epochs", "-1")],
-)  # fmt: skip
-def test_a_value_out_of_bounds_is_said_and_not_started(
-    handlers: Handlers, values: dict[str, object], field: str, typed: str
+@pytest.mark.parametrize("twin", ["Run1", "cafe\u0301"])
+def test_a_name_that_is_taken_in_other_letters_is_said(
+    handlers: Handlers, services: FakeServices, values: dict[str, object], twin: str
+) -> None:
+    services.jobs = {"1": job(1, "run1"), "2": job(2, "café")}
+    assert "xistă deja" in state(handlers.review(**CHOICE, name=twin, **values))["faults"]["name"]
+
+
+@pytest.mark.parametrize(("field", "typed"), BAD_NUMBERS)
+def test_a_value_that_cannot_be_is_said_at_its_field_and_not_started(
+    handlers: Handlers, services: FakeServices, values: dict[str, object], field: str, typed: str
 ) -> None:
     review = handlers.review(**CHOICE, name="prima", **{**values, field: typed})
-    assert review.missing
+    where = "replay__data" if field == "replay__share" else field
+    assert list(state(review)["faults"]) == [where]
     assert review.start["interactive"] is False
-    with pytest.raises(RecipeError):
-        handlers.start(**CHOICE, name="prima", **{**values, field: typed})
+    assert where not in state(review)["idle"]
+    refused = handlers.start(**CHOICE, name="prima", **{**values, field: typed})
+    assert (refused.run, bool(refused.problem)) == ("", True)
+    assert not services.jobs
+
+
+def test_every_wrong_field_is_said_at_once(handlers: Handlers, values: dict[str, object]) -> None:
+    wrong = {**values, "lora__rank": "0", "batch__size": "x", "schedule__epochs": "nan"}
+    assert set(state(handlers.review(**CHOICE, name="", **wrong))["faults"]) == {
+        "lora__rank", "batch__size", "schedule__epochs", "name"
+    }  # fmt: skip
+
+
+def test_what_is_chosen_and_does_not_go_together_is_said_at_the_choice(
+    handlers: Handlers, values: dict[str, object]
+) -> None:
+    text = handlers.review(**CHOICE, name="a", **{**values, "objective": "text"})
+    assert list(state(text)["faults"]) == ["data"]
+    gone = handlers.review("gone", "gone", "starter-lora", "a", **values)
+    assert set(state(gone)["faults"]) == {"model", "data"}
+    replay = handlers.review(**CHOICE, name="a", **{**values, "replay__share": "0,5", "replay__data": "gone"})
+    assert list(state(replay)["faults"]) == ["replay.data".replace(".", "__")]
 
 
 def test_start_hands_over_what_was_typed_and_offers_the_next_name(
@@ -79,9 +160,9 @@ def test_start_hands_over_what_was_typed_and_offers_the_next_name(
     (_, (recipe, model, data, name)) = services.asked[-1]
     assert (recipe.schedule.max_steps, model, data, name) == (12, "starter", "starter-ro", "starter-lora")
     assert started.run in services.jobs
-    assert started.name == "starter-lora 2"
-    with pytest.raises(StudioError):
-        handlers.start(**CHOICE, name="starter-lora", **values)
+    assert (started.name, started.problem) == ("starter-lora 2", "")
+    again = handlers.start(**CHOICE, name="starter-lora", **values)
+    assert (again.run, "xistă deja" in again.problem) == ("", True)
 
 
 def test_the_draft_comes_back_after_a_reload(handlers: Handlers) -> None:
@@ -90,42 +171,41 @@ def test_the_draft_comes_back_after_a_reload(handlers: Handlers) -> None:
     assert (model["value"], data["value"], recipe["value"], name) == ("starter", "starter-ro", "starter-lora", "a mea")
     assert handlers.filled(["lora__rank", "lora__alpha"], "starter-lora", draft.model_dump_json()) == ["8", "32"]
     assert handlers.filled(["lora__rank"], "starter-lora", "") == "16"
+    assert handlers.choices(Draft(name="").model_dump_json())[3] == ""
 
 
-@pytest.mark.parametrize("text", ["", "null", "{", "[]", '{"fields": {"lora__rank": {"a": 1}}}', '{"recipe": "gone"}'])
+@pytest.mark.parametrize("text", ["", "null", "{", "[]", '{"fields": {"lora__rank": {"a": 1}}}', '{"recipe": "gone"}',
+                                  '{"recipe": "run:gone"}'])  # fmt: skip
 def test_a_draft_that_makes_no_sense_is_no_draft(handlers: Handlers, text: str) -> None:
     _, _, recipe, name = handlers.choices(text)
     assert (recipe["value"], name) == ("starter-lora", "starter-lora")
 
 
-def test_fields_without_effect_are_hidden(handlers: Handlers, services: FakeServices) -> None:
-    when = {flat(leaf.name): leaf.when for leaf in services.fields() if leaf.when}
-    full = dict(zip(when, handlers.relevant(when, method="full", objective="chat"), strict=True))
-    assert full["lora__rank"]["visible"] is False
-    qlora = dict(zip(when, handlers.relevant(when, method="qlora", objective="text"), strict=True))
-    assert qlora["quantisation__kind"]["visible"] is True
-    assert qlora["lora__rank"]["visible"] is True
-    assert qlora["replay__share"]["visible"] is False
+def test_fields_without_effect_are_named(services: FakeServices, values: dict[str, object]) -> None:
+    full = without_effect(services.fields(), {**values, "method": "full"})
+    assert {"lora__rank", "quantisation__kind"} <= set(full)
+    text = without_effect(services.fields(), {**values, "method": "qlora", "objective": "text"})
+    assert "replay__share" in text
+    assert not {"lora__rank", "quantisation__kind"} & set(text)
 
 
-def test_a_file_of_ones_own_is_added_chosen_and_not_kept_in_the_upload_folder(
-    services: FakeServices, tmp_path: Path
-) -> None:
-    upload = tmp_path / "ale mele.jsonl"
-    upload.write_text("{}")
-    adding = AddDataHandlers(services, Words("ro"), lambda: [("Ale mele", "mine")])  # type: ignore[arg-type]
-    chosen, said = adding.add(str(upload), "", skip_bad=True)
-    assert chosen["value"] == "mine"
-    assert said == "Am adăugat „ale mele” cu 12 exemple; este ales mai sus."
-    assert services.asked[-1] == ("add_dataset", ("{}", "ale mele", True))
-    assert not upload.exists()
+def test_the_settings_of_a_run_are_a_recipe_to_start_from(handlers: Handlers, services: FakeServices) -> None:
+    services.jobs = {"run1": job(1, "prima mea")}
+    recipe, model, data, name = handlers.adopt("run:run1")
+    assert recipe["choices"][-1] == ("Ca la pornirea rulării „prima mea”", "run:run1")
+    assert (model, data, name) == ("starter", "starter-ro", "prima mea 2")
+    assert handlers.filled(["lora__rank"], "run:run1", "") == "16"
+    assert "run:run1" in handlers.review(model, data, "run:run1", name, **shown(
+        services.recipe_now, services.fields(), Words("ro"))).command  # fmt: skip
 
 
-def test_what_is_wrong_with_a_file_is_said_where_it_was_chosen(services: FakeServices, tmp_path: Path) -> None:
-    upload = tmp_path / "x.jsonl"
-    upload.write_text("{}")
-    adding = AddDataHandlers(services, Words("it"), list)  # type: ignore[arg-type]
-    chosen, said = adding.add(str(upload), "a/b", skip_bad=False)
-    assert "value" not in chosen
-    assert "«/»" in said or "/" in said
-    assert adding.add(None, "", skip_bad=False)[1] == ""
+def test_a_broken_recipe_of_ones_own_does_not_close_the_form(tmp_path: Path) -> None:
+    from backend.paths import Workspace
+    from backend.people import HOME
+    from backend.recipes import load
+
+    workspace = Workspace(tmp_path).create()
+    folder = workspace.recipes / HOME.id
+    folder.mkdir()
+    (folder / "x.yaml").write_text("lora: {rank: banana}")
+    assert [file.id for file in load.available(HOME, workspace)] == [file.id for file in load.shipped()]

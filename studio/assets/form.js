@@ -1,0 +1,204 @@
+// The Train form: what stands under a field, what was changed, what is wrong, which fields are to be seen; the draft.
+// Gradio draws the fields; their elements are only given attributes and a foot here, again after each of its redraws.
+(() => {
+  const page = window.studioPage;
+  const { element } = page;
+
+  // The draft is kept here at every key press and handed to the server when the page is opened.
+  const DRAFT = "studio-train-draft";
+  const draft = () => JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
+  const save = (changed) => localStorage.setItem(DRAFT, JSON.stringify({ ...draft(), ...changed }));
+  page.draft = () => localStorage.getItem(DRAFT) ?? "";
+  page.keep = (name, value) => {
+    if (name === "recipe") localStorage.setItem(DRAFT, JSON.stringify({ recipe: value ?? "" }));
+    else save({ [name]: value ?? "" });
+  };
+  page.keepField = (name, value) => save({ fields: { ...draft().fields, [name]: value ?? "" } });
+  page.forgetFields = () => (save({ fields: {} }), page.draft());
+  // The recipe that the form shows; another one than before begins a new draft.
+  page.settled = (recipe) => save({ recipe });
+  page.adopted = (recipe) => draft().recipe !== recipe && page.keep("recipe", recipe);
+  page.started = (run, problem) => {
+    refusal = run ? "" : problem;
+    if (!run) return apply();
+    save({ name: undefined });
+    page.open("runs", run);
+  };
+  page.download = (text, name) => {
+    if (!text) return;
+    const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "application/yaml" })), download: `${name || "recipe"}.yaml` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  };
+
+  let state = { changed: [], idle: [], faults: {} };
+  let refusal = "";
+  let wanted = "";
+  let onlyChanged = false;
+  let place = null;
+  const CHOICES = ["model", "data", "recipe", "name"];
+  const wrapper = (name) => document.getElementById(CHOICES.includes(name) ? `train-${name}` : `field-${name}`);
+  const inputs = (wrap) => wrap.querySelectorAll("input, textarea");
+
+  page.form = (said) => {
+    state = JSON.parse(said);
+    refusal = "";
+    if (!state.changed.length) onlyChanged = false;
+    apply();
+  };
+  page.find = (text) => {
+    wanted = plain(text);
+    apply();
+  };
+  page.onlyChanged = () => {
+    onlyChanged = !onlyChanged;
+    apply();
+  };
+
+  // As one types it: without the marks over and under letters.
+  const plain = (text) => (text ?? "").normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().trim();
+  const set = (node, name, value) => {
+    if (value === null || value === false) node.removeAttribute(name);
+    else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+  };
+  const say = (node, text) => {
+    if (node.textContent !== text) node.textContent = text;
+    if (node.hidden !== !text) node.hidden = !text;
+  };
+
+  // A few words, the paragraph behind "?", and what is wrong: under every field.
+  const foot = (name, wrap, words) => {
+    let made = wrap.querySelector(":scope > .foot");
+    if (made) return made;
+    made = element("div", { class: "foot" });
+    if (words) {
+      const help = element("p", { class: "help", id: `help-${name}`, hidden: true }, words.textContent);
+      const more = element("button", { type: "button", class: "more", "aria-label": words.dataset.more, "aria-expanded": "false", "aria-controls": help.id,
+        onclick: () => { help.hidden = !help.hidden; more.setAttribute("aria-expanded", String(!help.hidden)); } }, "?");
+      made.append(element("p", { class: "hint-line" }, element("span", { id: `hint-${name}` }, words.dataset.hint), more), help);
+    }
+    made.append(element("p", { class: "fault", id: `fault-${name}`, hidden: true }));
+    wrap.append(made);
+    return made;
+  };
+
+  const mark = (name, words) => {
+    const wrap = wrapper(name);
+    if (!wrap) return;
+    const fault = state.faults[name] ?? "";
+    say(foot(name, wrap, words).querySelector(".fault"), fault);
+    set(wrap, "data-changed", state.changed.includes(name) && "yes");
+    set(wrap, "data-away", !seen(name, words) && "yes");
+    for (const input of inputs(wrap)) {
+      set(input, "aria-invalid", fault ? "true" : null);
+      set(input, "aria-describedby", [words && `hint-${name}`, fault && `fault-${name}`].filter(Boolean).join(" ") || null);
+    }
+  };
+
+  const sifting = () => wanted !== "" || onlyChanged;
+  const seen = (name, words) => {
+    if (!words) return true;
+    if (state.faults[name]) return true;
+    if (state.idle.includes(name)) return false;
+    return plain(words.dataset.words).includes(wanted) && (!onlyChanged || state.changed.includes(name));
+  };
+
+  // While something is looked for, every panel with a field that was found is open; else as the person left them.
+  const opened = new Set();
+  const panels = () => {
+    for (const button of document.querySelectorAll("#train-form .opener")) {
+      const name = button.id.replace("open-", "");
+      const panel = document.getElementById(`panel-${name}`);
+      if (!panel) continue;
+      const fields = [...panel.querySelectorAll(".setting")];
+      const some = fields.some((field) => !field.dataset.away);
+      const open = sifting() && fields.length ? some : opened.has(name);
+      set(panel, "data-open", open && "yes");
+      set(button, "aria-expanded", open);
+      set(button, "aria-controls", panel.id);
+      set(button, "data-away", fields.length > 0 && !some && "yes");
+      set(button, "data-count", fields.filter((field) => field.dataset.changed).length || null);
+      set(button, "data-fault", fields.some((field) => field.querySelector("[aria-invalid]")) && "yes");
+    }
+  };
+
+  // Everything that is wrong, beside the Start button; pressing it leads to the field.
+  const missing = () => {
+    const node = document.querySelector("#missing .missing");
+    if (!node) return;
+    const said = Object.entries(state.faults).map(([name, text]) => [name, text]);
+    if (refusal) said.push(["", refusal]);
+    const key = JSON.stringify(said);
+    if (node.dataset.key === key) return;
+    node.dataset.key = key;
+    node.replaceChildren(...said.map(([name, text]) =>
+      name ? element("button", { type: "button", onclick: () => go(name) }, text) : element("p", {}, text)));
+  };
+  const go = (name) => {
+    const wrap = wrapper(name);
+    const panel = wrap?.closest(".fold");
+    if (panel) opened.add(panel.id.replace("panel-", ""));
+    apply();
+    wrap?.scrollIntoView({ block: "center" });
+    wrap?.querySelector("input, textarea")?.focus();
+  };
+
+  // What a tool of the form says about one of its fields ("data-at") marks that field.
+  const tools = () => {
+    for (const [id, at] of [["data-name", "added"], ["data-file", "added"], ["recipe-name", "recipe-said"], ["recipe-upload", "recipe-said"], ["recipe-run", "recipe-said"]]) {
+      const wrap = document.getElementById(id);
+      const fault = document.querySelector(`#${at} [data-at="${id}"]`);
+      for (const input of wrap ? inputs(wrap) : []) {
+        set(input, "aria-invalid", fault ? "true" : null);
+        set(input, "aria-describedby", fault ? at : null);
+      }
+    }
+  };
+
+  const apply = () => {
+    if (!place?.root.isConnected) return;
+    const words = Object.fromEntries([...document.querySelectorAll("#field-words [data-field]")].map((one) => [one.dataset.field, one]));
+    for (const name of CHOICES) mark(name);
+    for (const name of Object.keys(words)) mark(name, words[name]);
+    panels();
+    missing();
+    tools();
+    const count = document.getElementById("changed");
+    if (count) set(count, "aria-pressed", onlyChanged);
+    const start = document.getElementById("start");
+    if (start) set(start, "aria-describedby", "missing");
+    say(place.root, sifting() && !Object.keys(words).some((name) => wrapper(name) && !wrapper(name).dataset.away) ? page.t("nothing_found") : "");
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("#train-form .opener");
+    if (!button) return;
+    const name = button.id.replace("open-", "");
+    if (opened.has(name)) opened.delete(name);
+    else opened.add(name);
+    apply();
+  });
+
+  let due = 0;
+  const soon = () => {
+    due ||= requestAnimationFrame(() => {
+      due = 0;
+      apply();
+    });
+  };
+  page.draws("form", [], (found) => {
+    place = found;
+    place.root.className = "nothing";
+    place.root.setAttribute("role", "status");
+    place.root.hidden = true;
+    const form = place.root.closest("#train-form");
+    if (form) new MutationObserver(soon).observe(form, { childList: true, subtree: true });
+    soon();
+  });
+  page.draws("missing", [], (found) => {
+    found.root.className = "missing";
+    found.root.setAttribute("aria-live", "polite");
+    delete found.root.dataset.key;
+    soon();
+  });
+})();

@@ -1,0 +1,267 @@
+"""What the Train form does: plain values in, plain values out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backend import names
+from backend.errors import AccessError, DataError, ModelError, RecipeError, StudioError
+from backend.forecast.facade import Forecast, refuse_too_big
+from backend.recipes.load import compare
+from backend.recipes.schema import Recipe
+from studio.framework import gr
+from studio.services.door import Services
+from studio.services.recipes import OF_RUN
+from studio.text import Words
+from studio.views import train as views
+from studio.views.html import SafeHtml
+from studio.views.train import FormState
+from studio.widgets.recipe_form import SETS, changes, flat, plain, shown, without_effect
+
+FIRST_RECIPE = "starter-lora"
+Found = list[tuple[str, str]]
+
+
+class Draft(BaseModel):
+    """What was typed and not started, as the browser kept it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    model: str = ""
+    data: str = ""
+    recipe: str = ""
+    name: str | None = None
+    fields: dict[str, str | bool] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str | None) -> "Draft":
+        """An empty draft when there is none, or when it cannot be understood."""
+        try:
+            return cls.model_validate_json(text or "{}")
+        except ValidationError:
+            return cls()
+
+
+class Review(NamedTuple):
+    """One value per output, in order."""
+
+    card: SafeHtml
+    questions: SafeHtml
+    command: str
+    start: Any
+    count: Any
+    reset: Any
+    state: str
+
+
+class Started(NamedTuple):
+    run: str
+    name: Any
+    problem: str
+
+
+class Typed(NamedTuple):
+    """What the form means: the recipe (None while a field is wrong), what differs, what is wrong with each field."""
+
+    recipe: Recipe | None
+    changed: dict[str, str]
+    faults: dict[str, StudioError]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    services: Services
+    words: Words
+
+    # What is chosen now
+
+    def review(self, model: str, data: str, recipe: str, name: str, **values: Any) -> Review:
+        """The forecast of what is chosen, its command, and what keeps it from being started."""
+        typed, forecast = self._typed(recipe, values), None
+        faults = dict(typed.faults)
+        wanted = typed.recipe
+        if wanted:
+            faults |= self._unfit(wanted, model, data)
+        if wanted and not faults:
+            forecast, faults = self._forecast(wanted, model, data)
+        faults |= self._name_fault(name)
+        changed = [flat(one) for one in typed.changed]
+        wrong = {flat(one) for one in faults}
+        idle = [one for one in without_effect(self.services.fields(), values) if one not in wrong]
+        state = FormState(changed, idle, {flat(at): one.say(self.words.language) for at, one in faults.items()})
+        runnable = "" if not wanted or "name" in faults else name
+        return Review(
+            views.forecast_card(forecast, self.words) if forecast else views.no_forecast(self.words),
+            views.questions(wanted, self.words) if wanted else SafeHtml(""),
+            self._command(recipe, model, data, runnable, typed.changed) if wanted else "",
+            gr.update(interactive=not faults),
+            gr.update(value=self._counted(len(changed)), interactive=bool(changed)),
+            gr.update(interactive=bool(changed)),
+            state.as_json(),
+        )
+
+    def start(self, model: str, data: str, recipe: str, name: str, **values: Any) -> Started:
+        """The id of the new run and the next free name; or what is wrong, everything kept."""
+        try:
+            job = self.services.start(self.as_typed(recipe, values), model, data, name)
+        except StudioError as error:
+            return Started("", gr.skip(), error.say(self.words.language))
+        return Started(job.id, self.free_name(recipe), "")
+
+    def as_typed(self, recipe: str, values: Mapping[str, Any]) -> Recipe:
+        """The recipe with what was typed; the first fault when there is one."""
+        typed = self._typed(recipe, values)
+        if typed.recipe is None:
+            raise next(iter(typed.faults.values()))
+        return typed.recipe
+
+    # What fills the form
+
+    def choices(self, draft: str) -> tuple[Any, Any, Any, Any]:
+        """Model, data, recipe and name: what was left in the draft, else the first recipe and what it is meant for."""
+        kept = Draft.read(draft)
+        recipe, model, data, name = self.adopt(self._known_recipe(kept.recipe))
+        models, sets = self.model_choices(), self.data_choices()
+        return (
+            gr.update(choices=models, value=_known(kept.model, models, model)),
+            gr.update(choices=sets, value=_known(kept.data, sets, data)),
+            recipe,
+            name if kept.name is None else kept.name,
+        )
+
+    def adopt(self, recipe: str) -> tuple[Any, Any, Any, Any]:
+        """Recipe, model, data and name for a recipe that is chosen from now on; AccessError when it is gone."""
+        model, data, name = self.chosen(recipe)
+        return gr.update(choices=self.recipe_choices(recipe), value=recipe), model, data, name
+
+    def chosen(self, recipe: str) -> tuple[str, str, str]:
+        """Another recipe brings the model and the data it is meant for, and a name."""
+        if recipe.startswith(OF_RUN):
+            settings = self.services.cookbook.settings(recipe.removeprefix(OF_RUN))
+            model, data = settings.model, settings.data
+        else:
+            meant = self.services.recipe(recipe).defaults
+            model, data = meant.model, meant.data
+        first = self.services.recipe(FIRST_RECIPE).defaults
+        return (
+            _known(model, self.model_choices(), first.model),
+            _known(data, self.data_choices(), first.data),
+            self.free_name(recipe),
+        )
+
+    def filled(self, part: list[str], recipe: str, draft: str) -> Any:
+        """Some fields as the recipe has them, or as the person had left them for this very recipe."""
+        kept = Draft.read(draft)
+        typed = kept.fields if (kept.recipe or FIRST_RECIPE) == recipe else {}
+        values = shown(self.services.cookbook.find(recipe), self.services.fields(), self.words) | typed
+        found = [values[name] for name in part]
+        return found[0] if len(found) == 1 else found
+
+    def free_name(self, recipe: str) -> str:
+        """A name for the next run: after the recipe, or after the run whose settings are used again."""
+        runs = [job.name for job in self.services.runs()]
+        if recipe.startswith(OF_RUN):
+            wanted = self.services.run(recipe.removeprefix(OF_RUN)).name
+        else:
+            own = next((file for file in self.services.cookbook.own() if file.id == recipe), None)
+            wanted = own.title() if own else recipe
+        return names.free(names.from_file(wanted, "run"), runs)
+
+    def model_choices(self) -> Found:
+        return [(model.title(self.words.language), model.id) for model in self.services.models()]
+
+    def data_choices(self) -> Found:
+        return [
+            (f"{one.title(self.words.language)} ({self.words.number(one.rows)})", one.id)
+            for one in self.services.datasets()
+        ]
+
+    def set_choices(self) -> dict[str, Found]:
+        """For the settings that name a data set."""
+        none = (self.words.t("train.none"), "")
+        checks = [(one.title(self.words.language), one.id) for one in self.services.cookbook.check_sets()]
+        return {"replay.data": [none, *self.data_choices()], "watching.check": [none, *checks]}
+
+    def set_fields(self) -> list[str]:
+        return [flat(field.name) for field in self.services.fields() if field.name in SETS]
+
+    def set_updates(self) -> Any:
+        found = self.set_choices()
+        updates = [gr.update(choices=found[field.name]) for field in self.services.fields() if field.name in SETS]
+        return updates[0] if len(updates) == 1 else updates
+
+    # What the above is made of
+
+    def _typed(self, recipe: str, values: Mapping[str, Any]) -> Typed:
+        base = self.services.cookbook.find(recipe)
+        written = changes(values, shown(base, self.services.fields(), self.words))
+        checked = self.services.cookbook.checked(recipe, written)
+        if checked.recipe is None:
+            return Typed(None, written, dict(checked.faults))
+        return Typed(checked.recipe, {one.name: plain(one.after) for one in compare(base, checked.recipe)}, {})
+
+    def _unfit(self, recipe: Recipe, model: str, data: str) -> dict[str, StudioError]:
+        """What of the choices is not there, or does not go together."""
+        sets = {one.id: one for one in self.services.datasets()}
+        found: dict[str, StudioError] = {}
+        if model not in [one.id for one in self.services.models()]:
+            found["model"] = AccessError("models.not_found", name=model)
+        if data not in sets:
+            found["data"] = AccessError("data.not_found")
+        elif sets[data].shape != recipe.objective:
+            names_of = {"data": sets[data].title(self.words.language), "shape": sets[data].shape}
+            found["data"] = DataError("training.other_shape", **names_of, wanted=recipe.objective)
+        known = {*sets, *(one.name for one in sets.values())}
+        if recipe.replay.share > 0 and recipe.replay.data not in known:
+            found["replay.data"] = AccessError("data.not_found")
+        return found
+
+    def _forecast(self, recipe: Recipe, model: str, data: str) -> tuple[Forecast | None, dict[str, StudioError]]:
+        try:
+            forecast = self.services.forecast(recipe, model, data)
+        except ModelError as error:
+            return None, {"model": error}
+        except StudioError as error:
+            return None, {"": error}
+        try:
+            refuse_too_big(forecast)
+        except RecipeError as error:
+            return forecast, {"": error}
+        return forecast, {}
+
+    def _name_fault(self, name: str) -> dict[str, StudioError]:
+        try:
+            names.unused(name, [job.name for job in self.services.runs()])
+        except StudioError as error:
+            return {"name": error}
+        return {}
+
+    def _counted(self, changed: int) -> str:
+        return self.words.count("train.changed", changed) if changed else self.words.t("train.changed.none")
+
+    def _command(self, recipe: str, model: str, data: str, name: str, changed: dict[str, str]) -> str:
+        return views.command(recipe, model, data, name, changed, self.services.cookbook.elsewhere())
+
+    def _known_recipe(self, recipe: str) -> str:
+        try:
+            self.services.cookbook.find(recipe or FIRST_RECIPE)
+        except StudioError:
+            return FIRST_RECIPE
+        return recipe or FIRST_RECIPE
+
+    def recipe_choices(self, chosen: str = "") -> Found:
+        """The shipped recipes, the person's own, and the run whose settings are used, if it is `chosen`."""
+        language, found = self.words.language, []
+        for file in self.services.recipes():
+            title = file.title(language)
+            found.append((title if file.shipped else self.words.t("recipe.mine", name=title), file.id))
+        if chosen.startswith(OF_RUN):
+            name = self.services.run(chosen.removeprefix(OF_RUN)).name
+            found.append((self.words.t("recipe.as_run", name=name), chosen))
+        return found
+
+
+def _known(value: str, choices: Found, otherwise: str) -> str:
+    """`value` when it is still one of the choices."""
+    return value if value in [key for _, key in choices] else otherwise
