@@ -3,6 +3,8 @@
 import io
 import json
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,11 +21,13 @@ from backend.inference.shelf import Shelf
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job, JobState
+from backend.jobs.supervisor.start import environment
 from backend.jobs.upkeep import rebuild
 from backend.messages import LANGUAGES
 from backend.models import adapters, arrivals, catalogue, imports, packing
 from backend.models import run as hub_job
 from backend.models.catalogue import Model
+from backend.paths import ROOT
 from backend.people import HOME, Person
 from tests.backend.test_models_files import adapter, base, lora
 from tests.faults.stage import Stage
@@ -270,6 +274,28 @@ def test_an_adapter_is_fetched_from_a_hub_and_can_be_chatted_with(
     assert target.location == model.location
     assert adapters.record(folder.adapter)["base"]["id"] == model.id
     assert [path.name for path in folder.path.iterdir() if path.name.startswith(".")] == []
+
+
+def worked_on(stage: Stage, hub_id: str) -> Job:
+    """The job as the supervisor does it: claimed, then a process of its own."""
+    job = imports.from_hub(HOME, stage.jobs, hub_id)
+    assert stage.claims.take(lambda first: first.id == job.id)
+    command = [sys.executable, "-m", "backend.worker", str(stage.jobs.folder(job).path)]
+    subprocess.run(command, cwd=ROOT, check=False, env=environment(), capture_output=True, timeout=60)
+    return stage.job(job)
+
+
+def test_the_worker_fetches_it_while_a_training_has_the_processor(
+    stage: Stage, mine: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = stage.submit("training")
+    assert stage.claims.take(lambda first: first.id == training.id)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    with hub(monkeypatch, files_of(mine)):
+        is_a_run_to_chat_with(stage, worked_on(stage, "ana/good"), model)
+        refused = worked_on(stage, "ana/absent")
+    assert (refused.state, refused.reason_key) == (JobState.FAILED, "models.hub_not_found")
+    assert refused.resumable
 
 
 def test_what_the_hub_refuses_is_said_in_a_sentence(
