@@ -1,4 +1,4 @@
-"""What the page fetches of one run beside the stream: its settings and files its adapter as a zip."""
+"""What the page fetches of one run beside the stream: its settings and files, its adapter as a zip."""
 
 from dataclasses import asdict
 from typing import Any
