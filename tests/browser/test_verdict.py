@@ -1,23 +1,33 @@
 """The verdict card in a browser: read, its figures unfolded, its advice opened in Train, its run chatted with."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from backend.jobs import recorded
-from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+from studio.services.door import Services
+from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SHIPPED = recorded.every()[0].id
 
 
+@pytest.fixture(scope="module")
+def context(studio: Studio, browser: Browser) -> BrowserContext:
+    found = browser.new_context(locale="en", viewport={"width": 1366, "height": 768})
+    found.new_page().goto(f"{studio.address}/?token={TOKEN}")
+    return found
+
+
 @pytest.fixture
-def page(studio: Studio, browser: Browser) -> Page:
-    shown = browser.new_context(locale="en", viewport={"width": 1366, "height": 768}).new_page()
-    opened(shown, f"{studio.address}/?token={TOKEN}")
+def page(studio: Studio, context: BrowserContext) -> Iterator[Page]:
+    shown = context.new_page()
     opened(shown, f"{studio.address}/en/#run={SHIPPED}")
     tab(shown, "runs")
     expect(shown.locator(".verdict-card")).to_be_visible()
-    return shown
+    yield shown
+    shown.close()
 
 
 def test_the_card_says_what_was_learned_and_forgotten_and_how_sure_that_is(page: Page) -> None:
@@ -41,14 +51,28 @@ def test_an_advice_opens_train_with_its_recipe_already_chosen(page: Page, studio
 
 
 def test_an_advice_opens_train_with_the_setting_it_names(page: Page) -> None:
-    page.get_by_role("button", name="A lower learning rate: 0.002").click()
+    button = page.get_by_role("button", name="A lower learning rate: ")
+    rate = button.inner_text().split(": ")[1]
+    button.click()
     expect(page.locator("#start")).to_be_visible()
-    expect(page.get_by_label("Learning rate").locator("visible=true").first).to_have_value("0.002")
+    expect(page.get_by_label("Learning rate").locator("visible=true").first).to_have_value(rate)
 
 
 def test_one_chats_with_what_was_trained(page: Page) -> None:
     page.locator(".verdict-card").get_by_role("button", name="Chat with it").click()
     expect(page.locator("#tab-chat-button")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_card_comes_by_itself_when_a_run_ends(page: Page, studio: Studio) -> None:
+    services = Services.at(studio.workspace)
+    recipe = services.recipe("starter-lora", {"max_steps": "3"})
+    job = services.start(recipe, "starter", "starter-ro", "three steps")
+    page.get_by_role("button", name="three steps").click()
+    expect(page.locator(".run-head h2")).to_contain_text("three steps")
+    expect(page.locator(".verdict-card")).to_have_count(0)
+    expect(page.locator(".run-head .state.done")).to_be_visible(timeout=LONG)
+    expect(page.locator(".verdict-card")).to_contain_text("of 30 right before")
+    assert services.verdicts.of(job.id) is not None
 
 
 @pytest.mark.parametrize("width", [390, 360])
