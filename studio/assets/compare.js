@@ -214,6 +214,8 @@
     if (!kept.open) return;
     const panel = (place.kept.panel ??= made(place));
     if (event === "compare" || !panel.found) load(panel);
+    // On a phone the panel stands below the list.
+    if (event === "compare" && panel.node.getBoundingClientRect().top > window.innerHeight * 0.6) panel.node.scrollIntoView();
     pick(panel);
     if (event === "theme") panel.dirty = true;
     if (event === "theme" || event === "prefs") draw(panel);

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -17,6 +18,7 @@ from backend.jobs.model import JobState
 from backend.paths import Workspace
 from benchmarks.living.staged import Course, stage, write
 from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+from tests.browser.test_accessible import faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -331,6 +333,22 @@ def test_nothing_is_wider_than_a_phone_in_any_language(
     page.locator(".compare-door button").click()
     expect(page.locator(".compare .chart canvas")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_curves_answers_log_and_comparison_can_be_read_by_everybody(
+    page: Page, runs: tuple[Studio, dict[str, RunFolder]], colours: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=colours)
+    shows(page, runs, "first", "ro")
+    page.locator(".log summary").click()
+    expect(page.locator(".log .line.warning")).to_be_visible()
+    page.get_by_label("Caută în jurnal").fill("step")
+    expect(page.locator(".log mark").first).to_be_visible()
+    assert faults(page) == []
+    page.locator(".compare-door button").click()
+    expect(page.locator(".compare .chart canvas")).to_be_visible()
+    assert faults(page) == []
 
 
 def test_a_client_from_outside_reads_the_stream(

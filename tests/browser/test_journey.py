@@ -84,8 +84,8 @@ def starts_and_watches(page: Page) -> None:
     """The chosen run is shown, and its loss appears without anything being pressed."""
     page.locator("#start").click()
     expect(page.locator(".run-head h2")).to_contain_text("prima mea")
-    expect(page.locator("figure.chart canvas")).to_be_visible(timeout=LONG)
-    page.wait_for_function("Number(document.querySelector('figure.chart')?.dataset.points) >= 2", timeout=LONG)
+    expect(page.locator(".chart.loss canvas")).to_be_visible(timeout=LONG)
+    page.wait_for_function("Number(document.querySelector('.charts')?.dataset.points) >= 2", timeout=LONG)
 
 
 def comes_back(page: Page) -> None:
@@ -94,8 +94,8 @@ def comes_back(page: Page) -> None:
     tab(page, "runs")
     expect(page.locator(".run-head h2")).to_contain_text("prima mea")
     expect(page.locator(".run-head .state.done")).to_be_visible(timeout=LONG)
-    page.wait_for_function("Number(document.querySelector('figure.chart')?.dataset.points) === 6")
-    expect(page.locator(".answers tbody tr").first).to_be_visible()
+    page.wait_for_function("Number(document.querySelector('.charts')?.dataset.points) === 6")
+    expect(page.locator(".book .asked").first).to_be_visible()
 
 
 def asks_both(page: Page) -> None:
