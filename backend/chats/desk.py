@@ -99,7 +99,7 @@ class Desk:
     def again(self, person: Person, chat: str, answer_id: str) -> Conversation:
         """Have one answer of the last turn written anew; the one there was is kept among the earlier ones."""
         number, old = self.get(person, chat).place(answer_id)
-        fresh = Answer(model=old.model, label=old.label, desk=self.id)
+        fresh = self._blank(old.model, old.label, time.time())
         running = self._reserve(person, chat, [fresh])
 
         def change(now: Conversation) -> Conversation:
@@ -147,8 +147,12 @@ class Desk:
     def _turn(self, question: str, choices: Choices, labels: dict[str, str]) -> Turn:
         if not question.strip():
             raise ChatError("chat.no_words")
-        answers = tuple(Answer(model=model, label=labels.get(model, model), desk=self.id) for model in choices.models)
-        return Turn(question=question.strip(), choices=choices, asked_at=time.time(), answers=answers)
+        now = time.time()
+        answers = tuple(self._blank(model, labels.get(model, model), now) for model in choices.models)
+        return Turn(question=question.strip(), choices=choices, asked_at=now, answers=answers)
+
+    def _blank(self, model: str, label: str, now: float) -> Answer:
+        return Answer(model=model, label=label, desk=self.id, asked_at=now)
 
     def _reserve(self, person: Person, chat: str, answers: Iterable[Answer]) -> Running:
         """ChatError while the conversation is being answered: two pages may ask at the same moment."""

@@ -54,6 +54,7 @@ class Answer(BaseModel):
     first_seconds: float | None = None
     seconds: float | None = None
     desk: str = ""
+    asked_at: float = 0.0
 
     def seen_by(self, desk: str) -> "Answer":
         """An answer that another process began and never ended was interrupted: that process is gone."""
@@ -70,6 +71,11 @@ class Turn(BaseModel):
     asked_at: float = 0.0
     answers: tuple[Answer, ...] = ()
     earlier: tuple[Answer, ...] = ()
+
+    def versions(self, model: str) -> list[Answer]:
+        """All answers of one model, in the order in which they were asked for."""
+        every = (answer for answer in (*self.earlier, *self.answers) if answer.model == model)
+        return sorted(every, key=lambda answer: answer.asked_at)
 
     def answer(self, model: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.model == model), None)

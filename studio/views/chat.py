@@ -81,7 +81,7 @@ def turn(
 ) -> dict[str, Any]:
     shown = []
     for position, one in enumerate(found.answers):
-        versions = [*(old.id for old in found.earlier if old.model == one.model), one.id]
+        versions = [version.id for version in found.versions(one.model)]
         shown.append(
             answer(one, running, words)
             | {

@@ -154,7 +154,8 @@ def test_edit_again_and_use_make_new_ways_and_keep_the_old(page: TestClient, cha
     assert first["text"] == "Altfel "
     assert first["versions"] == [old, first["id"]]
     page.post("/chat/use", json={"chat": chat, "answer": old})
-    assert one(page, chat)["turns"][0]["answers"][0]["id"] == old
+    back = one(page, chat)["turns"][0]["answers"][0]
+    assert (back["id"], back["versions"]) == (old, first["versions"])
     page.post("/chat/edit", json={**SETTINGS, "chat": chat, "turn": 0, "question": "Alta?"})
     settled(chats, chat)
     assert one(page, chat)["turns"][0]["question"] == "Alta?"
