@@ -4,8 +4,8 @@ from typing import Any
 
 from backend.jobs.model import Job, JobState
 from studio.text import Words, clock
-from studio.views.queue import Place
 from studio.views.curves.series import Curves
+from studio.views.queue import Place
 
 MINUTE = 60.0
 
