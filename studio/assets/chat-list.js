@@ -48,12 +48,13 @@
     if (!place.kept.list) build(place);
     const { list, memory, corrections: box } = place.kept;
     if (event === "chat-memory") {
+      const offer = (said) => memory.replaceChildren(...(said ? [said, " ", element("button", { type: "button", class: "link", id: "unload", onclick: unload }, t("chat.unload"))] : []));
       const unload = async () => {
         const found = await chat.post("unload", {});
-        memory.replaceChildren(found.said);
+        if (found.ok) memory.replaceChildren(found.said);
+        else offer(found.said);
       };
-      const said = news["chat-memory"];
-      return memory.replaceChildren(...(said ? [said, " ", element("button", { type: "button", class: "link", id: "unload", onclick: unload }, t("chat.unload"))] : []));
+      return offer(news["chat-memory"]);
     }
     const empty = element("li", { class: "detail" }, chat.search ? t("chat.list.nothing") : t("chat.list.empty"));
     list.replaceChildren(...(chat.lines.length ? chat.lines.map(line) : [empty]));

@@ -62,13 +62,21 @@
     field.append(page.element("p", { id, class: `field-${kind}`, role: kind === "fault" ? "alert" : null }, said));
     input?.setAttribute("aria-describedby", id);
   };
+  // What is asked with is what is seen: a text field that is on the page is read there.
+  const values = () => {
+    const seen = { ...chat.fields };
+    for (const name of FIELDS.slice(2)) seen[name] = document.querySelector(`#chat-${name} :is(input, textarea)`)?.value ?? seen[name];
+    return seen;
+  };
+
   // Gradio makes the fields when they are unfolded: a moment later they are there.
   chat.unfolded = () => setTimeout(check, 150);
   const check = async () => {
-    const values = Object.fromEntries(FIELDS.slice(3).map((name) => [name, chat.fields[name] ?? ""]));
-    const found = await chat.post("check", values);
+    const seen = values();
+    const settings = Object.fromEntries(FIELDS.slice(3).map((name) => [name, seen[name] ?? ""]));
+    const found = await chat.post("check", settings);
     if (!found.faults) return;
-    for (const name of Object.keys(values)) {
+    for (const name of Object.keys(settings)) {
       chat.fault(name, found.notes[name], "note");
       chat.fault(name, found.faults[name]);
     }
@@ -163,11 +171,11 @@
   chat.ask = async (question) => {
     if (chat.busy || chat.view?.answering) return false;
     chat.busy = true;
-    const ok = await begun(await chat.post("ask", { ...chat.fields, chat: chat.id, question }));
+    const ok = await begun(await chat.post("ask", { ...values(), chat: chat.id, question }));
     chat.busy = false;
     return ok;
   };
-  chat.edit = async (turn, question) => begun(await chat.post("edit", { ...chat.fields, chat: chat.id, turn, question }));
+  chat.edit = async (turn, question) => begun(await chat.post("edit", { ...values(), chat: chat.id, turn, question }));
   chat.again = async (answer) => begun(await chat.post("again", { chat: chat.id, answer }));
   chat.use = async (answer) => begun(await chat.post("use", { chat: chat.id, answer }));
   chat.stop = async () => {

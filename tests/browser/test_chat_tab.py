@@ -1,0 +1,357 @@
+"""The chat as a person uses it, with the real engine and the starter: every control is pressed once."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from safetensors.numpy import save_file
+from sqlalchemy import update
+
+from backend.chats.model import Answer, Choices, Conversation, Turn
+from backend.ledger.schema import jobs as job_rows
+from backend.models import imports
+from backend.paths import SHIPPED_MODELS
+from studio.services.door import Services
+from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+PROBE = "<img src=x onerror=window.PWN=1><script>window.PWN=2</script> [x](javascript:window.PWN=3)"
+
+
+def adapter(folder: Path, size: float) -> Path:
+    """An adapter for the starter's queries, by chance; with `size` 0 it says what the base model says."""
+    folder.mkdir(parents=True)
+    facts = json.loads((SHIPPED_MODELS / "starter" / "config.json").read_text(encoding="utf-8"))
+    chance, width, rank = np.random.default_rng(1), facts["hidden_size"], 4
+    tensors = {}
+    for layer in range(facts["num_hidden_layers"]):
+        head = f"base_model.model.model.layers.{layer}.self_attn.q_proj.lora_"
+        tensors[f"{head}A.weight"] = chance.normal(0, 1, (rank, width)).astype(np.float32)
+        tensors[f"{head}B.weight"] = chance.normal(0, size, (width, rank)).astype(np.float32)
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": rank, "lora_dropout": 0.0,
+              "bias": "none", "base_model_name_or_path": "starter", "target_modules": ["q_proj"]}  # fmt: skip
+    (folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def services(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """Two adapters of one's own; the newest changes nothing."""
+    made = Services.at(studio.workspace)
+    root = tmp_path_factory.mktemp("adapters")
+    for name, size in (("prima", 1.0), ("a doua", 0.0)):
+        imports.from_folder(made.person, made.jobs, str(adapter(root / name, size)), name)
+    return made
+
+
+@pytest.fixture(scope="module")
+def watch(studio: Studio) -> Watch:
+    return Watch(studio.address)
+
+
+@pytest.fixture(scope="module")
+def page(studio: Studio, browser: Browser, watch: Watch, services: Services) -> Iterator[Page]:
+    context = browser.new_context(locale="ro-RO", viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    shown = watch.over(context.new_page())
+    shown.set_default_timeout(20_000)
+    opened(shown, f"{studio.address}/?token={TOKEN}")
+    tab(shown, "chat")
+    expect(shown.locator(".idea").first).to_be_visible()
+    yield shown
+    assert watch.broken == []
+    assert watch.outside == []
+    assert shown.evaluate("Object.keys(window).filter((name) => name.startsWith('PWN'))") == []
+    context.close()
+
+
+def ask(page: Page, question: str) -> None:
+    page.locator("#question textarea").fill(question)
+    page.locator("#question textarea").press("Enter")
+
+
+def answered(page: Page, panes: int) -> None:
+    """All answers of the last question are there, and may be worked with."""
+    last = page.locator(".turn").last.locator(".reply")
+    expect(last).to_have_count(panes)
+    for number in range(panes):
+        expect(last.nth(number)).to_have_attribute("data-state", re.compile("done|stopped|failed"), timeout=LONG)
+    expect(last.first.get_by_text("Copiază")).to_be_visible()
+
+
+def press(page: Page, name: str, place: str = ".turn >> nth=-1") -> None:
+    page.locator(place).get_by_role("button", name=name, exact=True).first.click()
+
+
+def test_a_suggested_question_is_answered_by_base_and_newest_adapter(page: Page) -> None:
+    expect(page.locator("#chat-adapters")).to_contain_text("a doua")
+    page.get_by_role("button", name="Italiano").click()
+    expect(page.locator(".idea").first).to_have_text("Qual è la capitale della Bulgaria?")
+    page.get_by_role("button", name="Română").click()
+    page.get_by_role("button", name="Câte picioare are pinguinul?").click()
+    answered(page, 2)
+    base, adapter = page.locator(".reply.pane-0"), page.locator(".reply.pane-1")
+    expect(base.locator("h3")).to_have_text("Model de început, 2 milioane")
+    expect(adapter.locator("h3")).to_have_text("a doua")
+    same = base.locator(".words").first.inner_text()
+    expect(adapter.locator(".words").first).to_have_text(same)
+    expect(adapter.locator(".detail")).to_contain_text(
+        re.compile(r"tokeni/s · început după .* s · context \d+ din 1\.024")
+    )
+    expect(page.locator("[aria-live=polite].unseen")).to_contain_text(f"a doua: {same}")
+    expect(page.locator("#chat-list li button")).to_have_count(1)
+
+
+def test_enter_sends_shift_enter_does_not_and_a_draft_survives_a_reload(page: Page, studio: Studio) -> None:
+    field = page.locator("#question textarea")
+    field.press_sequentially("Unu")
+    field.press("Shift+Enter")
+    field.press_sequentially("Doi")
+    expect(field).to_have_value("Unu\nDoi")
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    expect(page.locator("#question textarea")).to_have_value("Unu\nDoi")
+    expect(page.locator(".turn")).to_have_count(1)
+    page.locator("#question textarea").press("Enter")
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator("#question textarea")).to_have_value("")
+    answered(page, 2)
+
+
+def test_a_setting_that_cannot_be_is_said_at_its_field_and_the_question_stays(page: Page) -> None:
+    page.locator("#chat-settings > button, #chat-settings .label-wrap").first.click()
+    temperature = page.locator("#chat-temperature input, #chat-temperature textarea")
+    expect(page.locator("#chat-temperature-note")).to_contain_text("Temperatura 0 înseamnă")
+    expect(page.get_by_text("prea mic ca să urmeze instrucțiuni")).to_be_visible()
+    temperature.fill("3")
+    expect(page.locator("#chat-temperature-fault")).to_contain_text("de la 0 la 2")
+    ask(page, "Cât fac trei plus trei?")
+    expect(page.locator("#chat-said")).to_contain_text("de la 0 la 2")
+    expect(page.locator("#question textarea")).to_have_value("Cât fac trei plus trei?")
+    expect(temperature).to_have_value("3")
+    temperature.fill("0,1")
+    expect(page.locator("#chat-temperature-fault")).to_have_count(0)
+    page.locator("#chat-seed input, #chat-seed textarea").fill("7")
+    page.locator("#question .send").click()
+    answered(page, 2)
+    expect(page.locator("#chat-said")).to_be_empty()
+
+
+def test_a_preset_fills_the_system_prompt(page: Page) -> None:
+    page.locator("#chat-settings").get_by_label("Începe cu").click()
+    page.get_by_role("option", name="Română: Profesor").click()
+    expect(page.locator("#chat-system textarea")).to_have_value(re.compile("profesor răbdător"))
+    page.locator("#chat-system textarea").fill(f"Scurt. {PROBE}")
+
+
+def test_one_to_three_adapters_stand_beside_the_base(page: Page) -> None:
+    page.locator("#chat-new").click()
+    page.locator("#chat-adapters input").click()
+    page.get_by_role("option", name="prima").click()
+    page.keyboard.press("Escape")
+    ask(page, f"Salut {PROBE}")
+    answered(page, 3)
+    expect(page.locator(".asked .words").last).to_have_text(f"Salut {PROBE}")
+    expect(page.locator("#chat-list li b").first).to_contain_text("Salut <img")
+    colours = [
+        page.locator(f".reply.pane-{number} .dot").evaluate("dot => getComputedStyle(dot).backgroundColor")
+        for number in range(3)
+    ]
+    assert len(set(colours)) == 3
+
+
+def test_esc_stops_all_answers_and_keeps_what_was_said(page: Page) -> None:
+    page.locator("#chat-temperature input, #chat-temperature textarea").fill("2")
+    page.locator("#chat-max_tokens input, #chat-max_tokens textarea").fill("900")
+    ask(page, "Spune tot.")
+    expect(page.locator(".reply[data-state=writing]").first).to_be_visible(timeout=LONG)
+    expect(page.locator("#question .stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".turn").last.get_by_text("Oprit aici de tine.").first).to_be_visible()
+    expect(page.locator("#question .send")).to_be_visible()
+    said = page.locator(".turn").last.locator(".reply .words").first.inner_text()
+    page.wait_for_timeout(500)
+    assert page.locator(".turn").last.locator(".reply .words").first.inner_text() == said
+
+
+def test_the_stop_button_stops_too(page: Page) -> None:
+    ask(page, "Și mai mult.")
+    page.locator("#question .stop").click()
+    expect(page.locator("#question .send")).to_be_visible()
+    page.locator("#chat-temperature input, #chat-temperature textarea").fill("1")
+    page.locator("#chat-max_tokens input, #chat-max_tokens textarea").fill("40")
+
+
+def test_an_answer_is_written_again_and_the_earlier_one_put_back(page: Page) -> None:
+    ask(page, "Ce culoare are marea?")
+    answered(page, 3)
+    before = page.locator(".turn").last.locator(".reply.pane-0 .words").first.inner_text()
+    press(page, "Răspunde din nou")
+    expect(page.locator(".turn").last.locator(".versions")).to_contain_text("2/2", timeout=LONG)
+    answered(page, 3)
+    press(page, "Răspunsul anterior")
+    expect(page.locator(".turn").last.locator(".reply.pane-0 .words").first).to_have_text(before)
+    press(page, "Răspunsul următor")
+    expect(page.locator(".turn").last.locator(".versions")).to_contain_text("2/2")
+
+
+def test_an_edited_question_goes_on_from_there_and_the_old_conversation_is_kept(page: Page) -> None:
+    before = page.locator("#chat-list li button").count()
+    turns = page.locator(".turn").count()
+    press(page, "Editează", ".turn >> nth=1")
+    expect(page.get_by_text("Așa cum a fost până acum, rămâne în listă.")).to_be_visible()
+    page.locator("[data-key=edit-field]").fill("Care este capitala Bulgariei?")
+    press(page, "Întreabă asta în loc", ".chat-scroll")
+    expect(page.locator(".turn")).to_have_count(2)
+    assert turns > 2
+    answered(page, 3)
+    expect(page.locator("#chat-list li button")).to_have_count(before + 1)
+
+
+def test_thumbs_and_a_correction_are_kept(page: Page, studio: Studio) -> None:
+    press(page, "Bun")
+    expect(page.locator(".turn").last.get_by_role("button", name="Bun", exact=True).first).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    press(page, "Nu e bun", ".turn >> nth=-1 >> .reply.pane-1")
+    press(page, "Corectează…", ".turn >> nth=-1 >> .reply.pane-1")
+    page.locator("[data-key=correct-field]").fill(f"Sofia {PROBE}")
+    press(page, "Salvează", ".correcting")
+    expect(page.locator(".corrected .words")).to_have_text(f"Sofia {PROBE}")
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    expect(page.locator(".corrected .words")).to_have_text(f"Sofia {PROBE}")
+    page.get_by_text("Răspunsuri corectate: 1").click()
+    expect(page.locator(".corrections .words")).to_have_text(f"Sofia {PROBE}")
+    page.get_by_role("button", name="Fă un set de date").click()
+    expect(page.locator(".corrected-box .field-fault")).to_contain_text("10")
+    with page.expect_download() as got:
+        page.locator(".corrected-box").get_by_role("link", name="JSONL").click()
+    row = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
+    assert row["messages"][-1] == {"role": "assistant", "content": f"Sofia {PROBE}"}
+    page.get_by_role("button", name="Elimină", exact=True).click()
+    expect(page.locator(".corrected-box")).to_be_hidden()
+
+
+def test_an_answer_is_copied(page: Page) -> None:
+    press(page, "Copiază", ".turn >> nth=-1")
+    expect(page.get_by_role("button", name="Copiat", exact=True)).to_be_visible()
+
+
+def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
+    page: Page, browser: Browser, studio: Studio
+) -> None:
+    press(page, "Redenumește", ".chat-bar")
+    page.locator("#chat-name").fill("   ")
+    page.locator("#chat-name").press("Enter")
+    expect(page.locator(".renaming .field-fault")).to_contain_text("de 1 până la 100 de caractere")
+    page.locator("#chat-name").fill(f"Numită {PROBE[:40]}")
+    page.locator("#chat-name").press("Enter")
+    expect(page.locator(".chat-bar h2")).to_have_text(f"Numită {PROBE[:40]}")
+    page.get_by_label("Caută în titluri și texte").fill("numita")
+    expect(page.locator("#chat-list li button")).to_have_count(1)
+    for kind, inside in (
+        ("Markdown", "## Care este capitala Bulgariei?"),
+        ("JSON", '"turns"'),
+        ("JSONL pentru antrenare", '"messages"'),
+    ):
+        page.locator(".menu summary").click()
+        with page.expect_download() as got:
+            page.locator(".menu").get_by_role("link", name=kind, exact=True).click()
+        assert inside in Path(got.value.path()).read_text(encoding="utf-8")
+        page.locator(".menu summary").click()
+    elsewhere = browser.new_context(storage_state={"cookies": page.context.cookies(), "origins": []}).new_page()
+    opened(elsewhere, f"{studio.address}/it/")
+    tab(elsewhere, "chat")
+    elsewhere.locator("#chat-list li button").filter(has_text="Numită").click()
+    expect(elsewhere.locator(".turn")).to_have_count(2)
+    elsewhere.context.close()
+    press(page, "Șterge…", ".chat-bar")
+    press(page, "Nu șterge", ".chat-bar")
+    press(page, "Șterge…", ".chat-bar")
+    press(page, "Șterge definitiv; răspunsurile corectate rămân", ".chat-bar")
+    expect(page.locator(".chat-bar h2")).to_have_text("Conversație nouă")
+    expect(page.get_by_text("Nimic găsit.")).to_be_visible()
+    page.get_by_label("Caută în titluri și texte").fill("")
+    expect(page.locator("#chat-list li button").first).to_be_visible()
+
+
+def test_a_studio_that_dies_while_it_is_answered_keeps_what_was_said(page: Page, studio: Studio) -> None:
+    page.locator("#chat-settings > button, #chat-settings .label-wrap").first.click()
+    page.locator("#chat-temperature input, #chat-temperature textarea").fill("2")
+    page.locator("#chat-max_tokens input, #chat-max_tokens textarea").fill("1000")
+    ask(page, "Povestește.")
+    expect(page.locator(".reply[data-state=writing]").first).to_be_visible(timeout=LONG)
+    page.wait_for_timeout(1200)
+    studio.kill_page()
+    page.locator("#question textarea").fill("Nu te pierde")
+    page.locator("#question .send, #question .stop").locator("visible=true").first.click()
+    studio.start_page()
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page.locator("#question textarea")).to_have_value("Nu te pierde")
+    cut = page.locator(".reply[data-state=interrupted]")
+    expect(cut.first.locator(".said")).to_contain_text("Ce s-a spus până atunci este păstrat")
+    expect(cut.first.locator(".words").first).not_to_be_empty()
+    cut.first.get_by_role("button", name="Încearcă din nou").click()
+    expect(page.locator("#question .stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#question .send")).to_be_visible()
+    page.locator("#question textarea").fill("")
+
+
+def test_what_a_model_or_a_run_name_says_is_never_markup(page: Page, services: Services, studio: Studio) -> None:
+    """A name that the page would refuse, an answer that no model of ours writes: put into the ledger by hand."""
+    ledger = services.jobs.ledger
+    run = services.jobs.find(services.person, "prima").id
+    with ledger.write() as rows:
+        rows.execute(update(job_rows).where(job_rows.c.id == run).values(name=PROBE))
+    said = Answer(model=f"run:{run}", label=PROBE, text=f"{PROBE}\n<b>fett</b>", state="done")
+    base = Answer(
+        model="gone",
+        label=PROBE,
+        state="failed",
+        error="chat.engine_said",
+        error_values={"url": PROBE, "message": PROBE},
+    )
+    choices = Choices(base="starter", adapters=(f"run:{run}",), system=PROBE)
+    turn = Turn(question=PROBE, choices=choices, answers=(base, said))
+    made = services.chats.desk.chats.add(services.person, Conversation(title=PROBE, choices=choices, turns=(turn,)))
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    page.locator("#chat-list li button").filter(has_text="<img src=x").first.click()
+    expect(page.locator(".reply.pane-1 .words").first).to_have_text(f"{PROBE}\n<b>fett</b>")
+    expect(page.locator(".reply.pane-0 .said")).to_contain_text("<script>")
+    expect(page.locator(".chat-bar h2")).to_have_text(PROBE)
+    expect(page.locator(".reply h3").last).to_have_text(PROBE)
+    expect(page.locator("#chat-adapters")).to_contain_text("<img src=x")
+    assert (
+        page.locator(".chat-scroll img, .chat-scroll script, .chat-scroll a, .chat-scroll b, #chat-list img").count()
+        == 0
+    )
+    services.chats.delete(made.id)
+
+
+def test_large_type_for_a_room_and_back(page: Page) -> None:
+    page.locator("#chat-new").click()
+    press(page, "Litere mari", ".chat-bar")
+    expect(page.locator("#chat-list")).to_be_hidden()
+    expect(page.locator("#tab-chat-button")).to_be_hidden()
+    expect(page.locator("#question textarea")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#chat-list")).to_be_visible()
+
+
+def test_unloading_says_how_much_memory_is_free_again(page: Page) -> None:
+    expect(page.locator(".memory")).to_contain_text("În memorie: Model de început")
+    for _ in range(20):  # the engine refuses while it lets go of what was stopped
+        page.locator("#unload").click()
+        page.wait_for_timeout(1000)
+        if page.locator("#unload").count() == 0:
+            break
+    expect(page.locator(".memory")).to_contain_text(re.compile(r"Scos din memorie: \d+(,\d)? [kMG]?B"))
