@@ -48,11 +48,13 @@ def adds_examples(page: Page, folder: Path) -> None:
     """A file with a broken line is explained; without that line it is added and chosen."""
     rows = [chat(f"Cât fac {n} plus {n}?", f"{n} plus {n} fac {n + n}.") for n in range(10, 40)]
     page.get_by_text("Adaugă exemplele mele").click()
-    for text, said in (("\n".join([*rows, "{broken"]), "31"), ("\n".join(rows), "30 de exemple")):
-        file = folder / f"adunări {len(text)}.jsonl"
-        file.write_text(text, encoding="utf-8")
-        page.locator("input[type=file]").first.set_input_files(file)
-        expect(page.locator("#added")).to_contain_text(said)
+    file = folder / "adunări.jsonl"
+    file.write_text("\n".join([*rows, "{broken"]), encoding="utf-8")
+    page.locator("#panel-data input[type=file]").set_input_files(file)
+    expect(page.locator("#added")).to_contain_text("31")
+    page.get_by_label("Sari peste liniile cu greșeli").check()
+    page.locator("#data-again").click()
+    expect(page.locator("#added")).to_contain_text("30 de exemple")
 
 
 def chat(question: str, answer: str) -> str:
