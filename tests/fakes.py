@@ -15,9 +15,11 @@ from backend.hardware import Machine
 from backend.jobs import events
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
+from backend.people import HOME
 from backend.recipes import load
 from backend.recipes.schema import Recipe
 from studio.services.curves import Shelf
+from studio.services.logs import Logs
 from tests.fake_chats import FakeChats
 
 GIB = 1024**3
@@ -46,6 +48,11 @@ class FakeServices:
     @cached_property
     def curves(self) -> Shelf:
         return Shelf()
+
+    @cached_property
+    def logs(self) -> Logs:
+        jobs: Any = SimpleNamespace(get=lambda person, run: self.run(run), folder=lambda one: self.folder(one.id))
+        return Logs(jobs, HOME)
 
     @cached_property
     def chats(self) -> FakeChats:

@@ -34,7 +34,7 @@
       element("span", { class: "score-figures" }, one.figures));
 
   const lines = (sentences) => element("ul", {}, ...sentences.map((one) => element("li", {}, one)));
-  const section = (name, ...children) => element("section", { class: name }, element("h4", {}, t(`verdict.${name}`)), ...children);
+  const section = (name, title, ...children) => element("section", { class: name }, element("h4", {}, title), ...children);
 
   const advice = (one) =>
     element("li", {}, one.open
@@ -58,10 +58,10 @@
       found.languages.length ? element("div", { class: "scores" }, element("p", { class: "key", "aria-hidden": "true" },
         element("span", { class: "was" }, t("verdict.before")), element("span", { class: "is" }, t("verdict.after"))), ...found.languages.map(bars)) : null,
       element("div", { class: "sections" },
-        section("learned", lines(found.learned)),
-        section("forgotten", lines(found.forgotten)),
-        section("why", lines(found.why)),
-        section("try", element("ul", { class: "advice" }, ...found.advice.map(advice)))),
+        section("learned", t("verdict.learned"), lines(found.learned)),
+        section("forgotten", t("verdict.forgotten"), lines(found.forgotten)),
+        section("why", t("verdict.why"), lines(found.why)),
+        section("try", t("verdict.try"), element("ul", { class: "advice" }, ...found.advice.map(advice)))),
       element("div", { class: "ends" },
         found.chat ? element("button", { type: "button", class: `act${found.kind === "diverged" ? "" : " first"}`, "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
         found.proof.length ? proof(found) : null)));

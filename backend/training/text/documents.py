@@ -41,6 +41,7 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
             "training.other_shape", data=request.data.name, shape=request.data.shape, wanted=recipe.objective
         )
     every = list(rows.read(request.data.path))
+    check.control_words(every, control_words(request.model.folder))
     learned, held_out = split(every, recipe.watching.eval_share, recipe.compute.seed)
     if request.replay is not None:
         learned += replayed(request, len(learned))
@@ -48,7 +49,6 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
         read = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
         return Material(_some(read[0], request), read[1], None)
     chat = ChatFormat.of(tokenizer, request.model.name)
-    check.control_words(every, control_words(request.model.folder))
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
     asked = checks.grouped(request.check.path, recipe.watching.check_questions) if request.check else {}
@@ -63,6 +63,7 @@ def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
     recipe: Recipe = request.recipe
     assert request.replay is not None
     pool = list(rows.read(request.replay.path))
+    check.control_words(pool, control_words(request.model.folder))
     wanted = round(count * recipe.replay.share / (1 - recipe.replay.share))
     draw = random.Random(recipe.compute.seed)
     picked: list[rows.Row] = []
