@@ -24,6 +24,8 @@ from backend.people import Person
 ENGINE_SECONDS = 120.0
 POLL_SECONDS = 0.1
 SAVE_SECONDS = 1.0
+# Whoever sees the last word may ask again before the answer is in the ledger.
+SETTLING_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
@@ -156,6 +158,9 @@ class Desk:
 
     def _reserve(self, person: Person, chat: str, answers: Iterable[Answer]) -> Running:
         """ChatError while the conversation is being answered: two pages may ask at the same moment."""
+        before = self._running.get(chat)
+        if before is not None and before.done:
+            before.settled.wait(SETTLING_SECONDS)
         with self._lock:
             if chat in self._running:
                 raise ChatError("chat.answering")
@@ -238,6 +243,7 @@ class Desk:
         with self._lock:
             if self._running.get(running.chat) is running:
                 del self._running[running.chat]
+        running.settled.set()
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,10 @@ class Hearable(Protocol):
 
 @dataclass(eq=False)
 class Running:
-    """`version` grows with every change. `starting` is when somebody began to wait for the engine itself."""
+    """`version` grows with every change; `starting` is when somebody began to wait for the engine itself.
+
+    `settled` once its answers are in the ledger, a moment after the last of them was complete.
+    """
 
     person: Person
     chat: str
@@ -29,6 +32,7 @@ class Running:
     starting: bool = False
     began: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
+    settled: threading.Event = field(default_factory=threading.Event)
     _streams: dict[str, Hearable] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

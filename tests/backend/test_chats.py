@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,22 @@ def until(true: object) -> None:
     while not true():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
+
+
+def test_who_asks_while_the_last_answers_are_still_being_kept_is_not_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = Chats.change
+
+    def slowly(*arguments: Any) -> Conversation:
+        time.sleep(0.3)
+        return keep(*arguments)
+
+    chat = desk.ask(HOME, None, "Cine ești?", BOTH, LABELS).id
+    monkeypatch.setattr(Chats, "change", slowly)
+    until(lambda: (running := desk.running(chat)) is None or running.done)
+    assert desk.running(chat) is not None, "it was kept before anybody could ask"
+    assert len(asked(desk, "Și acum?", chat).turns) == 2
 
 
 def test_one_question_goes_to_all_and_their_answers_are_kept(desk: Desk) -> None:
