@@ -1,6 +1,6 @@
 """The pictures of README and docs: `python -m tests.browser.screenshots [FOLDER]`, made from the studio as it is now.
 
-A studio is started on an empty workspace; the run that is shown is the recorded one that ships, the chat is real.
+A studio is started on an empty workspace; the run that is shown is the recorded one that ships.
 """
 
 import shutil
@@ -18,7 +18,6 @@ FOLDER = ROOT / "docs/images"
 SCREEN = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 TABS = ("home", "train", "runs", "chat")
-QUESTIONS = {"en": "How many legs does a spider have?", "ro": "Câte picioare are păianjenul?"}
 
 
 def main(folder: Path) -> None:
@@ -50,8 +49,8 @@ def take_all(browser: Browser, studio: Studio, folder: Path) -> None:
         ("", "en", SCREEN, "light", TABS),
         ("-ro", "ro", SCREEN, "light", TABS),
         ("-it", "it", SCREEN, "light", TABS),
-        ("-dark", "en", SCREEN, "dark", TABS),
-        ("-phone", "ro", PHONE, "light", TABS),
+        ("-dark", "en", SCREEN, "dark", ("runs",)),
+        ("-phone", "ro", PHONE, "light", ("runs", "chat")),
     )
     for ending, language, size, colours, names in looks:
         context = browser.new_context(viewport=size, color_scheme=colours)  # type: ignore[arg-type]
