@@ -231,7 +231,8 @@ def test_the_check_questions_are_from_dev_and_the_same_in_every_language() -> No
         asked[row["language"]].append(dev[row["language"], user["content"], assistant["content"]])
     assert asked["en"] == asked["it"] == asked["ro"]
     assert len(set(asked["en"])) == chats.CHECKED
-    assert {topic for topic, _, _ in asked["en"]} == {topic.name for topic in topics()}
+    # What people say by way of greeting is held out in other capitals and marks only, which would show nothing.
+    assert {topic for topic, _, _ in asked["en"]} == {topic.name for topic in topics()} - {"small talk"}
 
 
 def test_columns_are_read_by_name() -> None:
