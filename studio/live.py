@@ -171,7 +171,7 @@ class Live:
             else:
                 look.unread.append(run)
         curves = {run: watched.curves for run, watched in look.watched.items()}
-        look.places = in_queue(look.jobs.values(), curves, self.services.forecast_seconds)
+        look.places = in_queue(look.jobs.values(), curves, self.services.my_runs.forecast_seconds)
         return look
 
 

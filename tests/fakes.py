@@ -1,8 +1,7 @@
 """Stand-ins with the methods of the real thing, for tests of the page: no process and no model."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +52,10 @@ class FakeServices:
     def logs(self) -> Logs:
         jobs: Any = SimpleNamespace(get=lambda person, run: self.run(run), folder=lambda one: self.folder(one.id))
         return Logs(jobs, HOME)
+
+    @cached_property
+    def my_runs(self) -> Any:
+        return SimpleNamespace(forecast_seconds=lambda job: 100.0)
 
     @cached_property
     def chats(self) -> FakeChats:
@@ -113,9 +116,6 @@ class FakeServices:
     def runs(self) -> list[Job]:
         return sorted(self.jobs.values(), key=lambda one: -one.created_at)
 
-    def forecast_seconds(self, job: Job) -> float | None:
-        return 100.0
-
     def run(self, run: str) -> Job:
         if run not in self.jobs:
             raise AccessError("jobs.unknown", name=run)
@@ -126,28 +126,11 @@ class FakeServices:
         path.mkdir(exist_ok=True)
         return RunFolder(path)
 
-    def stop(self, run: str, *, save: bool) -> Job:
-        self.asked.append(("stop", (run, save)))
-        return self._becomes(run, stop_asked_at=time.time())
-
-    def resume(self, run: str) -> Job:
-        return self._becomes(run, state=JobState.QUEUED)
-
-    def rename(self, run: str, name: str) -> Job:
-        return self._becomes(run, name=names.check(name))
-
-    def delete(self, run: str) -> None:
-        del self.jobs[run]
-
     def machine(self) -> Machine:
         return machine()
 
     def page_opened(self) -> None:
         self.asked.append(("page_opened", None))
-
-    def _becomes(self, run: str, **values: Any) -> Job:
-        self.jobs[run] = replace(self.run(run), **values)
-        return self.jobs[run]
 
 
 @dataclass

@@ -40,33 +40,19 @@ def prepare(
 
 
 def start_training(  # noqa: PLR0913 - one keyword for each thing a person chooses
-    person: Person,
-    jobs: Jobs,
-    workspace: Workspace,
-    recipe: Recipe,
-    *,
-    model: str,
-    data: str,
-    name: str,
-    start_at: float | None = None,
-    forecast: dict[str, Any] | None = None,
+    person: Person, jobs: Jobs, workspace: Workspace, recipe: Recipe, *, model: str, data: str, name: str
 ) -> Job:
-    """Queue a training under this name; JobError when the name cannot be used, RecipeError when this machine is too
-    small for it, else as `prepare`.
-
-    `start_at`: UTC epoch seconds before which it does not start. `forecast`: what was shown before the start; made now
-    when None.
+    """Queue a training under this name, with what is forecast for it now; JobError when the name cannot be used,
+    RecipeError when this machine is too small for it, else as `prepare`.
     """
-    if forecast is None:
-        forecast = facade.of(person, workspace, recipe, model=model, data=data).model_dump(mode="json")
-    facade.refuse_too_big(facade.Forecast.model_validate(forecast))
-    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast)
+    forecast = facade.of(person, workspace, recipe, model=model, data=data)
+    facade.refuse_too_big(forecast)
+    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast.model_dump(mode="json"))
     new = NewJob(
         kind="train",
         name=name,
         request=request.model_dump(mode="json"),
         device=request.device,
-        start_at=start_at,
         forecast_bytes=request.forecast_bytes,
     )
     return jobs.submit(person, new)

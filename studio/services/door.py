@@ -9,7 +9,7 @@ from backend import hardware
 from backend.data import datasets
 from backend.data.datasets import Dataset
 from backend.forecast import facade as forecast
-from backend.forecast.facade import Forecast, refuse_too_big
+from backend.forecast.facade import Forecast
 from backend.hardware import Machine
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
@@ -97,51 +97,25 @@ class Services:
     def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Dataset:
         return datasets.add(self.person, self.workspace, path, name, skip_bad=skip_bad)
 
-    # Before, at and after the start of a run
+    # Before and at the start of a run; what may be done with one is in `my_runs`
 
     def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
         return forecast.of(self.person, self.workspace, recipe, model=model, data=data)
 
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
-        """Queued under this name; the forecast shown before the start is kept with it."""
-        forecast = self.forecast(recipe, model, data)
-        refuse_too_big(forecast)
-        return start_training(
-            self.person,
-            self.jobs,
-            self.workspace,
-            recipe,
-            model=model,
-            data=data,
-            name=name,
-            forecast=forecast.model_dump(mode="json"),
-        )
+        """Queued under this name; the forecast of now is kept with it. Errors as `start_training`."""
+        return start_training(self.person, self.jobs, self.workspace, recipe, model=model, data=data, name=name)
 
     def runs(self) -> list[Job]:
         """Newest first; those that ship with the studio last."""
-        return self.my_runs.all()
-
-    def forecast_seconds(self, job: Job) -> float | None:
-        return self.my_runs.forecast_seconds(job)
+        return self.jobs.shown(self.person)
 
     def run(self, run: str) -> Job:
         """AccessError when there is no such run, or it is somebody else's."""
         return self.jobs.get(self.person, run)
 
     def folder(self, run: str) -> RunFolder:
-        return RunFolder(self.workspace.run(self.run(run).id))
-
-    def stop(self, run: str, *, save: bool) -> Job:
-        return self.jobs.stop(self.person, run, save=save)
-
-    def resume(self, run: str) -> Job:
-        return self.jobs.resume(self.person, run)
-
-    def rename(self, run: str, name: str) -> Job:
-        return self.jobs.rename(self.person, run, name)
-
-    def delete(self, run: str) -> None:
-        self.jobs.delete(self.person, run)
+        return self.my_runs.folder(run)
 
     # The machine
 

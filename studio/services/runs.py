@@ -40,10 +40,6 @@ class MyRuns:
     jobs: Jobs
     person: Person
 
-    def all(self) -> list[Job]:
-        """Newest first; then those that ship with the studio."""
-        return self.jobs.shown(self.person)
-
     def folder(self, run: str) -> RunFolder:
         """AccessError when there is no such run, or it is somebody else's."""
         return RunFolder(self.workspace.run(self.jobs.get(self.person, run).id))
@@ -68,6 +64,18 @@ class MyRuns:
 
     def start_at(self, run: str, when: float | None) -> Job:
         return self.jobs.start_at(self.person, run, when)
+
+    def stop(self, run: str, *, save: bool) -> Job:
+        return self.jobs.stop(self.person, run, save=save)
+
+    def resume(self, run: str) -> Job:
+        return self.jobs.resume(self.person, run)
+
+    def rename(self, run: str, name: str) -> Job:
+        return self.jobs.rename(self.person, run, name)
+
+    def delete(self, run: str) -> None:
+        self.jobs.delete(self.person, run)
 
     def repeat(self, run: str, name: str) -> Job:
         """A new run of the same recipe on the same model and data; JobError for one that was not trained here."""

@@ -64,7 +64,7 @@ class Handlers:
         return self.services.my_runs.repeat(run, names.free(self.services.run(run).name, taken))
 
     def delete(self, run: str) -> None:
-        self.services.delete(run)
+        self.services.my_runs.delete(run)
 
     def chosen_source(self, source: str) -> tuple[Any, Any, Any, str]:
         """Which field asks for it: a zip is uploaded, the others are typed."""
@@ -120,11 +120,11 @@ def moment(given: Any) -> float | None:
 
 
 ACTIONS: dict[str, Callable[[Handlers, str, Any], Job | None]] = {
-    "stop": lambda page, run, _: page.services.stop(run, save=True),
-    "discard": lambda page, run, _: page.services.stop(run, save=False),
-    "resume": lambda page, run, _: page.services.resume(run),
+    "stop": lambda page, run, _: page.services.my_runs.stop(run, save=True),
+    "discard": lambda page, run, _: page.services.my_runs.stop(run, save=False),
+    "resume": lambda page, run, _: page.services.my_runs.resume(run),
     "repeat": lambda page, run, _: page.repeat(run),
-    "rename": lambda page, run, name: page.services.rename(run, str(name)),
+    "rename": lambda page, run, name: page.services.my_runs.rename(run, str(name)),
     "note": lambda page, run, note: page.services.my_runs.annotate(run, str(note)),
     "pin": lambda page, run, _: page.services.my_runs.pin(run, pinned=True),
     "unpin": lambda page, run, _: page.services.my_runs.pin(run, pinned=False),

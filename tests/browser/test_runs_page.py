@@ -97,7 +97,7 @@ def page(studio: Studio, context: BrowserContext, runs: Runs) -> Iterator[Page]:
     found.close()
     for job in runs.services.jobs.all(runs.services.person):
         runs.becomes(job.id, "stopped")
-        runs.services.delete(job.id)
+        runs.services.my_runs.delete(job.id)
 
 
 def choose(page: Page, name: str) -> None:
