@@ -73,7 +73,7 @@ def work(path: Path, runners: Mapping[str, str], stop: StopSignal) -> int:
     except Timeout:
         return ExitCode.LOCK_HELD
     settings = Settings.read()
-    ledger = Ledger(settings.database_url or workspace.ledger)
+    ledger = Ledger.of(workspace, settings)
     claims = Claims(ledger, workspace, losses=settings.losses)
     told = folder.read(folder.attempt)
     me = Identity.of(os.getpid())

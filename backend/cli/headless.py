@@ -14,7 +14,7 @@ from backend.paths import ROOT, Workspace
 def open_jobs(workspace: Path) -> Jobs:
     """The jobs of a workspace, made when it is new; SetupError when it cannot be used."""
     place = Workspace(workspace.resolve()).create()
-    return Jobs(Ledger(place.ledger), place)
+    return Jobs(Ledger.of(place), place)
 
 
 @contextmanager

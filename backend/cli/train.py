@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from backend import names
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.progress import Progress
@@ -61,12 +62,11 @@ def recipe_of(jobs: Jobs, ref: str) -> tuple[str, Recipe]:
     return job.name, load.parse(request["recipe"])
 
 
-def free_name(jobs: Jobs, recipe_id: str) -> str:
-    """`starter-lora 2026-11-22`, then `… 2`, `… 3`."""
-    wanted = f"{recipe_id} {date.today().isoformat()}"
-    taken = {job.name for job in jobs.all(HOME)}
-    numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
-    return wanted if wanted not in taken else next(name for name in numbered if name not in taken)
+def free_name(jobs: Jobs, called: str) -> str:
+    """`starter-lora 2026-11-22`, then `… 2`, `… 3`; a long name is cut so that the day fits behind it."""
+    day = date.today().isoformat()
+    cut = called[: names.LONGEST - len(day) - 1].rstrip(" .")
+    return names.free(f"{cut} {day}", (job.name for job in jobs.all(HOME)))
 
 
 def follow(jobs: Jobs, job: Job) -> Job:

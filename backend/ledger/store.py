@@ -1,6 +1,6 @@
 """Opens the ledger: SQLite in the workspace, or PostgreSQL by address; one writer at a time.
 
-ledger = Ledger(workspace.ledger)
+ledger = Ledger.of(workspace)
 with ledger.write() as rows:
     rows.execute(insert(jobs).values(...))
 """
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, inspect, make_url, select, text
 
 from backend.errors import SetupError
 from backend.ledger import care, schema
 from backend.ledger.place import filesystem, require_local_and_writable
+from backend.paths import Workspace
+from backend.settings import Settings
 
 BUSY_SECONDS = 15
 JOURNAL = "WAL"
@@ -31,7 +33,7 @@ class Ledger:
     """
 
     def __init__(self, place: Path | str) -> None:
-        self.path = place if isinstance(place, Path) else None
+        self.path = place if isinstance(place, Path) else _file(place)
         if self.path is not None:
             require_local_and_writable(self.path.parent)
             self.engine = _sqlite(self.path)
@@ -39,6 +41,11 @@ class Ledger:
             self.engine = create_engine(str(place), pool_pre_ping=True)
         self._open()
         self._require_wal()
+
+    @classmethod
+    def of(cls, workspace: Workspace, settings: Settings | None = None) -> "Ledger":
+        """The one of a workspace, for every process alike: what STUDIO_DATABASE_URL names, else its SQLite file."""
+        return cls((settings or Settings.read()).database_url or workspace.ledger)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -120,6 +127,12 @@ def _trouble_in_words() -> Iterator[None]:
         if "disk is full" in str(error.orig):
             raise SetupError("ledger.disk_full") from error
         raise
+
+
+def _file(address: str) -> Path | None:
+    """The file of a SQLite address, which is opened as safely as that of a workspace; None for another database."""
+    url = make_url(address)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _sqlite(path: Path) -> Engine:

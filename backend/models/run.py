@@ -24,7 +24,6 @@ from backend.models import arrivals, imports
 from backend.models.adapters import CONFIG, TENSORS
 from backend.paths import Workspace
 from backend.people import Person
-from backend.settings import Settings
 
 
 def run(job: JobContext) -> int:
@@ -65,7 +64,7 @@ def _fetch(hub_id: str, name: str, into: Path) -> None:
 def _keep(job: JobContext, staging: Path) -> None:
     workspace = Workspace(job.folder.path.parent.parent)
     whole = job.folder.read(job.folder.request)
-    jobs = Jobs(Ledger(Settings.read().database_url or workspace.ledger), workspace)
+    jobs = Jobs(Ledger.of(workspace), workspace)
     checked = job.folder.path / ".checked"
     shutil.rmtree(checked, ignore_errors=True)
     arrivals.take(staging, checked)

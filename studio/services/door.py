@@ -43,7 +43,7 @@ class Services:
     def at(cls, root: Path) -> "Services":
         """SetupError when the folder cannot hold a workspace."""
         workspace = Workspace(root.resolve()).create()
-        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace))
+        return cls(workspace, Jobs(Ledger.of(workspace), workspace))
 
     # Subjects of their own
 

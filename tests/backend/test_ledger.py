@@ -12,10 +12,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from backend.cli.headless import open_jobs
 from backend.errors import SetupError
 from backend.ledger import care, place, schema, store
 from backend.ledger.migrations import upgrade
 from backend.ledger.store import Ledger
+from backend.paths import ROOT, Workspace
+from backend.settings import Settings
+from studio.services.door import Services
 
 
 @pytest.fixture
@@ -54,6 +58,35 @@ def test_a_commit_is_on_the_disk_and_foreign_keys_hold(ledger: Ledger) -> None:
             rows.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert found == ["wal", 2, 1]
+
+
+def test_the_page_the_commands_and_the_worker_open_the_database_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path / "workspace").create()
+    monkeypatch.setenv("STUDIO_DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.sqlite")
+    opened = [
+        Ledger.of(workspace),
+        Ledger.of(workspace, Settings.read()),
+        open_jobs(workspace.root).ledger,
+        Services.at(workspace.root).jobs.ledger,
+    ]
+    add(opened[0], "ana")
+    assert [names(ledger) for ledger in opened] == [["ana"]] * 4
+    assert not workspace.ledger.exists()
+    monkeypatch.delenv("STUDIO_DATABASE_URL")
+    assert names(Ledger.of(workspace)) == []
+
+
+def test_no_process_opens_a_ledger_by_itself() -> None:
+    """Each of them would have to remember the setting that names another database."""
+    opened = [
+        path.relative_to(ROOT)
+        for folder in ("backend", "studio")
+        for path in (ROOT / folder).rglob("*.py")
+        if "Ledger(" in path.read_text(encoding="utf-8").replace("class Ledger(", "")
+    ]
+    assert opened == []
 
 
 def test_a_workspace_may_be_called_anything(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class House:
         restored = path is not None and path.exists() and not care.is_sound(path)
         if restored and path is not None:
             care.restore(path)
-        ledger = Ledger(settings.database_url or workspace.ledger)
+        ledger = Ledger.of(workspace, settings)
         if path is not None and (restored or is_needed(ledger, workspace)):
             rebuild(ledger, workspace)
         return cls(ledger, workspace, settings, worker=worker, engine=engine)
