@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
 from tempfile import gettempdir
@@ -67,8 +67,7 @@ def arguments(
         max_grad_norm=recipe.schedule.max_grad_norm,
         adam_beta2=recipe.schedule.adam_beta2,
         bf16=precision.autocast,
-        activation_checkpointing=checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
+        **_checkpointing(on=checkpointing),
         use_cpu=device.type == "cpu",
         seed=recipe.compute.seed,
         logging_nan_inf_filter=False,
@@ -82,6 +81,13 @@ def arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+
+
+def _checkpointing(*, on: bool) -> dict[str, Any]:
+    """transformers called it gradient checkpointing before 5.23."""
+    known = {field.name for field in fields(TrainingArguments)}
+    name = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
+    return {name: on, f"{name}_kwargs": {"use_reentrant": False} if on else None}
 
 
 class StudioTrainer(Trainer):

@@ -7,6 +7,7 @@ generation, it is the ordinary scaled-dot-product attention of transformers.
 """
 
 from collections.abc import Iterator
+from inspect import signature
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,8 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 NAME = "documents"
 HALF = (torch.float16, torch.bfloat16)
+# torch 2.11 wants as many heads of keys as of queries.
+GROUPED: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in signature(varlen_attn).parameters else {}
 
 
 def attend(
@@ -31,11 +34,14 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Attention as transformers calls it: query (1, heads, tokens, width) in, (1, tokens, heads, width) out."""
     bounds: torch.Tensor | None = options.pop("cu_seq_lens_q", None)
+    bent = options.get("softcap") is not None
     if bounds is None:
         if attention_mask is None and query.shape[2] == key.shape[2]:
             attention_mask = _window(query.shape[2], options.get("sliding_window"), query.device)
+        if bent:
+            return _bent(query, key, value, attention_mask, options).transpose(1, 2).contiguous(), None
         return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-    if query.is_cuda:
+    if query.is_cuda and not bent:
         dtype = query.dtype if query.dtype in HALF else torch.get_autocast_dtype("cuda")
         if query.dtype in HALF or torch.is_autocast_enabled("cuda"):
             return _on_gpu(query.to(dtype), key.to(dtype), value.to(dtype), bounds, options), None
@@ -48,6 +54,9 @@ def _on_gpu(
     longest = int(options["max_length_q"])
     window = options.get("sliding_window")
     queries, keys, values = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
+    shared = query.shape[1] // key.shape[1]
+    if shared > 1 and not GROUPED:
+        keys, values = keys.repeat_interleave(shared, 1), values.repeat_interleave(shared, 1)
     found = varlen_attn(
         queries,
         keys,
@@ -58,7 +67,7 @@ def _on_gpu(
         longest,
         scale=options.get("scaling"),
         window_size=(window - 1 if window else -1, 0),
-        enable_gqa=query.shape[1] != key.shape[1],
+        **(GROUPED if shared > 1 else {}),
     )
     assert isinstance(found, torch.Tensor)
     return found.unsqueeze(0)
@@ -71,6 +80,10 @@ def _each_document(
     found = []
     for begin, end in _pairs(bounds):
         mask = _window(end - begin, options.get("sliding_window"), query.device)
+        if options.get("softcap") is not None:
+            part = slice(begin, end)
+            found.append(_bent(query[:, :, part], key[:, :, part], value[:, :, part], mask, options))
+            continue
         found.append(
             scaled_dot_product_attention(
                 query[:, :, begin:end],
@@ -84,6 +97,24 @@ def _each_document(
             )
         )
     return torch.cat(found, 2).transpose(1, 2).contiguous()
+
+
+def _bent(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, options: dict[str, Any]
+) -> torch.Tensor:
+    """Attention whose scores are bent to stay within `softcap` (Gemma 2, arXiv 2408.00118, section 2).
+
+    No fused kernel does that on every device, so the scores are really made. Without a mask it is causal.
+    """
+    softcap, groups = float(options["softcap"]), query.shape[1] // key.shape[1]
+    keys, values = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    scores = query @ keys.transpose(-1, -2) * (options.get("scaling") or query.shape[-1] ** -0.5)
+    scores = softcap * torch.tanh(scores / softcap)
+    if mask is None:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=query.device).tril(key.shape[2] - query.shape[2])
+    hidden = ~mask if mask.dtype is torch.bool else mask < 0
+    weights = scores.float().masked_fill(hidden, torch.finfo(torch.float32).min).softmax(-1).to(value.dtype)
+    return torch.nn.functional.dropout(weights, options.get("dropout", 0.0)) @ values
 
 
 def _pairs(bounds: torch.Tensor) -> Iterator[tuple[int, int]]:
