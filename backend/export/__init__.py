@@ -1,0 +1,1 @@
+"""What a run made, in the forms that other programs read."""
