@@ -2,24 +2,30 @@
 
 import contextlib
 import os
+import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, expect
 
 from backend.paths import ROOT
 
 TOKEN = "browser-journey-token"
-LONG = 150_000
-expect.set_options(timeout=20_000)
+# How long is waited for what a person sees at once, and for what a model or a run takes. A machine that is busy with
+# something else makes all of it slow; what never comes costs the wait once.
+PATIENCE = 60_000
+LONG = 240_000
+expect.set_options(timeout=PATIENCE)
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-domain-reliability", "--no-pings",
@@ -35,6 +41,7 @@ class Studio:
     port: int
     log: IO[bytes]
     prefix: str = ""
+    session: StorageState | None = None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -50,14 +57,14 @@ class Studio:
 
     def start_page(self) -> None:
         self.start("studio", "studio.app", "--port", str(self.port), "--root-path", self.prefix)
-        end = time.monotonic() + 60
+        end = time.monotonic() + LONG / 1000
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
-            assert self.processes["studio"].poll() is None, "the studio ended at once"
+            assert self.processes["studio"].poll() is None, f"the studio ended at once, see {self.log.name}"
             time.sleep(0.1)
-        raise AssertionError("the studio did not listen within 60 s")
+        raise AssertionError("the studio does not listen")
 
     def kill_page(self) -> None:
         self.processes["studio"].kill()
@@ -80,6 +87,53 @@ class Studio:
         psutil.wait_procs(alive, timeout=30)
 
 
+def free_port() -> int:
+    """One that stays free: below the range from which the kernel takes ports for connections that go out."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(lowest // 2, lowest), 100):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+@contextlib.contextmanager
+def running(root: Path, prefix: str = "", *, supervised: bool = True) -> Iterator[Studio]:
+    """A studio on the workspace `root`/workspace, its log beside it. Without a supervisor nothing is started."""
+    with (root / "log.txt").open("ab") as log:
+        studio = Studio(root / "workspace", free_port(), log, prefix)
+        try:
+            studio.start_page()
+            if supervised:
+                studio.start("supervisor", "backend.jobs.supervisor")
+            yield studio
+        finally:
+            studio.end()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser that the machine has."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, timeout=LONG)
+        yield browser
+        browser.close()
+
+
+def signed_in(browser: Browser, studio: Studio, **look: Any) -> BrowserContext:
+    """A window of its own, signed in. The token works once: every window has the session of the first."""
+    if studio.session is None:
+        first = browser.new_context()
+        first.request.get(f"{studio.address}/?token={TOKEN}", max_redirects=0, timeout=PATIENCE)
+        studio.session = first.storage_state()
+        first.close()
+    context = browser.new_context(storage_state=studio.session, **look)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @dataclass
 class Watch:
     """What must not happen on the page."""
@@ -99,17 +153,21 @@ class Watch:
 
 def opened(page: Page, address: str) -> None:
     """Again when the page, which loads itself anew once a killed studio is back, was faster than this."""
-    try:
-        page.goto(address)
-    except PlaywrightError as error:
-        if "ERR_ABORTED" not in str(error):
-            raise
-        page.goto(address)
-    expect(page.locator("#device")).not_to_be_empty(timeout=30_000)
+    for attempt in range(5):
+        try:
+            page.goto(address)
+            break
+        except PlaywrightError as error:
+            if attempt == 4 or not re.search("ERR_ABORTED|interrupted by another navigation", str(error)):
+                raise
+    expect(page.locator("#device")).not_to_be_empty()
 
 
 def tab(page: Page, name: str) -> None:
+    """Pressed, and seen: what is done next is done there."""
     page.locator(f"#tab-{name}-button").click()
+    expect(page.locator(f"#tab-{name}-button")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(f"#tab-{name}")).to_be_visible()
 
 
 def typed(page: Page, label: str, text: str) -> None:

@@ -3,16 +3,14 @@
 A studio is started on an empty workspace; the run that is shown is the recorded one that ships.
 """
 
-import shutil
-import socket
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from backend.paths import ROOT
-from tests.browser.person import FLAGS, TOKEN, Studio, opened, tab
+from tests.browser.person import Studio, chromium, opened, running, signed_in, tab
 
 FOLDER = ROOT / "docs/images"
 SCREEN = {"width": 1366, "height": 768}
@@ -23,28 +21,11 @@ TABS = ("home", "train", "runs", "chat")
 def main(folder: Path) -> None:
     """Every tab in English on a screen, then what differs: Romanian, Italian, dark, a phone."""
     folder.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (root / "log.txt").open("wb") as log:
-        studio = Studio(root / "workspace", port, log)
-        try:
-            studio.start_page()
-            studio.start("supervisor", "backend.jobs.supervisor")
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-                take_all(browser, studio, folder)
-                browser.close()
-        finally:
-            studio.end()
-    shutil.rmtree(root)
+    with tempfile.TemporaryDirectory() as root, running(Path(root)) as studio, chromium() as browser:
+        take_all(browser, studio, folder)
 
 
 def take_all(browser: Browser, studio: Studio, folder: Path) -> None:
-    first = browser.new_context()
-    opened(first.new_page(), f"{studio.address}/?token={TOKEN}")
-    cookies = first.cookies()
     looks = (
         ("", "en", SCREEN, "light", TABS),
         ("-ro", "ro", SCREEN, "light", TABS),
@@ -53,8 +34,7 @@ def take_all(browser: Browser, studio: Studio, folder: Path) -> None:
         ("-phone", "ro", PHONE, "light", ("runs", "chat")),
     )
     for ending, language, size, colours, names in looks:
-        context = browser.new_context(viewport=size, color_scheme=colours)  # type: ignore[arg-type]
-        context.add_cookies(cookies)  # type: ignore[arg-type]
+        context = signed_in(browser, studio, viewport=size, color_scheme=colours)
         page = context.new_page()
         opened(page, f"{studio.address}/{language}/")
         for name in names:

@@ -6,9 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.browser.person import TOKEN, Studio, opened, tab
+from tests.browser.person import Studio, opened, signed_in, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TABS = ("home", "train", "runs", "chat")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -20,15 +20,10 @@ def faults(page: Page) -> list[str]:
 
 
 def test_every_tab_can_be_read_and_used_by_everybody(studio: Studio, browser: Browser) -> None:
-    first = browser.new_context()
-    opened(first.new_page(), f"{studio.address}/?token={TOKEN}")
-    cookies = first.cookies()
-    first.close()
     found: dict[str, list[str]] = {}
     for colours in ("light", "dark"):
         for width, height in ((1366, 768), (360, 740)):
-            context = browser.new_context(color_scheme=colours, viewport={"width": width, "height": height})
-            context.add_cookies(cookies)  # type: ignore[arg-type]
+            context = signed_in(browser, studio, color_scheme=colours, viewport={"width": width, "height": height})
             page = context.new_page()
             opened(page, f"{studio.address}/ro/")
             for name in TABS:
@@ -36,6 +31,6 @@ def test_every_tab_can_be_read_and_used_by_everybody(studio: Studio, browser: Br
                 page.wait_for_timeout(400)  # what fades in has its own colours only afterwards
                 found[f"{name}, {colours}, {width}"] = faults(page)
                 wide = page.evaluate("document.documentElement.scrollWidth")
-                found[f"{name}, {width} wide"] = [f"it is {wide} wide"] if wide > width else []
+                found[f"{name}, {colours}, {width} wide"] = [f"it is {wide} wide"] if wide > width else []
             context.close()
     assert {where: what for where, what in found.items() if what} == {}

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from backend.paths import ROOT
 from tests.browser.person import TOKEN, Studio, Watch, opened, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 INSIDE = "STUDIO_TEST_ALONE"
 TABS = ("train", "runs", "chat", "home")
 

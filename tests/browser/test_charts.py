@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +16,10 @@ from backend.jobs.folder import RunFolder
 from backend.jobs.model import JobState
 from backend.paths import Workspace
 from benchmarks.living.staged import Course, stage, write
-from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import Studio, Watch, opened, running, signed_in, tab
 from tests.browser.test_accessible import faults
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LOG = """2026-11-22 13:05:36,727 INFO __main__ attempt 1 begins
 2026-11-22 13:06:01,941 WARNING loader <img src=x onerror=window.PWNED=1> is slow
@@ -57,33 +56,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, dic
     course = Course(steps=60, seed=3)
     write(again.events, [*course.whole(50), Attempt(number=2, from_step=40, t=30)])
     write(again.events, [course.step(step).model_copy(update={"t": 31.0 + step / 4}) for step in range(41, 56)])
-    running = stage(workspace, "running", JobState.RUNNING, **request(0.004))
-    write(running.events, Course(steps=400, seed=4).whole(30))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (root / "log.txt").open("wb") as log:
-        studio = Studio(workspace.root, port, log)
-        studio.start_page()
-        yield studio, {"first": first, "second": second, "resumed": again, "running": running}
-        studio.end()
-
-
-@pytest.fixture(scope="module")
-def signed_in(runs: tuple[Studio, dict[str, RunFolder]], browser: Browser) -> dict[str, object]:
-    context = browser.new_context()
-    opened(context.new_page(), f"{runs[0].address}/?token={TOKEN}")
-    kept = dict(context.storage_state())
-    context.close()
-    return kept
+    going = stage(workspace, "running", JobState.RUNNING, **request(0.004))
+    write(going.events, Course(steps=400, seed=4).whole(30))
+    with running(root, supervised=False) as studio:
+        yield studio, {"first": first, "second": second, "resumed": again, "running": going}
 
 
 @pytest.fixture
-def page(runs: tuple[Studio, dict[str, RunFolder]], browser: Browser, signed_in: dict[str, object]) -> Iterator[Page]:
+def page(runs: tuple[Studio, dict[str, RunFolder]], browser: Browser) -> Iterator[Page]:
     watch = Watch(runs[0].address)
-    context = browser.new_context(storage_state=signed_in, viewport={"width": 1366, "height": 768})  # type: ignore[arg-type]
+    context = signed_in(browser, runs[0], viewport={"width": 1366, "height": 768})
     page = watch.over(context.new_page())
-    page.set_default_timeout(15_000)
     yield page
     context.close()
     assert watch.broken == []
@@ -351,18 +334,17 @@ def test_curves_answers_log_and_comparison_can_be_read_by_everybody(
     assert faults(page) == []
 
 
-def test_a_client_from_outside_reads_the_stream(
-    runs: tuple[Studio, dict[str, RunFolder]], signed_in: dict[str, object]
-) -> None:
+def test_a_client_from_outside_reads_the_stream(runs: tuple[Studio, dict[str, RunFolder]], browser: Browser) -> None:
     """Without a session nothing; with one plain server-sent events that any program can follow."""
     studio, folders = runs
     path = f"/live?language=it&run={folders['second'].path.name}"
-    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
     connection.request("GET", path)
     assert connection.getresponse().status == 401
     connection.close()
-    cookies = "; ".join(f"{one['name']}={one['value']}" for one in signed_in["cookies"])  # type: ignore[attr-defined]
-    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=20)
+    with signed_in(browser, studio) as context:
+        cookies = "; ".join(f"{one['name']}={one['value']}" for one in context.cookies())
+    connection = http.client.HTTPConnection("127.0.0.1", studio.port, timeout=60)
     connection.request("GET", path, headers={"cookie": cookies})
     answer = connection.getresponse()
     assert answer.getheader("content-type") == "text/event-stream; charset=utf-8"

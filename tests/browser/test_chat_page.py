@@ -16,9 +16,9 @@ from backend.ledger.schema import jobs as job_rows
 from backend.models import imports
 from backend.paths import SHIPPED_MODELS
 from studio.services.door import Services
-from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 PROBE = "<img src=x onerror=window.PWN=1><script>window.PWN=2</script> [x](javascript:window.PWN=3)"
 
 
@@ -56,10 +56,9 @@ def watch(studio: Studio) -> Watch:
 
 @pytest.fixture(scope="module")
 def page(studio: Studio, browser: Browser, watch: Watch, services: Services) -> Iterator[Page]:
-    context = browser.new_context(locale="ro-RO", viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    context = signed_in(browser, studio, locale="ro-RO", viewport={"width": 1366, "height": 768})
     shown = watch.over(context.new_page())
-    shown.set_default_timeout(20_000)
-    opened(shown, f"{studio.address}/?token={TOKEN}")
+    opened(shown, f"{studio.address}/ro/")
     tab(shown, "chat")
     expect(shown.locator(".idea").first).to_be_visible()
     yield shown
@@ -69,9 +68,19 @@ def page(studio: Studio, browser: Browser, watch: Watch, services: Services) -> 
     context.close()
 
 
-def ask(page: Page, question: str) -> None:
+def sends(page: Page, question: str) -> None:
+    """Whatever comes of it: it may be refused."""
     page.locator("#question textarea").fill(question)
     page.locator("#question textarea").press("Enter")
+
+
+def ask(page: Page, question: str) -> None:
+    """Sent, taken and shown: from here on the last turn is this one."""
+    before = page.locator(".turn").count()
+    sends(page, question)
+    expect(page.locator(".turn")).to_have_count(before + 1)
+    expect(page.locator(".turn").last.locator(".asked .words")).to_have_text(question)
+    expect(page.locator("#question textarea")).to_have_value("")
 
 
 def answered(page: Page, panes: int) -> None:
@@ -129,7 +138,7 @@ def test_a_setting_that_cannot_be_is_said_at_its_field_and_the_question_stays(pa
     expect(page.get_by_text("prea mic ca să urmeze instrucțiuni")).to_be_visible()
     temperature.fill("3")
     expect(page.locator("#chat-temperature-fault")).to_contain_text("de la 0 la 2")
-    ask(page, "Cât fac trei plus trei?")
+    sends(page, "Cât fac trei plus trei?")
     expect(page.locator("#chat-said")).to_contain_text("de la 0 la 2")
     expect(page.locator("#question textarea")).to_have_value("Cât fac trei plus trei?")
     expect(temperature).to_have_value("3")
@@ -264,7 +273,7 @@ def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
             page.locator(".menu").get_by_role("link", name=kind, exact=True).click()
         assert inside in Path(got.value.path()).read_text(encoding="utf-8")
         page.locator(".menu summary").click()
-    elsewhere = browser.new_context(storage_state={"cookies": page.context.cookies(), "origins": []}).new_page()
+    elsewhere = signed_in(browser, studio).new_page()
     opened(elsewhere, f"{studio.address}/it/")
     tab(elsewhere, "chat")
     elsewhere.locator("#chat-list li button").filter(has_text="Numită").click()

@@ -1,32 +1,24 @@
 """The page from another machine: behind a proxy with a path, with the path kept or taken away, and through a tunnel."""
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.person import TOKEN, Studio, Watch, opened
+from tests.browser.person import TOKEN, Studio, Watch, opened, running
 from tests.browser.proxy import reverse_proxy, served, tunnel
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PREFIX = "/user/ana/proxy/7860"
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One that was told its path; nobody trains here, so no supervisor."""
-    root = tmp_path_factory.mktemp("elsewhere")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (root / "log.txt").open("wb") as log:
-        running = Studio(root / "workspace", port, log, PREFIX)
-        running.start_page()
-        yield running
-        running.end()
+    with running(tmp_path_factory.mktemp("elsewhere"), PREFIX, supervised=False) as studio:
+        yield studio
 
 
 def test_the_whole_page_works_through_proxies_and_a_tunnel(studio: Studio, browser: Browser, tmp_path: Path) -> None:
@@ -41,7 +33,6 @@ def test_the_whole_page_works_through_proxies_and_a_tunnel(studio: Studio, brows
             address = f"http://127.0.0.1:{port}{PREFIX}"
             watch = Watch(address)
             page = watch.over(context.new_page())
-            page.set_default_timeout(20_000)
             try:
                 opened(page, f"{address}/?token={TOKEN}" if way == "path kept" else f"{address}/")
                 assert page.url == f"{address}/it/"

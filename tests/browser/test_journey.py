@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab, typed
+from tests.browser.person import LONG, PATIENCE, TOKEN, Studio, Watch, opened, tab, typed
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def test_train_watch_reload_and_chat(studio: Studio, browser: Browser, tmp_path: Path) -> None:
     watch = Watch(studio.address)
     page = watch.over(browser.new_context(locale="ro-RO", viewport={"width": 1366, "height": 768}).new_page())
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE)
     try:
         comes_in(page, studio)
         adds_examples(page, tmp_path)

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from studio.services.door import Services
-from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 SHORT = {"schedule.max_steps": "60", "watching.eval_every": "30", "watching.answer_every": "60"}
 
 
@@ -14,8 +14,8 @@ def test_a_run_is_stopped_resumed_and_finished_while_another_waits(studio: Studi
     services = Services.at(studio.workspace)
     recipe = services.recipe("starter-lora", SHORT)
     watch = Watch(studio.address)
-    page = watch.over(browser.new_context(locale="it-IT", viewport={"width": 1366, "height": 768}).new_page())
-    opened(page, f"{studio.address}/?token={TOKEN}")
+    page = watch.over(signed_in(browser, studio, viewport={"width": 1366, "height": 768}).new_page())
+    opened(page, f"{studio.address}/it/")
     tab(page, "runs")
     for name in ("prima", "seconda"):
         services.start(recipe, "starter", "starter-ro", name)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import time
 import zipfile
 from collections.abc import Iterator
@@ -17,10 +16,10 @@ from backend.jobs import recorded, rows
 from backend.jobs.events import Phase, Step
 from backend.jobs.model import JobState
 from studio.services.door import Services
-from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import Studio, Watch, opened, running, signed_in, tab
 from tests.fakes import write_events
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 SHIPPED = recorded.every()[0]
 
 
@@ -60,15 +59,8 @@ def step(number: int) -> Step:
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A page without a supervisor: nothing starts, whatever is in the queue."""
-    root = tmp_path_factory.mktemp("runs")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (root / "log.txt").open("wb") as log:
-        running = Studio(root / "workspace", port, log)
-        running.start_page()
-        yield running
-        running.end()
+    with running(tmp_path_factory.mktemp("runs"), supervised=False) as studio:
+        yield studio
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +70,8 @@ def runs(studio: Studio) -> Runs:
 
 @pytest.fixture(scope="module")
 def context(studio: Studio, browser: Browser) -> BrowserContext:
-    found = browser.new_context(locale="en-GB", viewport={"width": 1366, "height": 768}, timezone_id="Europe/Rome")
-    first = found.new_page()
-    first.goto(f"{studio.address}/?token={TOKEN}")
-    first.close()
-    return found
+    screen = {"width": 1366, "height": 768}
+    return signed_in(browser, studio, locale="en-GB", viewport=screen, timezone_id="Europe/Rome")
 
 
 @pytest.fixture

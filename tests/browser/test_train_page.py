@@ -3,24 +3,13 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def cookies(studio: Studio, browser: Browser) -> Any:
-    """Of the one session there is: the token works once."""
-    context = browser.new_context()
-    opened(context.new_page(), f"{studio.address}/?token={TOKEN}")
-    found = context.cookies()
-    context.close()
-    return found
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def box(page: Page, name: str) -> Locator:
@@ -33,12 +22,10 @@ def types(page: Page, name: str, text: str) -> None:
     box(page, name).press_sequentially(text) if text else box(page, name).press("Delete")
 
 
-def test_every_button_of_home_and_train(studio: Studio, browser: Browser, cookies: Any, tmp_path: Path) -> None:
+def test_every_button_of_home_and_train(studio: Studio, browser: Browser, tmp_path: Path) -> None:
     watch = Watch(studio.address)
-    context = browser.new_context(locale="en-GB", viewport={"width": 1366, "height": 768}, accept_downloads=True)
-    context.add_cookies(cookies)
+    context = signed_in(browser, studio, locale="en-GB", viewport={"width": 1366, "height": 768})
     page = watch.over(context.new_page())
-    page.set_default_timeout(20_000)
     opened(page, f"{studio.address}/en/")
     try:
         goes_from_home(page)
@@ -229,10 +216,9 @@ def starts_and_uses_it_again(page: Page) -> None:
 
 @pytest.mark.parametrize("language", ["en", "ro", "it"])
 def test_start_is_in_sight_on_every_screen_and_nothing_is_wider_than_a_phone(
-    studio: Studio, browser: Browser, cookies: Any, language: str
+    studio: Studio, browser: Browser, language: str
 ) -> None:
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    context.add_cookies(cookies)
+    context = signed_in(browser, studio)
     page = context.new_page()
     for width, height in ((1366, 768), (390, 844), (360, 740)):
         page.set_viewport_size({"width": width, "height": height})

@@ -7,17 +7,15 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from backend.jobs import recorded
 from studio.services.door import Services
-from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 SHIPPED = recorded.every()[0].id
 
 
 @pytest.fixture(scope="module")
 def context(studio: Studio, browser: Browser) -> BrowserContext:
-    found = browser.new_context(locale="en", viewport={"width": 1366, "height": 768})
-    found.new_page().goto(f"{studio.address}/?token={TOKEN}")
-    return found
+    return signed_in(browser, studio, locale="en", viewport={"width": 1366, "height": 768})
 
 
 @pytest.fixture
