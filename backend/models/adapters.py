@@ -19,7 +19,7 @@ from backend.people import Person
 
 CONFIG, TENSORS, RECORD = "adapter_config.json", "adapter_model.safetensors", "studio.json"
 SUPPORTED = ("LORA",)
-LORA = re.compile(r"\.layers\.(?P<layer>\d+)\.\w+\.(?P<name>\w+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
+LORA = re.compile(r"\.(?:layers|h)\.(?P<layer>\d+)\.(?P<name>\w+\.\w+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 BF16_NOT_FINITE = 0x7F80
 SHOWN = 8
@@ -116,7 +116,7 @@ def _refuse_missing_layers(config: dict[str, Any], base: ModelFacts) -> None:
     if not isinstance(targets, list):
         return  # a pattern; the names of the tensors are looked at instead
     available = [linear.name for linear in base.linears]
-    known = {*available, "lm_head", "embed_tokens"}
+    known = {*(name.rsplit(".", 1)[-1] for name in available), "lm_head", "embed_tokens"}
     missing = [str(name) for name in targets if str(name).rsplit(".", 1)[-1] not in known]
     if missing:
         layers = ", ".join(sorted(missing)[:SHOWN])
@@ -128,7 +128,7 @@ def _fits(name: str, tensor: Tensor, base: ModelFacts) -> bool:
     found = LORA.search(name)
     if found is None:
         return True
-    linear = next((linear for linear in base.linears if linear.name == found["name"]), None)
+    linear = next((linear for linear in base.linears if f".{found['name']}".endswith(f".{linear.name}")), None)
     if linear is None or int(found["layer"]) >= base.layers or len(tensor.shape) != 2:
         return False
     return tensor.shape[1] == linear.inputs if found["side"] == "A" else tensor.shape[0] == linear.outputs

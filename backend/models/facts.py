@@ -44,12 +44,19 @@ FAMILIES: dict[str, Family] = {
     "granite": Family(bias_key="attention_bias", mlp_bias_key="mlp_bias"),
     "olmo2": Family(bias_key="attention_bias", query_key_norm="whole"),
     "phi3": Family(fused=True),
+    "gpt2": Family(tied=True),
 }
+# What GPT-2 calls the sizes that other families agree on.
+GPT_2 = {
+    "n_embd": "hidden_size", "n_inner": "intermediate_size", "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads", "n_positions": "max_position_embeddings",
+}  # fmt: skip
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
 @dataclass(frozen=True)
 class Linear:
-    """One weight matrix that every layer has."""
+    """One weight matrix that every layer has; its parent stands before its name where the name alone is not enough."""
 
     name: str
     part: Part
@@ -98,9 +105,19 @@ def facts(location: str | Path) -> ModelFacts:
     """Read config.json in the model's folder; ModelError says what is wrong with it."""
     config = read_config(Path(location))
     kind = str(config.get("model_type", ""))
+    if any(config.get(name) for name in EXPERTS):
+        raise ModelError("models.experts", type=kind[:60])
     if kind not in FAMILIES:
         raise ModelError("models.unknown_type", type=kind[:60], version=_installed())
-    return _facts(kind, FAMILIES[kind], config)
+    return _facts(kind, FAMILIES[kind], _gpt_2(config) if kind == "gpt2" else config)
+
+
+def _gpt_2(config: Config) -> Config:
+    renamed = {GPT_2.get(name, name): value for name, value in config.items()}
+    hidden = renamed.get("hidden_size")
+    if renamed.get("intermediate_size") is None and isinstance(hidden, int):
+        renamed["intermediate_size"] = 4 * hidden
+    return renamed
 
 
 def _installed() -> str:
@@ -147,7 +164,7 @@ def _facts(kind: str, family: Family, config: Config) -> ModelFacts:
         tied_embeddings=bool(config.get("tie_word_embeddings", family.tied)),
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "float32"),
     )
-    linears = _fused(known) if family.fused else _separate(known, family, config)
+    linears = _linears(known, family, config)
     whole = ModelFacts(**{**known.__dict__, "linears": linears, "parts": _parts(known, family, linears)})
     gigabytes = whole.parameters * 2 / 1e9
     if gigabytes > MOST_GIGABYTES:
@@ -178,6 +195,17 @@ def _head_dim(config: Config, family: Family, hidden: int, heads: int) -> int:
     return hidden // heads
 
 
+def _linears(m: ModelFacts, family: Family, config: Config) -> tuple[Linear, ...]:
+    if m.model_type == "gpt2":
+        return (
+            Linear("attn.c_attn", "attention", m.hidden_size, 3 * m.hidden_size, bias=True),
+            Linear("attn.c_proj", "attention", m.hidden_size, m.hidden_size, bias=True),
+            Linear("mlp.c_fc", "mlp", m.hidden_size, m.intermediate_size, bias=True),
+            Linear("mlp.c_proj", "mlp", m.intermediate_size, m.hidden_size, bias=True),
+        )
+    return _fused(m) if family.fused else _separate(m, family, config)
+
+
 def _separate(m: ModelFacts, family: Family, config: Config) -> tuple[Linear, ...]:
     query, key, inner = m.heads * m.head_dim, m.kv_heads * m.head_dim, m.intermediate_size
     asked = bool(config.get(family.bias_key)) if family.bias_key else False
@@ -206,10 +234,13 @@ def _fused(m: ModelFacts) -> tuple[Linear, ...]:
 def _parts(m: ModelFacts, family: Family, linears: tuple[Linear, ...]) -> dict[str, int]:
     inside = {"": 0, "head": 2 * m.head_dim, "whole": (m.heads + m.kv_heads) * m.head_dim}[family.query_key_norm]
     table = m.vocab_size * m.hidden_size
+    norms = m.layers * (family.norms * m.hidden_size + inside) + m.hidden_size
+    # GPT-2 looks places up in a table of their own, and its norms have biases.
+    own = m.model_type == "gpt2"
     return {
-        "embeddings": table,
+        "embeddings": table + (m.context_length * m.hidden_size if own else 0),
         "attention": m.layers * sum(linear.parameters for linear in linears if linear.part == "attention"),
         "mlp": m.layers * sum(linear.parameters for linear in linears if linear.part == "mlp"),
-        "norms": m.layers * (family.norms * m.hidden_size + inside) + m.hidden_size,
+        "norms": 2 * norms if own else norms,
         "head": 0 if m.tied_embeddings else table,
     }

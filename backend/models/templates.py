@@ -8,6 +8,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from backend.errors import ModelError
 from backend.paths import SHIPPED_MODELS
@@ -19,6 +20,8 @@ MEGABYTES = 200
 PATIENCE = 20
 TIMER = getattr(signal, "SIGPROF", 0)
 KEPT = ("PATH", "SYSTEMROOT", "LANG", "LC_ALL")
+# Qwen 3 and SmolLM 3 think before they answer unless they are told not to; what is learned from holds no thoughts.
+PLAINLY: dict[str, Any] = {"enable_thinking": False}
 CONVERSATION = [
     {"role": "user", "content": "Ciao"},
     {"role": "assistant", "content": "Salut!"},

@@ -53,8 +53,8 @@ def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield f"{prefix}{name}", json.dumps(value, ensure_ascii=False)
 
 
-def record(request: TrainRequest, steps: int) -> dict[str, Any]:
-    """studio.json: which base an adapter belongs to, and what it was trained with."""
+def record(request: TrainRequest, steps: int, way: dict[str, Any]) -> dict[str, Any]:
+    """studio.json: which base an adapter belongs to, what it was trained with, and in which `way`."""
     model, belongs = request.model, parts(request)
     recipe = json.dumps(belongs["recipe"], sort_keys=True)
     return {
@@ -67,6 +67,7 @@ def record(request: TrainRequest, steps: int) -> dict[str, Any]:
         "data": {"id": request.data.id, "name": request.data.name, "sha256": request.data.sha256},
         "recipe": {"method": request.recipe.method, "sha256": hashlib.sha256(recipe.encode()).hexdigest()},
         "steps": steps,
+        "way": way,
         "versions": versions(),
     }
 

@@ -180,13 +180,23 @@ class Run:
         trainer.require_finite()
         folder, request = self.job.folder, self.request
         final = folder.model if request.recipe.method == "full" else folder.adapter
-        outcome.keep(final, partial(self._write, trainer.network), outcome.record(request, trainer.state.global_step))
+        record = outcome.record(request, trainer.state.global_step, self._way(trainer))
+        outcome.keep(final, partial(self._write, trainer.network), record)
         trainer.look(trainer.state.global_step)
         checks = self.check.after(trainer.state.global_step) if self.check else {}
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
         workspace = Workspace(folder.path.parent.parent)
         calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
+
+    def _way(self, trainer: StudioTrainer) -> dict[str, Any]:
+        """Which of our shorter ways this model could take."""
+        head = trainer.course.head
+        return {
+            "documents": "packed" if head.packed else "one by one",
+            "loss": "in chunks" if head.plain else "of all logits",
+            "quantised_layers": len(quantised(trainer.network)),
+        }
 
     def _write(self, model: Network, folder: Path) -> None:
         save_weights(model, folder)

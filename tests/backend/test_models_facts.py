@@ -18,8 +18,14 @@ TINY = {
 }  # fmt: skip
 LLAMA_30M = {**TINY, "hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6}
 LLAMA_120M = {**TINY, "hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12, "vocab_size": 32_000}
+GPT_2 = {
+    "n_embd": 64, "n_layer": 3, "n_head": 4, "n_positions": 128, "vocab_size": 500, "bos_token_id": 0,
+    "eos_token_id": 1,
+}  # fmt: skip
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((kind, TINY) for kind in FAMILIES),
+    *((kind, TINY) for kind in FAMILIES if kind != "gpt2"),
+    ("gpt2", GPT_2),
+    ("gpt2", {**GPT_2, "n_inner": 96}),
     ("llama", LLAMA_30M),
     ("llama", LLAMA_120M),
     ("llama", {**TINY, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
@@ -58,11 +64,15 @@ def counted(config: dict[str, Any]) -> tuple[dict[str, int], dict[str, tuple[int
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(config["model_type"], **values))
     parts = dict.fromkeys(("embeddings", "attention", "mlp", "norms", "head"), 0)
     for name, parameter in model.named_parameters():
-        where = "embeddings" if "embed_tokens" in name else "head" if name.startswith("lm_head") else "norms"
-        if where == "norms" and "norm" not in name:
+        tables = ("embed_tokens", "wte", "wpe")
+        where = "embeddings" if any(t in name for t in tables) else "head" if name.startswith("lm_head") else "norms"
+        if where == "norms" and "norm" not in name and "ln_" not in name:
             where = "attention" if "attn" in name else "mlp"
         parts[where] += parameter.numel()
     first = [(n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and ".layers.0." in n]
+    if config["model_type"] == "gpt2":
+        found = {n.partition(".h.0.")[2][:-7]: p.shape for n, p in model.named_parameters() if ".h.0." in n}
+        return parts, {name: tuple(shape) for name, shape in found.items() if len(shape) == 2}
     return parts, {name.rsplit(".", 1)[-1]: (m.in_features, m.out_features) for name, m in first}
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from backend.training.network import loss
+from backend.training.network.load import Head
 
 WIDTH, WORDS, POSITIONS = 24, 501, 70
 
@@ -22,12 +23,14 @@ def _head(*, bias: bool = False, trained: bool = True) -> nn.Linear:
     return head.requires_grad_(trained)
 
 
-def _both(head: nn.Linear, hidden: torch.Tensor, targets: torch.Tensor):
+def _both(head: nn.Linear, hidden: torch.Tensor, targets: torch.Tensor, scale: float = 1.0, cap: float | None = None):
     """(loss, gradients of hidden, weight, bias) by the plain way and by ours."""
     found = []
     for way in (
-        lambda states: cross_entropy(head(states), targets, reduction="sum"),
-        lambda states: loss.summed_loss(states, head, targets),
+        lambda states: cross_entropy(
+            Head(head, plain=True, scale=scale, cap=cap).bend(head(states)), targets, reduction="sum"
+        ),
+        lambda states: loss.summed_loss(states, head, targets, scale=scale, cap=cap),
     ):
         states = hidden.clone().requires_grad_()
         head.zero_grad()
@@ -48,6 +51,16 @@ def test_loss_and_gradients_are_those_of_plain_cross_entropy(bias, trained):
             assert got is None
         else:
             torch.testing.assert_close(got, wanted, rtol=1e-6, atol=1e-6 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("scale", "cap"), [(0.125, None), (1.0, 1.5), (3.0, 2.0)], ids=["scaled", "bent", "both"])
+def test_logits_that_are_scaled_or_bent_have_their_own_gradients(bias, scale, cap):
+    torch.manual_seed(1)
+    hidden, targets = torch.randn(POSITIONS, WIDTH) * 3, torch.randint(0, WORDS, (POSITIONS,))
+    plain, ours = _both(_head(bias=bias), hidden, targets, scale, cap)
+    for wanted, got in zip(plain, ours, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-6 * float(wanted.abs().max()))
 
 
 def test_a_head_tied_to_the_embedding_gets_the_gradients_of_both_uses():

@@ -7,11 +7,11 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM as Models
 from transformers import Gemma2Config, LlamaConfig, MistralConfig, PreTrainedModel, Qwen2Config
 
-from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import prepare, targets
 from backend.training.network.load import Head, inspect
+from backend.training.network.measure import document_losses
 from backend.training.text.batches import Document, collate
 from backend.training.trainer import batch_loss
 
@@ -96,6 +96,18 @@ def test_a_model_that_bends_its_logits_is_trained_on_those_logits():
     config = Gemma2Config(**SIZES, final_logit_softcapping=2.0, attn_logit_softcapping=None)
     model, documents = _model(config), _documents(7, 5)
     head = inspect(model)
+    assert (head.plain, head.cap) == (True, 2.0)
+    logits = model(**_inputs(collate(documents)), use_cache=False).logits[0]
+    batch = collate(documents)
+    wanted = cross_entropy(logits[batch["positions"]], batch["targets"], reduction="sum")
+    torch.testing.assert_close(batch_loss(model, batch, head), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_that_does_more_to_its_logits_is_trained_on_all_of_them():
+    model, documents = _model(CONFIGS["llama"]), _documents(7, 5)
+    before = model.forward
+    model.forward = lambda **inputs: replace_logits(before(**inputs))
+    head = inspect(model)
     assert not head.plain
     logits = model(**_inputs(collate(documents)), use_cache=False).logits[0]
     batch = collate(documents)
@@ -103,8 +115,13 @@ def test_a_model_that_bends_its_logits_is_trained_on_those_logits():
     torch.testing.assert_close(batch_loss(model, batch, head), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_a_model_in_which_documents_would_mix_is_refused():
-    model = _model(CONFIGS["llama"])
+def replace_logits(found):
+    found.logits = found.logits.abs()
+    return found
+
+
+def test_a_model_in_which_documents_would_mix_reads_them_one_by_one():
+    model, documents = _model(CONFIGS["llama"]), _documents(9, 4, 6)
     model.set_attn_implementation("sdpa")
     layer = model.model.layers[0]
     before = layer.forward
@@ -113,8 +130,17 @@ def test_a_model_in_which_documents_would_mix_is_refused():
         return before(hidden_states, **options) + hidden_states.cumsum(1)
 
     layer.forward = leaking
-    with pytest.raises(ModelError, match="mix"):
-        inspect(model)
+    head = inspect(model)
+    assert not head.packed
+    alone = []
+    for document in documents:
+        logits = model(input_ids=document.tokens[None].long(), use_cache=False).logits[0, :-1]
+        wanted = document.tokens[1:].long().masked_fill(~document.learned[1:], -100)
+        alone.append(cross_entropy(logits, wanted, reduction="sum"))
+    torch.testing.assert_close(batch_loss(model, collate(documents), head), sum(alone), rtol=1e-5, atol=1e-5)
+    sizes = [int(document.learned.sum()) for document in documents]
+    each = document_losses(model, collate(documents), sizes, head)
+    torch.testing.assert_close(each, torch.stack(alone), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

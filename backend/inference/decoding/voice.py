@@ -90,7 +90,7 @@ class Voice:
         )
 
     def _rendered(self, messages: list[Message], **options: Any) -> str:
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **options))
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **templates.PLAINLY, **options))
 
     def _encode(self, text: str, *, special: bool) -> list[int]:
         """The template writes its special tokens itself, so the tokenizer adds none behind it."""

@@ -1,21 +1,20 @@
 """The LoRA adapter: which layers it goes on, and a shorter way through them while training."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import Linear as LoraLinear
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network.products import quicken
+from backend.training.network.targets import targets, transposed
 
 Network = PreTrainedModel | PeftModel
-ATTENTION_LAYERS = ("attn", "attention")
 ADAPTER = "default"
 
 
@@ -30,6 +29,7 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
         lora_alpha=recipe.lora.alpha,
         lora_dropout=recipe.lora.dropout,
         target_modules=targets(base, recipe.lora.target_modules),
+        fan_in_fan_out=transposed(base),
         task_type="CAUSAL_LM",
         base_model_name_or_path=location,
     )
@@ -39,25 +39,6 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
     assert isinstance(model, PeftModel)
     shorten(model)
     return model
-
-
-def targets(base: PreTrainedModel, kind: Literal["all-linear", "attention", "mlp"]) -> list[str]:
-    """Names of the linear layers to adapt, found in the model's structure; the head is never among them.
-
-    A layer belongs to the attention when a module on its path says so, else to the MLP.
-    """
-    head: Any = base.get_output_embeddings()
-    found = set()
-    for path, module in base.named_modules():
-        if not isinstance(module, nn.Linear) or module is head:
-            continue
-        parents = path.split(".")[:-1]
-        inside = any(word in parent for parent in parents for word in ATTENTION_LAYERS)
-        if kind == "all-linear" or inside == (kind == "attention"):
-            found.add(path.split(".")[-1])
-    if not found:
-        raise ModelError("training.no_layers", kind=kind, model=base.config.model_type)
-    return sorted(found)
 
 
 def shorten(model: PeftModel) -> None:

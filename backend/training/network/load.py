@@ -1,6 +1,6 @@
 """Loading a base model in the precision this machine is good at, quantised if wanted, and looking into it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,6 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import Network
@@ -88,18 +87,29 @@ def quantised(model: nn.Module) -> list[Any]:
 
 @dataclass(frozen=True)
 class Head:
-    """The output layer. `plain`: logits are exactly `layer(hidden)`, so the loss can be made in chunks."""
+    """The output layer. `plain`: logits are `scale * layer(hidden)`, and bent to `cap * tanh(logits / cap)` where
+    there is a cap, so the loss can be made in chunks.
+
+    `packed`: documents that stand in one row do not see each other; where they do, each goes through the model alone.
+    """
 
     layer: Any
     plain: bool
+    scale: float = 1.0
+    cap: float | None = None
+    packed: bool = True
+
+    def bend(self, logits: torch.Tensor) -> torch.Tensor:
+        scaled = logits * self.scale
+        return scaled if self.cap is None else self.cap * torch.tanh(scaled / self.cap)
 
 
 @torch.no_grad()
 def inspect(model: Network) -> Head:
-    """Find out how the model makes its logits, and that packed documents do not see each other.
+    """Find out how the model makes its logits, and whether packed documents do not see each other.
 
-    Two short documents go through the model together and alone. ModelError when the results differ: then the model
-    has a state that runs across the row, and would learn from a mixture of conversations.
+    Two short documents go through the model together and alone. When the results differ, something in the model runs
+    across the row, and it would learn from a mixture of conversations.
     """
     layer = model.get_output_embeddings()
     device = layer.weight.device
@@ -114,15 +124,23 @@ def inspect(model: Network) -> Head:
         [model(input_ids=tokens.to(device)[None], use_cache=False).logits[0] for tokens in (first, second)]
     )
     packed = model(**row, use_cache=False).logits[0]
-    with without_head(layer):
-        hidden = model(**row, use_cache=False).logits[0]
+    with without_head(layer) as given:
+        model(**row, use_cache=False)
+    hidden = given[0][0]
     model.train(training)
-    if not _close(packed, alone):
-        raise ModelError("training.model_mixes", model=model.config.model_type)
     linear = isinstance(layer, nn.Linear) and hidden.shape[-1] == layer.in_features
-    return Head(
-        layer, linear and _close(nn.functional.linear(hidden.to(layer.weight.dtype), layer.weight, layer.bias), packed)
-    )
+    scale, cap = _shape(model.config.get_text_config())
+    head = Head(layer, linear, scale, cap, packed=_close(packed, alone))
+    if linear:
+        logits = nn.functional.linear(hidden.to(layer.weight.dtype), layer.weight, layer.bias)
+        head = replace(head, plain=_close(head.bend(logits), packed))
+    return head
+
+
+def _shape(config: Any) -> tuple[float, float | None]:
+    """What a config says about logits: Granite divides them, Cohere multiplies them, Gemma 2 bends them."""
+    scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+    return scale, getattr(config, "final_logit_softcapping", None)
 
 
 def _close(found: torch.Tensor, wanted: torch.Tensor) -> bool:

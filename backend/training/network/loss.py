@@ -26,7 +26,15 @@ class ChunkedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, learn: bool) -> Tensor:
+    def forward(  # noqa: PLR0913 - autograd takes tensors one by one
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        learn: bool,
+        shape: tuple[float, float | None],
+    ) -> Tensor:
         slopes = [
             torch.zeros(tensor.shape, dtype=torch.float32, device=tensor.device)
             if learn and needed and tensor is not None
@@ -39,31 +47,37 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         for begin in range(0, hidden.shape[0], rows):
             part = slice(begin, begin + rows)
             here = None if slopes[0] is None else slopes[0][part]
-            total += _chunk(hidden[part], used, bias, targets[part], (here, slopes[1], slopes[2]))
+            total += _chunk(hidden[part], (used, bias), targets[part], (here, slopes[1], slopes[2]), shape)
         dtypes = (hidden.dtype, weight.dtype, weight.dtype if bias is None else bias.dtype)
         ctx.save_for_backward(*(s if s is None else s.to(dtype) for s, dtype in zip(slopes, dtypes, strict=True)))
         return total
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        return (*(None if slope is None else slope * outer[0] for slope in ctx.saved_tensors), None, None)
+        return (*(None if slope is None else slope * outer[0] for slope in ctx.saved_tensors), None, None, None)
 
 
 def _chunk(
     hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
+    head: tuple[Tensor, Tensor | None],
     targets: Tensor,
     slopes: tuple[Tensor | None, Tensor | None, Tensor | None],
+    shape: tuple[float, float | None],
 ) -> Tensor:
     """The summed loss of one chunk; adds its gradients into `slopes`.
 
     With e = exp(logits - max) and z the sum of a row of e, d loss / d logits = e / z - onehot(target). The division is
-    done on the narrow side of each product, so the wide matrix is read and written as seldom as can be.
+    done on the narrow side of each product, so the wide matrix is read and written as seldom as can be. `shape` is
+    (scale, cap): logits are scaled, and bent to cap * tanh(logits / cap) where there is a cap.
     """
+    (weight, bias), (scale, cap) = head, shape
     wide = times_transposed(hidden, weight).float()
     if bias is not None:
         wide += bias
+    if scale != 1:
+        wide *= scale
+    if cap is not None:
+        return _bent_chunk(hidden, weight, wide, targets, (slopes, scale, cap))
     top = wide.amax(-1, keepdim=True)
     chosen = wide.gather(1, targets[:, None])
     wide.sub_(top).exp_()
@@ -72,36 +86,67 @@ def _chunk(
     if to_hidden is not None:
         pulled = times_transposed(wide.to(weight.dtype), weight.t())
         torch.sub(pulled.float() / z, weight[targets].float(), out=to_hidden)
+        to_hidden.mul_(scale)
     if to_weight is not None:
-        scaled = hidden.float() / z
-        to_weight.add_(times_transposed(wide.t(), scaled.t())).index_add_(0, targets, hidden.float(), alpha=-1)
+        scaled = hidden.float() * (scale / z)
+        to_weight.add_(times_transposed(wide.t(), scaled.t())).index_add_(0, targets, hidden.float(), alpha=-scale)
     if to_bias is not None:
-        to_bias += (wide / z).sum(0)
-        to_bias.index_add_(0, targets, torch.ones_like(targets, dtype=torch.float32), alpha=-1)
+        to_bias.add_((wide / z).sum(0), alpha=scale)
+        to_bias.index_add_(0, targets, torch.ones_like(targets, dtype=torch.float32), alpha=-scale)
     return (z.log() + top - chosen).sum()
 
 
-def summed_loss(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
-    """Cross-entropy of `head(hidden)`, summed over positions, without making all the logits."""
+def _bent_chunk(hidden: Tensor, weight: Tensor, wide: Tensor, targets: Tensor, how: tuple[Any, float, float]) -> Tensor:
+    """The same where logits are bent: every entry of the gradient is multiplied with the slope of the bend."""
+    (to_hidden, to_weight, to_bias), scale, cap = how
+    bent = wide.div_(cap).tanh_()
+    slope = 1 - bent.square()
+    logits = bent * cap
+    found = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    logits.sub_(logits.logsumexp(-1, keepdim=True)).exp_()
+    logits.scatter_add_(1, targets[:, None], torch.full_like(targets[:, None], -1, dtype=logits.dtype))
+    pull = logits.mul_(slope).mul_(scale)
+    if to_hidden is not None:
+        to_hidden.copy_(times_transposed(pull.to(weight.dtype), weight.t()))
+    if to_weight is not None:
+        to_weight.add_(times_transposed(pull.t(), hidden.float().t()))
+    if to_bias is not None:
+        to_bias += pull.sum(0)
+    return found
+
+
+def summed_loss(
+    hidden: Tensor, head: nn.Linear, targets: Tensor, *, scale: float = 1.0, cap: float | None = None
+) -> Tensor:
+    """Cross-entropy of `scale * head(hidden)`, summed over positions, without making all the logits.
+
+    `cap`: logits are bent to cap * tanh(logits / cap) before.
+    """
     learn, kind = torch.is_grad_enabled(), hidden.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else head.weight.dtype
     with torch.autocast(kind, enabled=False):
-        found: Tensor = ChunkedCrossEntropy.apply(hidden.to(dtype), head.weight, head.bias, targets, learn)
+        found: Tensor = ChunkedCrossEntropy.apply(
+            hidden.to(dtype), head.weight, head.bias, targets, learn, (scale, cap)
+        )
     return found
 
 
 @contextmanager
-def without_head(head: nn.Module) -> Iterator[None]:
-    """Within it the model returns hidden states where it would return logits; parameters and their names stay."""
-    before = head.__dict__.get("forward")
-    head.forward = _unchanged
+def without_head(head: nn.Module) -> Iterator[list[Tensor]]:
+    """Within it the head does nothing, and what it was given is in the list; parameters and their names stay.
+
+    What the model returns is not that: some models scale or bend what they take for logits.
+    """
+    before, given = head.__dict__.get("forward"), list[Tensor]()
+
+    def unchanged(hidden: Tensor) -> Tensor:
+        given.append(hidden)
+        return hidden
+
+    head.forward = unchanged
     try:
-        yield
+        yield given
     finally:
         del head.forward
         if before is not None:
             head.forward = before
-
-
-def _unchanged(hidden: Tensor) -> Tensor:
-    return hidden

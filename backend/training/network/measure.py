@@ -1,6 +1,8 @@
 """The loss of a model on documents: of one row of them to learn from, and of held-out ones one by one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, isfinite
 from typing import Any
 
@@ -55,17 +57,33 @@ def document_losses(model: nn.Module, batch: dict[str, Any], sizes: list[int], h
 
 def _outputs(model: nn.Module, batch: dict[str, Any], head: Head) -> tuple[Tensor, Tensor]:
     """Of the learned positions: hidden states (or logits, where the head is not plain), and their targets."""
+    if not head.packed:
+        pairs = [_outputs(model, alone, replace(head, packed=True)) for alone in unpacked(batch)]
+        return torch.cat([found for found, _ in pairs]), torch.cat([targets for _, targets in pairs])
     positions, targets = batch.pop("positions"), batch.pop("targets")
     if not head.plain:
         return model(**batch, use_cache=False, logits_to_keep=positions).logits[0], targets
-    with without_head(head.layer):
-        return model(**batch, use_cache=False, logits_to_keep=positions).logits[0], targets
+    with without_head(head.layer) as given:
+        model(**batch, use_cache=False, logits_to_keep=positions)
+    return given[0][0], targets
+
+
+def unpacked(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The documents of a row as rows of their own, those in which nothing is learned left out."""
+    for begin, end in pairwise(batch["cu_seq_lens_q"].tolist()):
+        inside = (batch["positions"] >= begin) & (batch["positions"] < end)
+        if inside.any():
+            yield {
+                "input_ids": batch["input_ids"][:, begin:end],
+                "positions": batch["positions"][inside] - begin,
+                "targets": batch["targets"][inside],
+            }
 
 
 def _summed(found: Tensor, targets: Tensor, head: Head) -> Tensor:
     if not head.plain:
         return nn.functional.cross_entropy(found.float(), targets, reduction="sum")
-    return summed_loss(found, head.layer, targets)
+    return summed_loss(found, head.layer, targets, scale=head.scale, cap=head.cap)
 
 
 def grouped(documents: list[Document], tokens: int) -> list[list[Document]]:

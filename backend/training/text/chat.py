@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from backend.errors import DataError, ModelError
+from backend.models.templates import PLAINLY
 from backend.training.text.batches import Document
 
 Messages = list[dict[str, str]]
@@ -46,8 +47,7 @@ class ChatFormat:
 
     def prompt(self, messages: Messages) -> list[int]:
         """A conversation that waits for an answer, as tokens."""
-        prompt = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return list(self._encode(str(prompt))["input_ids"])
+        return list(self._encode(self._render(messages, add_generation_prompt=True))["input_ids"])
 
     def ends(self) -> list[int]:
         """The tokens that end an assistant's turn, besides the tokenizer's own end: found in a rendered example."""
@@ -59,12 +59,15 @@ class ChatFormat:
 
     def _marked(self, messages: Messages) -> tuple[list[int], list[bool]]:
         found: Any = self.tokenizer.apply_chat_template(
-            messages, return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False
+            messages, return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False, **PLAINLY
         )
         return list(found["input_ids"]), [bool(mark) for mark in found["assistant_masks"]]
 
     def _compared(self, messages: Messages) -> tuple[list[int], list[bool]]:
-        """An answer begins where the prompt before it ends, and ends with the first special token behind its text."""
+        """An answer begins where the prompt before it ends, and ends with the first special token behind its text.
+
+        What a template puts between the two by itself, such as an empty thought, is not learned.
+        """
         whole = self._render(messages)
         encoded = self._encode(whole, return_offsets_mapping=True)
         tokens, places = encoded["input_ids"], encoded["offset_mapping"]
@@ -74,8 +77,12 @@ class ChatFormat:
             if message["role"] != "assistant":
                 continue
             prompt = self._render(messages[:index], add_generation_prompt=True)
-            begin = len(prompt)
-            end = begin + len(message["content"].strip())
+            begin = shared(prompt, whole)
+            answer = message["content"].strip()
+            found = whole.find(answer, begin)
+            if answer and found > begin and not whole[begin:found].isspace():
+                begin = found
+            end = begin + len(answer)
             for at, (left, right) in enumerate(places):
                 if left >= begin and right > left:
                     learned[at] = True
@@ -84,7 +91,7 @@ class ChatFormat:
         return tokens, learned
 
     def _render(self, messages: Messages, **options: Any) -> str:
-        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **options))
+        return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **PLAINLY, **options))
 
     def _encode(self, text: str, **options: Any) -> Any:
         """The template writes the special tokens itself, so the tokenizer adds none."""
@@ -110,3 +117,9 @@ class ChatFormat:
     @property
     def _enders(self) -> set[int]:
         return set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
+
+
+def shared(one: str, other: str) -> int:
+    """How many letters at the beginning two texts have in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))

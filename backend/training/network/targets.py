@@ -1,0 +1,55 @@
+"""Which layers of a model an adapter goes on: found in its structure, whatever its family calls them."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from backend.errors import ModelError
+
+Kind = Literal["all-linear", "attention", "mlp"]
+LINEAR = (nn.Linear, Conv1D)
+ATTENTION = ("attn", "attention")
+
+
+def targets(base: PreTrainedModel, kind: Kind) -> list[str]:
+    """The shortest names by which peft finds the linear layers to adapt, and no others; ModelError when there are none.
+
+    Adapted are layers inside the decoder's blocks: the embeddings and the head are never among them. A layer belongs to
+    the attention when a module on its path says so, else to the MLP.
+    """
+    every = [path for path, _ in base.named_modules()]
+    chosen = [path for path in linears(base) if kind == "all-linear" or _in_attention(path) == (kind == "attention")]
+    if not chosen:
+        raise ModelError("training.no_layers", kind=kind, model=base.config.model_type)
+    return sorted({_shortest(path, every, set(chosen)) for path in chosen})
+
+
+def linears(base: nn.Module) -> Iterator[str]:
+    """Paths of the linear layers inside the blocks that the model repeats."""
+    layers = getattr(getattr(base, "config", None), "get_text_config", lambda: None)()
+    count = getattr(layers, "num_hidden_layers", None)
+    for root, blocks in base.named_modules():
+        if isinstance(blocks, nn.ModuleList) and len(blocks) == count:
+            yield from (f"{root}.{path}" for path, module in blocks.named_modules() if isinstance(module, LINEAR))
+
+
+def transposed(base: PreTrainedModel) -> bool:
+    """Whether the layers keep their weights as (inputs, outputs), as GPT-2 does."""
+    return any(isinstance(base.get_submodule(path), Conv1D) for path in linears(base))
+
+
+def _in_attention(path: str) -> bool:
+    return any(word in parent for parent in path.split(".")[:-1] for word in ATTENTION)
+
+
+def _shortest(path: str, every: list[str], chosen: set[str]) -> str:
+    """The last part of a path, with as many of those before it as tell it from layers that are not chosen."""
+    parts = path.split(".")
+    for size in range(1, len(parts)):
+        name = ".".join(parts[-size:])
+        if {other for other in every if other == name or other.endswith(f".{name}")} <= chosen:
+            return name
+    return path
