@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from backend.chats import export
-from backend.chats.feedback import Mark
 from backend.chats.presets import shipped
 from backend.errors import StudioError
 from backend.messages import LANGUAGES
@@ -23,6 +22,7 @@ from studio.text import Words
 from studio.views import chat as views
 
 LOOK_SECONDS = 0.08
+MOST_SEARCHED = 200
 HEARTBEAT_SECONDS = 15.0
 NO_STORE = {"cache-control": "no-store", "x-accel-buffering": "no"}
 Form = dict[str, Any]
@@ -35,23 +35,25 @@ class Chat:
     services: ChatServices
 
     def list(self, form: Form, words: Words) -> Any:
-        lines = [views.line(one, words) for one in self.services.lines(str(form.get("search") or "")[:200])]
-        corrections = self.services.feedback.corrections(self.services.person)
-        return {"lines": lines, "corrections": len(corrections)}
+        lines = [views.line(one, words) for one in self.services.lines(text(form, "search")[:MOST_SEARCHED])]
+        return {"lines": lines, "corrections": len(self.services.corrections())}
 
     def one(self, form: Form, words: Words) -> Any:
         found = self.services.one(text(form, "chat"))
         running = self.services.running(found.id)
-        names = self.services.names(words.language)
-        return views.conversation(found, self.services.marks(found), names, running, words)
+        known = views.Known(
+            self.services.names(words.language), self.services.colours(found), self.services.marks(found)
+        )
+        return views.conversation(found, known, running, words)
 
     def ask(self, form: Form, words: Words) -> Any:
         chosen = views.choices(form)
-        return {"chat": self.services.ask(form.get("chat") or None, text(form, "question"), chosen).id}
+        return {"chat": self.services.ask(text(form, "chat") or None, text(form, "question"), chosen).id}
 
     def edit(self, form: Form, words: Words) -> Any:
-        number, chosen = int(form.get("turn") or 0), views.choices(form)
-        return {"chat": self.services.edit(text(form, "chat"), number, text(form, "question"), chosen).id}
+        turn = form.get("turn")
+        number = turn if isinstance(turn, int) else -1
+        return {"chat": self.services.edit(text(form, "chat"), number, text(form, "question"), views.choices(form)).id}
 
     def again(self, form: Form, words: Words) -> Any:
         return {"chat": self.services.again(text(form, "chat"), text(form, "answer")).id}
@@ -72,8 +74,11 @@ class Chat:
 
     def mark(self, form: Form, words: Words) -> Any:
         up = form.get("up")
-        mark = Mark(up if isinstance(up, bool) else None, text(form, "corrected"))
-        self.services.mark(text(form, "chat"), text(form, "answer"), mark)
+        self.services.thumb(text(form, "chat"), text(form, "answer"), up if isinstance(up, bool) else None)
+        return {}
+
+    def correct(self, form: Form, words: Words) -> Any:
+        self.services.correct(text(form, "chat"), text(form, "answer"), text(form, "corrected"))
         return {}
 
     def check(self, form: Form, words: Words) -> Any:
@@ -81,7 +86,7 @@ class Chat:
         faults = {}
         for name in (name for name in views.FIELDS if name in form):
             try:
-                views.sampling({name: form[name]})
+                views.choices({name: form[name]})
             except StudioError as error:
                 faults[name] = error.say(words.language)
         notes = [] if faults else [words.said(key) for key in views.sampling(form).notes()]
@@ -95,14 +100,13 @@ class Chat:
         ]
 
     def corrections(self, form: Form, words: Words) -> Any:
-        found = self.services.feedback.corrections(self.services.person)
         return [
             {"id": one.id, "model": one.model, "question": one.messages[-1]["content"], "corrected": one.corrected}
-            for one in reversed(found)
+            for one in reversed(self.services.corrections())
         ]
 
     def forget(self, form: Form, words: Words) -> Any:
-        self.services.feedback.forget(self.services.person, text(form, "answer"))
+        self.services.forget(text(form, "answer"))
         return {}
 
     def dataset(self, form: Form, words: Words) -> Any:
@@ -123,12 +127,14 @@ class Chat:
 
 
 GET = ("list", "one", "ideas", "corrections", "loaded")
-POST = ("ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "check", "forget", "dataset", "unload")
+POST = (
+    "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "dataset",
+    "unload",
+)  # fmt: skip
 
 
 def text(form: Form, name: str) -> str:
-    value = form.get(name)
-    return value if isinstance(value, str) else ""
+    return views.text(form.get(name))
 
 
 def add_chat_routes(app: FastAPI, services: ChatServices) -> None:
@@ -166,8 +172,7 @@ def answered(do: Callable[[Form, Words], Any], form: Form, words: Words) -> Resp
     try:
         return JSONResponse(do(form, words), headers=NO_STORE)
     except StudioError as error:
-        place = views.PLACES.get(error.key.rpartition(".")[2], "")
-        return JSONResponse({"field": place, "said": error.say(words.language)}, 422, headers=NO_STORE)
+        return JSONResponse({"field": views.place(error), "said": error.say(words.language)}, 422, headers=NO_STORE)
 
 
 def words_of(request: Request) -> Words:

@@ -25,7 +25,7 @@ from backend.messages import LANGUAGES
 from studio.services.curves import Watched
 from studio.services.door import Services
 from studio.services.logs import Level
-from studio.services.look import Kind, Look, said
+from studio.services.look import Kind, Look, Talk, said
 from studio.text import Words
 from studio.views.curves.compare import Metric, compared
 from studio.views.queue import in_queue
@@ -170,6 +170,7 @@ class Live:
                 look.news[run] = b"".join(said(*one) for one in events.items())
             else:
                 look.unread.append(run)
+        look.talk = Talk.of(self.services.chats.changes, self._last.talk)
         curves = {run: watched.curves for run, watched in look.watched.items()}
         look.places = in_queue(look.jobs.values(), curves, self.services.my_runs.forecast_seconds)
         return look

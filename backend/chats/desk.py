@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from backend.chats import titles
+from backend.chats import titles, words
 from backend.chats.model import UNFINISHED, Answer, Choices, Conversation, Turn, new_id
 from backend.chats.running import Running
 from backend.chats.store import Chats
@@ -64,7 +64,7 @@ class Desk:
     ) -> Conversation:
         """Put a question to all models of `choices`; without `chat` a new conversation begins with it.
 
-        ChatError for an empty question, and while the conversation is still being answered.
+        ChatError for a question that is none, and while the conversation is still being answered.
         """
         turn = self._turn(question, choices, labels)
         if chat is None:
@@ -147,11 +147,11 @@ class Desk:
         self.chats.delete(person, chat)
 
     def _turn(self, question: str, choices: Choices, labels: dict[str, str]) -> Turn:
-        if not question.strip():
-            raise ChatError("chat.no_words")
+        asked = words.question(question)
+        words.check(choices.system, "system")
         now = time.time()
         answers = tuple(self._blank(model, labels.get(model, model), now) for model in choices.models)
-        return Turn(question=question.strip(), choices=choices, asked_at=now, answers=answers)
+        return Turn(question=asked, choices=choices, asked_at=now, answers=answers)
 
     def _blank(self, model: str, label: str, now: float) -> Answer:
         return Answer(model=model, label=label, desk=self.id, asked_at=now)
@@ -231,7 +231,11 @@ class Desk:
     def _save(self, running: Running) -> None:
         """A conversation that was deleted meanwhile needs no answer; a ledger that is busy is tried again soon."""
         try:
-            self.chats.change(running.person, running.chat, lambda now: now.with_answers(dict(running.answers)))
+            answers = dict(running.answers)
+            if running.done:
+                self.chats.change(running.person, running.chat, lambda now: now.with_answers(answers))
+            else:
+                self.chats.keep(running.person, running.chat, answers)
         except AccessError:
             if not running.stopped:
                 running.stop()

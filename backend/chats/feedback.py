@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from backend import names
 from backend.chats.model import Conversation
@@ -85,11 +85,12 @@ class Feedback:
             return [Correction(*row) for row in rows.execute(wanted.where(mine).order_by(feedback.c.created_at))]
 
     def forget(self, person: Person, answer_id: str) -> None:
-        """AccessError when there is no such mark of this person."""
+        """Take a correction back; a thumb stays. AccessError when there is no such mark of this person."""
         mine = (feedback.c.owner == person.id) & (feedback.c.id == answer_id)
         with self.ledger.write() as rows:
-            if rows.execute(delete(feedback).where(mine)).rowcount == 0:
+            if rows.execute(update(feedback).where(mine).values(corrected="")).rowcount == 0:
                 raise AccessError("chat.no_answer")
+            rows.execute(delete(feedback).where(mine & feedback.c.up.is_(None)))
 
     def jsonl(self, person: Person) -> str:
         return "".join(json.dumps(one.row, ensure_ascii=False) + "\n" for one in self.corrections(person))

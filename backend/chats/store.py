@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from backend.chats import titles
-from backend.chats.model import Choices, Conversation
+from backend.chats.changes import Changes
+from backend.chats.model import Answer, Choices, Conversation
 from backend.errors import AccessError
 from backend.ledger.schema import chats
 from backend.ledger.store import Ledger
@@ -27,7 +28,10 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Chats:
+    """`changes` is told of everything that another page would show otherwise now."""
+
     ledger: Ledger
+    changes: Changes = field(default_factory=Changes)
 
     def lines(self, person: Person, search: str = "") -> list[Line]:
         """Newest first, those that hold every word of `search`; at most `MOST_LISTED`."""
@@ -50,12 +54,24 @@ class Chats:
         )
         with self.ledger.write() as rows:
             rows.execute(insert(chats).values(id=made.id, owner=person.id, created_at=made.created_at, **_values(made)))
+        self.changes.tell(made.id)
         return made
 
     def change(
         self, person: Person, chat: str, how: Callable[[Conversation], Conversation], *, touched: bool = True
     ) -> Conversation:
         """Read, change and write as one step; with `touched` it moves to the top of the list."""
+        made = self._written(person, chat, how, touched=touched)
+        self.changes.tell(chat)
+        return made
+
+    def keep(self, person: Person, chat: str, answers: dict[str, Answer]) -> None:
+        """Save answers that are still being written: whoever looks on hears them as they come, so nobody is told."""
+        self._written(person, chat, lambda now: now.with_answers(answers), touched=False)
+
+    def _written(
+        self, person: Person, chat: str, how: Callable[[Conversation], Conversation], *, touched: bool
+    ) -> Conversation:
         with self.ledger.write() as rows:
             made = how(_get(rows, person, chat))
             if touched:
@@ -73,6 +89,7 @@ class Chats:
         with self.ledger.write() as rows:
             if rows.execute(delete(chats).where(_mine(person, chat))).rowcount == 0:
                 raise AccessError("chat.no_chat")
+        self.changes.tell(chat)
 
 
 def _mine(person: Person, chat: str) -> Any:

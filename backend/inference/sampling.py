@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from backend import names
 from backend.errors import ChatError
+from backend.messages import Phrase
 
 MAX_TOKENS = 32_768
 LIMITS: dict[str, tuple[float, float]] = {
@@ -17,6 +19,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 WHOLE = ("max_tokens", "seed")
 MAX_STOPS = 4
+MOST_SHOWN = 30
 
 
 class Sampling(BaseModel):
@@ -47,9 +50,9 @@ class Sampling(BaseModel):
         whole = isinstance(value, int) and not isinstance(value, bool)
         number = whole or (isinstance(value, float) and math.isfinite(value))
         if not number or not low <= value <= high or (name == "top_p" and value == 0):
-            raise ChatError(f"chat.{name}", value=value, low=low, high=high)
+            raise cannot_be(name, value)
         if name in WHOLE and value != int(value):
-            raise ChatError(f"chat.{name}", value=value, low=low, high=high)
+            raise cannot_be(name, value)
         return value
 
     @field_validator("stop", mode="before")
@@ -68,3 +71,17 @@ class Sampling(BaseModel):
     def notes(self) -> tuple[str, ...]:
         """Keys of what the person should know about these settings, if anything."""
         return ("chat.greedy",) if self.greedy and "temperature" in self.model_fields_set else ()
+
+
+def cannot_be(name: str, value: object) -> ChatError:
+    low, high = LIMITS[name]
+    return ChatError(f"chat.{name}", value=quoted(value), low=low, high=high)
+
+
+def quoted(value: object) -> Phrase:
+    """A wrong value as a sentence shows it: cut where it is long, a sign in place of what cannot be seen."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**MOST_SHOWN:
+        return Phrase("chat.value", text="…")  # more digits than Python writes down
+    seen = "".join("·" if names.unseen(letter) else letter for letter in str(value).strip()[: MOST_SHOWN + 1])
+    text = seen if len(seen) <= MOST_SHOWN else seen[:MOST_SHOWN] + "…"
+    return Phrase("chat.value", text=text) if text else Phrase("chat.no_value")

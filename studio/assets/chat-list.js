@@ -14,7 +14,7 @@
       const found = await chat.get("corrections");
       if (!Array.isArray(found)) return;
       list.replaceChildren(...found.map((one) => element("li", {}, element("b", {}, one.question), element("span", { class: "detail" }, one.model), element("p", { class: "words" }, one.corrected),
-        element("button", { type: "button", class: "quiet", onclick: async () => (await chat.post("forget", { answer: one.id }), fill(), chat.refresh(), chat.load()) }, t("chat.corrections.remove")))));
+        element("button", { type: "button", class: "quiet", onclick: async () => (await chat.forget(one.id), fill(), chat.refresh(), chat.load()) }, t("chat.corrections.remove")))));
     };
     const make = async () => {
       const found = await chat.post("dataset", {});
@@ -76,7 +76,7 @@
       kept.input.style.height = "auto";
       kept.input.style.height = `${Math.min(kept.input.scrollHeight + 2, 180)}px`;
     };
-    kept.input = element("textarea", { rows: "1", placeholder: t("chat.question"), "aria-label": t("chat.question"), "aria-describedby": "chat-keys",
+    kept.input = element("textarea", { rows: "1", placeholder: t("chat.question"), "aria-label": t("chat.question"), "aria-describedby": "chat-said chat-keys",
       oninput: (event) => (chat.keep(event.target.value), grow()),
       onkeydown: (event) => {
         if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -94,6 +94,7 @@
   page.draws("chat-ask", ["chat-ask", "chat"], (place) => {
     if (!place.kept.input) buildAsk(place);
     const answering = Boolean(chat.view?.answering);
+    place.kept.input.toggleAttribute("aria-invalid", Boolean(chat.said));
     place.kept.send.hidden = answering;
     place.kept.stop.hidden = !answering;
     if (place.kept.said.textContent !== chat.said) place.kept.said.textContent = chat.said;

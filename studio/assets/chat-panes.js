@@ -2,19 +2,42 @@
 (() => {
   const page = window.studioPage;
   const { element, t, chat } = page;
-  const state = { edited: null, corrected: null, renaming: false, deleting: false, said: {} };
+  const OPEN = "studio-chat-open";
+  const CLOSED = { chat: "", edited: null, corrected: null, renaming: false, typed: {} };
+  // Which form is open and what is typed in it survives a reload; `said`: what was refused, by form.
+  const state = { ...CLOSED, deleting: false, said: {}, ...JSON.parse(sessionStorage.getItem(OPEN) ?? "{}") };
 
   const redraw = () => page.told("chat", chat.view);
-  const press = (key, label, onclick, more = {}) => element("button", { type: "button", class: "quiet", "data-key": key, onclick, ...more }, label);
-  const field = (value, label, key) => {
-    const made = element("textarea", { rows: "3", "aria-label": label, "data-key": key });
-    made.value = value;
-    return made;
+  const become = (values) => {
+    Object.assign(state, values);
+    chat.store(OPEN, JSON.stringify(Object.fromEntries(Object.keys(CLOSED).map((name) => [name, state[name]]))), [sessionStorage]);
   };
-  const form = (input, keep, leave, label) =>
-    element("form", { class: "inline", onsubmit: (event) => (event.preventDefault(), keep(input.value)),
-      onkeydown: (event) => event.key === "Escape" && (event.preventDefault(), leave()) },
-      input, element("div", { class: "tools" }, element("button", { type: "submit", class: "chip strong" }, label), press("leave", t("chat.leave"), leave)));
+  const without = (values, key) => Object.fromEntries(Object.entries(values).filter(([name]) => name !== key));
+  const press = (key, label, onclick, more = {}) => element("button", { type: "button", class: "quiet", "data-key": key, onclick, ...more }, label);
+  // A small form in the place of what it changes; `keep` asks the server, `key` names what is typed here.
+  const form = ({ tag, key, id, label, value, word, closed, keep, note }) => {
+    const input = element(tag, { rows: tag === "textarea" ? "3" : null, type: tag === "input" ? "text" : null, "aria-label": label, "data-key": key, id,
+      "aria-invalid": Boolean(state.said[key]), "aria-describedby": state.said[key] ? `said-${key}` : null, oninput: () => become({ typed: { ...state.typed, [key]: input.value } }) });
+    input.value = state.typed[key] ?? value;
+    const leave = () => {
+      become({ ...closed, typed: without(state.typed, key) });
+      state.said = {};
+      redraw();
+    };
+    const send = async (event) => {
+      event.preventDefault();
+      const found = await keep(input.value);
+      if (found.ok) return leave();
+      state.said = { [key]: found.said };
+      become({ typed: { ...state.typed, [key]: input.value } });
+      redraw();
+    };
+    return element("form", { class: "inline", onsubmit: send, onkeydown: (event) => event.key === "Escape" && (event.preventDefault(), leave()) },
+      input, state.said[key] && element("p", { class: "field-fault", role: "alert", id: `said-${key}` }, state.said[key]),
+      element("div", { class: "tools" }, element("button", { type: "submit", class: "chip strong" }, word), press("leave", t("chat.leave"), leave)),
+      note && element("p", { class: "detail" }, note));
+  };
+  const focused = (key) => document.querySelector(`[data-key="${key}"]`);
 
   // The bar above: what this conversation is called and what can be done with it
   const bar = () => {
@@ -25,25 +48,15 @@
     if (view && !presenting) tools.unshift(...conversationTools());
     return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools));
   };
-  const rename = (view) => {
-    const input = element("input", { type: "text", "aria-label": t("chat.name"), "data-key": "title", id: "chat-name" });
-    input.value = state.said.titleTyped ?? view.title;
-    const leave = () => (Object.assign(state, { renaming: false, said: {} }), redraw());
-    const keep = async (title) => {
-      const found = await chat.rename(title);
-      if (found.ok) return leave();
-      state.said = { title: found.said, titleTyped: title };
-      redraw();
-    };
-    return element("div", { class: "renaming" }, form(input, keep, leave, t("chat.keep")), state.said.title && element("p", { class: "field-fault", role: "alert" }, state.said.title));
-  };
+  const rename = (view) =>
+    element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: "chat-name", label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename }));
   const conversationTools = () => {
     if (state.deleting)
       return [press("delete", t("chat.delete.now"), () => ((state.deleting = false), chat.remove()), { class: "quiet danger" }),
         press("leave", t("chat.delete.leave"), () => ((state.deleting = false), redraw()))];
     const files = [["md", "Markdown"], ["json", "JSON"], ["jsonl", t("chat.export.jsonl")]];
     return [
-      press("rename", t("chat.rename"), () => ((state.renaming = true), redraw(), document.getElementById("chat-name")?.select())),
+      press("rename", t("chat.rename"), () => (become({ renaming: true }), redraw(), focused("title")?.select())),
       element("details", { class: "menu" }, element("summary", { class: "quiet", "data-key": "export" }, t("chat.export")),
         element("div", {}, ...files.map(([kind, name]) => element("a", { href: chat.file(kind), download: "" }, name)))),
       press("delete", t("chat.delete"), () => ((state.deleting = true), redraw())),
@@ -53,12 +66,11 @@
   // One question
   const question = (turn, number) => {
     if (state.edited === number) {
-      const input = field(turn.question, t("chat.question"), "edit-field");
-      const leave = () => ((state.edited = null), redraw());
-      const keep = async (text) => (await chat.edit(number, text)) && leave();
-      return element("div", { class: "asked editing" }, form(input, keep, leave, t("chat.edit.send")), element("p", { class: "detail" }, t("chat.edit.kept")));
+      const made = form({ tag: "textarea", key: "edit-field", label: t("chat.question"), value: turn.question, word: t("chat.edit.send"),
+        closed: { edited: null }, keep: (text) => chat.edit(number, text), note: t("chat.edit.kept") });
+      return element("div", { class: "asked editing" }, made);
     }
-    const edit = () => ((state.edited = number), redraw(), document.querySelector("[data-key=edit-field]")?.focus());
+    const edit = () => (become({ edited: number }), redraw(), focused("edit-field")?.focus());
     return element("div", { class: "asked" }, element("p", { class: "words" }, turn.question),
       chat.view.answering ? null : press(`edit-${number}`, t("chat.edit"), edit));
   };
@@ -71,11 +83,9 @@
     return element("span", { class: "versions" }, step(at - 1, "before", t("chat.version.before"), "‹"), `${at + 1}/${one.versions.length}`, step(at + 1, "next", t("chat.version.next"), "›"));
   };
   const correction = (one) => {
-    if (state.corrected === one.id) {
-      const leave = () => ((state.corrected = null), redraw());
-      const keep = async (text) => ((state.corrected = null), await chat.mark(one.id, one.up, text));
-      return element("div", { class: "correcting" }, form(field(one.corrected || one.text, t("chat.corrected"), "correct-field"), keep, leave, t("chat.keep")), element("p", { class: "detail" }, t("chat.correct.why")));
-    }
+    if (state.corrected === one.id)
+      return element("div", { class: "correcting" }, form({ tag: "textarea", key: "correct-field", label: t("chat.corrected"), value: one.corrected || one.text, word: t("chat.keep"),
+        closed: { corrected: null }, keep: (text) => chat.correct(one.id, text, one.corrected), note: t("chat.correct.why") }));
     return one.corrected ? element("div", { class: "corrected" }, element("b", {}, t("chat.corrected")), element("p", { class: "words" }, one.corrected)) : null;
   };
   const copy = async (one, button) => {
@@ -83,7 +93,8 @@
       await navigator.clipboard.writeText(one.text);
     } catch {
       // Without https a browser may refuse: the old way.
-      const box = field(one.text, "", "");
+      const box = element("textarea", {});
+      box.value = one.text;
       document.body.append(box);
       box.select();
       document.execCommand("copy");
@@ -93,8 +104,8 @@
     setTimeout(() => (button.textContent = t("chat.copy")), 1500);
   };
   const tools = (one, last) => {
-    const thumb = (up, word) => press(`${up ? "up" : "down"}-${one.id}`, word, () => chat.mark(one.id, one.up === up ? null : up, one.corrected), { "aria-pressed": String(one.up === up) });
-    const correct = () => ((state.corrected = one.id), redraw(), document.querySelector("[data-key=correct-field]")?.focus());
+    const thumb = (up, word) => press(`${up ? "up" : "down"}-${one.id}`, word, () => chat.mark(one.id, one.up === up ? null : up), { "aria-pressed": String(one.up === up) });
+    const correct = () => (become({ corrected: one.id }), redraw(), focused("correct-field")?.focus());
     const made = one.text ? [press(`copy-${one.id}`, t("chat.copy"), (event) => copy(one, event.target)), thumb(true, t("chat.good")), thumb(false, t("chat.bad")), press(`correct-${one.id}`, t("chat.correct"), correct)] : [];
     if (last && !one.retry) made.push(press(`again-${one.pane}`, t("chat.again"), () => chat.again(one.id)));
     return element("div", { class: "tools" }, ...made, versions(one));
@@ -102,7 +113,7 @@
   const answer = (one, last) => {
     const words = element("p", { class: "words" }, one.text);
     const said = element("p", { class: `said ${one.state}` }), detail = element("p", { class: "detail" }), full = element("p", { class: "full" });
-    const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label });
+    const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label, style: one.colour ? `--pane:var(--run-${one.colour})` : null });
     const show = (news) => {
       section.dataset.state = news.state;
       said.textContent = news.said;
@@ -112,13 +123,15 @@
     };
     show(one);
     const busy = ["waiting", "writing"].includes(one.state);
-    if (busy)
-      chat.parts.set(one.id, (news) => {
-        const low = atEnd();
-        if (news.from <= words.textContent.length) words.textContent = words.textContent.slice(0, news.from) + news.more;
-        show(news);
-        if (low) toEnd();
-      });
+    const hear = (news) => {
+      const low = atEnd();
+      if (news.from <= words.textContent.length) words.textContent = words.textContent.slice(0, news.from) + news.more;
+      show(news);
+      if (low) toEnd();
+    };
+    const away = () => show({ ...one, state: "away", said: t("chat.away") });
+    if (busy) chat.parts.set(one.id, { hear, away });
+    if (busy && chat.away) away();
     const retry = one.retry && last && !chat.view.answering ? element("button", { type: "button", class: "chip strong", "data-key": `retry-${one.pane}`, onclick: () => chat.again(one.id) }, t("chat.retry")) : null;
     if (busy) section.setAttribute("aria-busy", "true");
     section.append(...[
@@ -160,10 +173,14 @@
     place.kept.heard ??= element("p", { class: "unseen", "aria-live": "polite" });
     if (event === "chat-heard") return (place.kept.heard.textContent = news["chat-heard"]);
     const { view } = chat;
-    if (view?.id !== place.kept.id) Object.assign(state, { edited: null, corrected: null, renaming: false, deleting: false });
+    if ((view?.id ?? "") !== state.chat && (view || chat.started)) {
+      become({ ...CLOSED, chat: view?.id ?? "" });
+      Object.assign(state, { deleting: false, said: {} });
+    }
     const old = scroller();
     const [top, low] = [old?.scrollTop ?? 0, view?.id !== place.kept.id || view?.turns.length !== place.kept.turns || atEnd()];
-    const focused = document.activeElement?.closest?.(".chat-view") && document.activeElement.dataset.key;
+    const active = document.activeElement?.closest?.(".chat-view") && document.activeElement.dataset.key ? document.activeElement : null;
+    const [key, from, to] = [active?.dataset.key, active?.selectionStart, active?.selectionEnd];
     if (view?.answering && !place.kept.answering) chat.since = Date.now();
     Object.assign(place.kept, { id: view?.id, turns: view?.turns.length, answering: view?.answering });
     chat.parts.clear();
@@ -173,7 +190,9 @@
     place.root.replaceChildren(bar(), element("div", { class: "chat-scroll", tabindex: "0", role: "region", "aria-label": t("chat.conversation") }, ...turns), place.kept.heard);
     if (low) toEnd();
     else scroller().scrollTop = top;
-    if (focused) place.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    const again = key && place.root.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if (again) again.focus();
+    if (again && from !== undefined) again.setSelectionRange(from, to);
     page.told("chat-ask", chat.said);
   });
 })();

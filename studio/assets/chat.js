@@ -2,15 +2,22 @@
 (() => {
   const page = window.studioPage;
   const { t } = page;
-  const FIELDS = ["base", "adapters", "system", "temperature", "top_p", "max_tokens", "repetition_penalty", "seed"];
-  const KEPT = "studio-chat-fields", QUESTION = "studio-chat-question", CHAT = "studio-chat";
+  const QUESTION = "studio-chat-question", CHAT = "studio-chat";
+  const MOST_SEARCHED = 200;
 
-  const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], corrections: 0, said: "", parts: new Map() });
+  const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], corrections: 0, said: "", away: false, parts: new Map() });
   chat.id = sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "";
 
-  const remember = () => {
-    for (const store of [sessionStorage, localStorage]) store.setItem(CHAT, chat.id);
+  // A browser keeps a few megabytes for us and no more: what does not fit is still on the page.
+  chat.store = (name, value, stores = [localStorage]) => {
+    try {
+      for (const store of stores) store.setItem(name, value);
+    } catch {
+      return false;
+    }
+    return true;
   };
+  const remember = () => chat.store(CHAT, chat.id, [sessionStorage, localStorage]);
   const address = (name, values = {}) =>
     `${page.prefix}/chat/${name}?${new URLSearchParams({ language: page.language, ...values })}`;
   chat.file = (kind) => address("file", { kind, chat: chat.id });
@@ -20,7 +27,7 @@
     try {
       const answer = await fetch(url, options);
       const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { said: await answer.text() };
-      return Array.isArray(said) ? said : { ok: answer.ok, ...said };
+      return Array.isArray(said) ? said : { ok: answer.ok, tooLarge: answer.status === 413, ...said };
     } catch {
       return { ok: false, said: t("chat.offline") };
     }
@@ -29,79 +36,27 @@
   chat.post = (name, values) =>
     asked(address(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(values) });
 
-  // What the fields of the page hold now; Gradio tells every change.
-  chat.set = (name, value) => {
-    chat.fields[name] = value;
-    localStorage.setItem(KEPT, JSON.stringify(chat.fields));
-    if (!["base", "adapters", "system"].includes(name)) checkSoon();
-  };
-  chat.seed = (values) => {
-    FIELDS.forEach((name, index) => (chat.fields[name] = values[index]));
-    check();
-    start();
-  };
-  chat.situation = () => {
-    const told = { chat: chat.id, kept: JSON.parse(localStorage.getItem(KEPT) ?? "null"), with: chat.wanted };
-    chat.wanted = null;
-    return JSON.stringify(told);
-  };
-  chat.preset = (id) => {
-    chat.chosen = chat.ideas.find((one) => one.id === id) ?? null;
-    page.told("chat", chat.view);
-  };
-
-  // A fault or a note stands at its field. What was typed stays.
-  chat.fault = (name, said, kind = "fault") => {
-    const field = document.getElementById(`chat-${name}`);
-    if (!field) return;
-    const id = `chat-${name}-${kind}`;
-    document.getElementById(id)?.remove();
-    const input = field.querySelector("input, textarea");
-    if (kind === "fault") input?.toggleAttribute("aria-invalid", Boolean(said));
-    if (!said) return input?.removeAttribute("aria-describedby");
-    field.append(page.element("p", { id, class: `field-${kind}`, role: kind === "fault" ? "alert" : null }, said));
-    input?.setAttribute("aria-describedby", id);
-  };
-  // What is asked with is what is seen: a text field that is on the page is read there.
-  const values = () => {
-    const seen = { ...chat.fields };
-    for (const name of FIELDS.slice(2)) seen[name] = document.querySelector(`#chat-${name} :is(input, textarea)`)?.value ?? seen[name];
-    return seen;
-  };
-
-  // Gradio makes the fields when they are unfolded: a moment later they are there.
-  chat.unfolded = () => setTimeout(check, 150);
-  const check = async () => {
-    const seen = values();
-    const settings = Object.fromEntries(FIELDS.slice(3).map((name) => [name, seen[name] ?? ""]));
-    const found = await chat.post("check", settings);
-    if (!found.faults) return;
-    for (const name of Object.keys(settings)) {
-      chat.fault(name, found.notes[name], "note");
-      chat.fault(name, found.faults[name]);
-    }
-  };
-  let waiting;
-  const checkSoon = () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(check, 300);
-  };
-
-  // The shown conversation, from the server; `restore` puts what it was asked with into the fields.
+  // The shown conversation, from the server; `restore` puts what it was asked with into the fields. Drawn again only
+  // when it says something else.
   chat.load = async ({ restore = false } = {}) => {
     const wanted = chat.id;
     const found = wanted ? await chat.get("one", { chat: wanted }) : null;
     if (wanted !== chat.id) return;
     if (found && !found.ok && found.turns === undefined) {
       if (found.field === undefined) return setTimeout(chat.load, 2000);
+      if (chat.view) chat.said = found.said;
       chat.id = "";
     }
     chat.view = found?.turns ? found : null;
     remember();
-    page.told("chat", chat.view);
+    const now = JSON.stringify(chat.view);
+    if (now !== shown) page.told("chat", chat.view);
+    else page.told("chat-ask", chat.said);
+    shown = now;
     if (restore) chat.restore?.(chat.id);
     if (chat.view?.answering) follow();
   };
+  let shown;
   chat.open = (id) => {
     quiet();
     chat.id = id;
@@ -110,7 +65,7 @@
     page.told("chats", chat.lines);
   };
   chat.refresh = async () => {
-    const found = await chat.get("list", { search: chat.search });
+    const found = await chat.get("list", { search: chat.search.slice(0, MOST_SEARCHED) });
     if (!found.ok) return;
     Object.assign(chat, { lines: found.lines, corrections: found.corrections });
     page.told("chats", chat.lines);
@@ -131,7 +86,7 @@
     if (document.hidden) return;
     const mine = new EventSource(address("stream", { chat: chat.id }));
     source = mine;
-    mine.addEventListener("answers", (event) => JSON.parse(event.data).forEach((news) => chat.parts.get(news.id)?.(news)));
+    mine.addEventListener("answers", (event) => JSON.parse(event.data).forEach((news) => chat.parts.get(news.id)?.hear(news)));
     mine.addEventListener("done", async () => {
       if (source !== mine) return;
       quiet();
@@ -150,59 +105,80 @@
     else if (chat.started) Promise.all([chat.load(), chat.refresh()]);
   });
 
+  // What was done in another window, or before a restart: told by the stream of the page as a number that grows.
+  let known;
+  page.hears(["conversations"], ({ conversations: { number, changed } }) => {
+    const news = known !== undefined && known !== number;
+    known = number;
+    if (!news || !chat.started) return;
+    chat.refresh();
+    // While answers are followed they come by themselves, and with their end everything else.
+    if (!source && (!changed || changed.includes(chat.id) || changed.includes(""))) chat.load();
+  });
+  page.hears(["connection"], ({ connection }) => {
+    const away = connection === "lost";
+    if (away === chat.away) return;
+    chat.away = away;
+    if (!chat.view?.answering) return;
+    if (away) for (const part of chat.parts.values()) part.away();
+    else chat.load();
+  });
+
   // Read out once, when it is there as a whole: word by word nobody could follow.
   const announce = () => {
     const last = chat.view?.turns.at(-1);
     if (last) page.told("chat-heard", last.answers.map((one) => `${one.label}: ${one.text || one.said}`).join(". "));
   };
 
-  // Asking. The field is emptied only when the question is kept by the server.
+  // Asking. A refusal comes back to who asked; one of a setting stands at that setting, too.
   const begun = async (found) => {
-    chat.said = found.ok ? "" : found.said;
-    for (const name of ["base", "adapters"]) chat.fault(name, "");
+    for (const name of ["base", "adapters", "system"]) chat.fault(name, "");
     if (found.ok) {
       chat.id = found.chat;
       await chat.load();
       chat.refresh();
     } else if (found.field) chat.fault(found.field, found.said);
+    return found;
+  };
+  const told = (found) => {
+    chat.said = found.ok ? "" : found.said;
     page.told("chat-ask", chat.said);
-    return found.ok;
+    return found;
   };
   chat.ask = async (question) => {
     if (chat.busy || chat.view?.answering) return false;
     chat.busy = true;
-    const ok = await begun(await chat.post("ask", { ...values(), chat: chat.id, question }));
+    const found = told(await begun(await chat.post("ask", { ...chat.values(), chat: chat.id, question })));
     chat.busy = false;
-    return ok;
+    return found.ok;
   };
-  chat.edit = async (turn, question) => begun(await chat.post("edit", { ...values(), chat: chat.id, turn, question }));
-  chat.again = async (answer) => begun(await chat.post("again", { chat: chat.id, answer }));
-  chat.use = async (answer) => begun(await chat.post("use", { chat: chat.id, answer }));
+  chat.edit = async (turn, question) => begun(await chat.post("edit", { ...chat.values(), chat: chat.id, turn, question }));
+  chat.again = async (answer) => told(await begun(await chat.post("again", { chat: chat.id, answer })));
+  chat.use = async (answer) => told(await begun(await chat.post("use", { chat: chat.id, answer })));
   chat.stop = async () => {
     quiet();
     await chat.post("stop", { chat: chat.id });
     await chat.load();
     announce();
   };
-  chat.mark = async (answer, up, corrected) => {
-    const found = await chat.post("mark", { chat: chat.id, answer, up, corrected });
-    await chat.load();
-    chat.refresh();
-    return found;
-  };
-  chat.rename = async (title) => {
-    const found = await chat.post("rename", { chat: chat.id, title });
+  const changed = async (found) => {
     if (found.ok) await Promise.all([chat.load(), chat.refresh()]);
     return found;
   };
+  chat.mark = async (answer, up) => told(await changed(await chat.post("mark", { chat: chat.id, answer, up })));
+  // Emptied, a correction is taken back.
+  chat.correct = async (answer, corrected, before) =>
+    changed(before && !corrected.trim() ? await chat.forget(answer) : await chat.post("correct", { chat: chat.id, answer, corrected }));
+  chat.forget = (answer) => chat.post("forget", { answer });
+  chat.rename = async (title) => changed(await chat.post("rename", { chat: chat.id, title }));
   chat.remove = async () => {
-    const found = await chat.post("delete", { chat: chat.id });
+    const found = told(await chat.post("delete", { chat: chat.id }));
     if (found.ok) chat.open("");
     chat.refresh();
   };
 
   chat.draft = () => localStorage.getItem(QUESTION) ?? "";
-  chat.keep = (question) => localStorage.setItem(QUESTION, question);
+  chat.keep = (question) => chat.store(QUESTION, question);
 
   // From a run: a new conversation with its adapter.
   chat.with = (run) => {
@@ -225,7 +201,7 @@
   });
 
   // When somebody opens the tab: until then nothing is asked.
-  const start = async () => {
+  chat.start = async () => {
     if (chat.started) return;
     chat.started = true;
     chat.ideas = await chat.get("ideas");

@@ -8,7 +8,6 @@
   const KEPT = "studio-compare";
   const MOST = 8;
   const SECONDS = 5;
-  const COLOURS = [1, 2, 3, 4, 5, 6, 7, 8].map((place) => `--run-${place}`);
   const METRICS = {
     loss: { word: () => t("chart.loss_train"), format: fixed(3), tick: figures(3), log: true, smooth: true },
     eval: { word: () => t("chart.loss_eval"), format: fixed(3), tick: figures(3), log: true, points: true },
@@ -89,11 +88,13 @@
     panel.everything.hidden = true;
   };
 
-  const colourOf = (id) => COLOURS[chosen().indexOf(id)];
+  // The server gives every run its colour: the same one as in the chat. A run just chosen gets it with its curve.
+  const colour = (run) => `--run-${run.colour}`;
+  const colourOf = (panel, id) => panel.found?.runs.filter((run) => run.id === id).map(colour)[0] ?? "--ink-soft";
 
   const pick = (panel) => {
     const mine = chosen();
-    const now = JSON.stringify([mine, candidates().map((run) => [run.id, run.name, run.word])]);
+    const now = JSON.stringify([mine, candidates().map((run) => [run.id, run.name, run.word, colourOf(panel, run.id)])]);
     if (now === panel.picked) return;
     panel.picked = now;
     const focused = panel.pick.contains(document.activeElement) ? document.activeElement.value : null;
@@ -105,7 +106,7 @@
         load(panel);
       } });
       box.checked = mine.includes(run.id);
-      return element("label", { style: box.checked ? `--c:var(${colourOf(run.id)})` : null, class: box.checked ? "on" : "" }, box, element("i", {}), element("span", { class: "name" }, run.name), element("span", { class: `state ${run.state}` }, run.word));
+      return element("label", { style: box.checked ? `--c:var(${colourOf(panel, run.id)})` : null, class: box.checked ? "on" : "" }, box, element("i", {}), element("span", { class: "name" }, run.name), element("span", { class: `state ${run.state}` }, run.word));
     }));
     if (focused) [...panel.pick.querySelectorAll("input")].find((box) => box.value === focused)?.focus();
   };
@@ -127,9 +128,11 @@
       return; // The studio is away; choosing again, or the next look at a running run, asks anew.
     }
     if (asked !== panel.asked) return;
-    if (JSON.stringify(panel.found?.runs.map((run) => run.id)) !== JSON.stringify(found.runs.map((run) => run.id))) reset(panel);
+    const lines = ({ runs }) => JSON.stringify(runs.map((run) => [run.id, run.colour]));
+    if (panel.found && lines(panel.found) !== lines(found)) reset(panel);
     panel.found = found;
     panel.metricShown = kept.metric;
+    pick(panel);
     draw(panel);
     tables(panel);
   };
@@ -160,11 +163,11 @@
     panel.plot?.destroy();
     const names = panel.found.runs.map((run) => run.name);
     panel.values = names.map(() => element("b", {}));
-    panel.keys.replaceChildren(...panel.found.runs.map((run, place) => element("span", { class: "key" }, element("i", { class: place > 3 ? "dashed" : "", style: `--c:var(${colourOf(run.id) ?? COLOURS[place]})` }), `${run.name} `, panel.values[place])));
+    panel.keys.replaceChildren(...panel.found.runs.map((run, place) => element("span", { class: "key" }, element("i", { class: place > 3 ? "dashed" : "", style: `--c:var(${colour(run)})` }), `${run.name} `, panel.values[place])));
     panel.plot = plot(panel.root, {
       height: window.innerWidth < 720 ? 240 : 300,
       key: null,
-      lines: panel.found.runs.map((run, place) => ({ colour: colourOf(run.id) ?? COLOURS[place], width: 1.8, dash: place > 3 ? [6, 4] : undefined, points: metric.points })),
+      lines: panel.found.runs.map((run, place) => ({ colour: colour(run), width: 1.8, dash: place > 3 ? [6, 4] : undefined, points: metric.points })),
       format: metric.format, tick: metric.tick, zero: metric.zero,
       log: () => metric.log && prefs.log,
       x: () => axis(panel),
@@ -199,7 +202,7 @@
 
   const tables = (panel) => {
     const { runs, results, settings } = panel.found;
-    const head = element("thead", {}, element("tr", {}, element("td", {}), ...runs.map((run, place) => element("th", { scope: "col" }, element("i", { style: `--c:var(${colourOf(run.id) ?? COLOURS[place]})` }), run.name))));
+    const head = element("thead", {}, element("tr", {}, element("td", {}), ...runs.map((run) => element("th", { scope: "col" }, element("i", { style: `--c:var(${colour(run)})` }), run.name))));
     const line = ({ label, values, best, same }) => element("tr", { class: same === false ? "differs" : "" }, element("th", { scope: "row" }, label),
       ...values.map((value, place) => element("td", { class: best?.[place] ? "best" : "" }, value, best?.[place] ? element("span", { class: "mark" }, t("compare.best")) : null)));
     panel.results.replaceChildren(head.cloneNode(true), element("tbody", {}, ...results.map(line)));

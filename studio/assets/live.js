@@ -47,7 +47,7 @@
       // A browser does not try again by itself when the answer was an error, as during a restart behind a proxy.
       if (source?.readyState === EventSource.CLOSED) setTimeout(page.listen, 3000);
     };
-    for (const name of ["runs", "rows", "machine", "curves", "answers", "status"]) source.addEventListener(name, take(name));
+    for (const name of ["runs", "rows", "machine", "curves", "answers", "status", "conversations"]) source.addEventListener(name, take(name));
   };
 
   document.addEventListener("visibilitychange", page.listen);

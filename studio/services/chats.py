@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from backend.chats import words as wording
+from backend.chats.changes import Changes
 from backend.chats.desk import Desk
-from backend.chats.feedback import Feedback, Mark
+from backend.chats.feedback import Correction, Feedback, Mark
 from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Chats, Line
@@ -22,6 +24,7 @@ from backend.models.catalogue import Model
 from backend.models.facts import facts
 from backend.paths import Workspace
 from backend.people import Person
+from studio.views.colours import of_runs
 
 # Models with fewer parameters are toys: none of them was taught to follow a system prompt.
 SMALL = 50_000_000
@@ -65,6 +68,12 @@ class ChatServices:
             RUN + job.id: job.name for job in self.adapters()
         }
 
+    def colours(self, conversation: Conversation) -> dict[str, int]:
+        """The colour of every run that was asked, the one it has in the charts."""
+        asked = (model.removeprefix(RUN) for turn in conversation.turns for model in turn.choices.adapters)
+        found = of_runs(asked, [job.id for job in reversed(self.jobs.shown(self.person))])
+        return {RUN + run: colour for run, colour in found.items()}
+
     def small(self, base: str) -> bool:
         """Whether a model is too small to follow a system prompt; False when its size cannot be read."""
         location = next((model.location for model in self.models() if model.id == base), None)
@@ -104,6 +113,10 @@ class ChatServices:
 
     # What is kept
 
+    @property
+    def changes(self) -> Changes:
+        return self.desk.chats.changes
+
     def lines(self, search: str = "") -> list[Line]:
         return self.desk.chats.lines(self.person, search)
 
@@ -119,8 +132,21 @@ class ChatServices:
     def marks(self, conversation: Conversation) -> dict[str, Mark]:
         return self.feedback.of(self.person, conversation)
 
-    def mark(self, chat: str, answer: str, mark: Mark) -> None:
-        self.feedback.mark(self.person, self.one(chat), answer, mark)
+    def thumb(self, chat: str, answer: str, up: bool | None) -> None:
+        """A correction of the same answer stays."""
+        self._mark(chat, answer, up=up)
+
+    def correct(self, chat: str, answer: str, text: str) -> None:
+        """Keep how it should have been answered; ChatError when nothing is written. A thumb stays."""
+        self._mark(chat, answer, corrected=wording.corrected(text))
+
+    def forget(self, answer: str) -> None:
+        """Take a correction back."""
+        self.feedback.forget(self.person, answer)
+        self.changes.tell()
+
+    def corrections(self) -> list[Correction]:
+        return self.feedback.corrections(self.person)
 
     def corrections_as_dataset(self, name: str) -> Dataset:
         return self.feedback.as_dataset(self.person, self.workspace, name)
@@ -141,6 +167,12 @@ class ChatServices:
         before = int(engine.describe()["memory_bytes"])
         engine.unload()
         return max(0, before - int(engine.describe()["memory_bytes"]))
+
+    def _mark(self, chat: str, answer: str, **values: Any) -> None:
+        found = self.one(chat)
+        before = self.marks(found).get(answer, Mark())
+        self.feedback.mark(self.person, found, answer, before._replace(**values))
+        self.changes.tell(chat)
 
     def _refuse(self, choices: Choices) -> None:
         """ChatError for what cannot be asked, before anything is written."""

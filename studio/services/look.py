@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+from backend.chats.changes import Changes
 from backend.hardware import Machine
 from backend.jobs.model import Job
 from studio.services.curves import Watched
@@ -21,6 +22,25 @@ def said(event: str, value: Any) -> bytes:
     return f"event: {event}\ndata: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
+class Talk(NamedTuple):
+    """How many changes conversations have had since this `studio` was started; which ones, since the look before.
+
+    Only that they have changed is told: whoever shows one fetches it.
+    """
+
+    studio: str = ""
+    number: int = 0
+    changed: list[str] | None = None
+
+    @classmethod
+    def of(cls, changes: Changes, before: "Talk") -> "Talk":
+        return cls(changes.id, changes.number, changes.since(before.number))
+
+    def said(self, changed: list[str] | None = None) -> bytes:
+        """`changed` None: a page that has just come cannot know which."""
+        return said("conversations", {"number": f"{self.studio} {self.number}", "changed": changed})
+
+
 @dataclass
 class Look:
     """What there was to see at one moment; each text is made once, however many pages are told.
@@ -33,6 +53,7 @@ class Look:
     watched: dict[str, Watched] = field(default_factory=dict)
     news: dict[str, bytes] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    talk: Talk = field(default_factory=Talk)
     places: dict[str, Place] = field(default_factory=dict)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _heads: dict[Kind, dict[str, Any]] = field(default_factory=dict)
@@ -67,7 +88,7 @@ class Look:
         """For a page that has just come."""
         words = Words(kind[0])
         runs = said("runs", list(self.rows(words).values()))
-        return self.device(words) + runs + self.whole_run(kind)
+        return self.device(words) + runs + self.talk.said() + self.whole_run(kind)
 
     def whole_run(self, kind: Kind) -> bytes:
         head, run = self.head(kind), kind[1]
@@ -84,6 +105,7 @@ class Look:
         device = self.device(words)
         told = device if device != before.device(words) else b""
         told += self._rows_since(before.rows(words), words)
+        told += self.talk.said(self.talk.changed) if self.talk.number != before.talk.number else b""
         head = self.head(kind)
         if head is None:
             return told

@@ -1,13 +1,16 @@
 """Conversations as the page's scripts show them: plain values, every sentence and number in the page's language."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from backend.chats import words as wording
 from backend.chats.feedback import Mark
 from backend.chats.model import Answer, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Line
-from backend.inference.sampling import Sampling
+from backend.errors import StudioError
+from backend.inference.sampling import WHOLE, Sampling
 from backend.messages import sentence
 from studio.text import Words
 
@@ -19,31 +22,52 @@ PLACES = {
     "no_base": "base",
     "too_many_adapters": "adapters",
     "title": "title",
+    "invisible": "title",
 }
+MOST_DIGITS = 40
+# 32.768, 32,768, 32 768: in a setting that is a whole number the signs in between only part its digits.
+GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,\s]\d{3})+")
 
 
-def number(text: Any) -> Any:
+def place(error: StudioError) -> str:
+    """The field at which a refusal is shown; "" for none in particular."""
+    return str(error.values.get("field") or PLACES.get(error.key.rpartition(".")[2], ""))
+
+
+def text(value: object) -> str:
+    """What somebody typed; halves of surrogate pairs, which no program can keep, become question marks."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+
+
+def number(written: Any, *, whole: bool = False) -> Any:
     """A number as people write it, with a point or a comma; text that is none stays, for `Sampling` to refuse."""
-    written = str(text).strip().replace(",", ".")
+    plain = str(written).strip()
+    if whole and GROUPED.fullmatch(plain):
+        plain = re.sub(r"[.,\s]", "", plain)
+    plain = plain.replace(",", ".")
+    if len(plain) > MOST_DIGITS or "_" in plain:
+        return written
     try:
-        return int(written) if written.lstrip("+-").isdecimal() else float(written)
+        return int(plain) if plain.lstrip("+-").isdecimal() else float(plain)
     except ValueError:
-        return text
+        return written
 
 
 def sampling(form: Mapping[str, Any]) -> Sampling:
     """ChatError for the first setting that cannot be; an empty seed is chance."""
-    values = {name: number(form[name]) for name in FIELDS if name != "system" and name in form}
-    if "seed" in values and not str(values["seed"]).strip():
+    values = {name: number(form[name], whole=name in WHOLE) for name in FIELDS if name != "system" and name in form}
+    if not str(values.get("seed", "")).strip():
         values["seed"] = None
     return Sampling(**values)
 
 
 def choices(form: Mapping[str, Any]) -> Choices:
+    """ChatError, which names its field, for the first thing that cannot be."""
+    adapters = form.get("adapters")
     return Choices(
-        base=str(form.get("base") or ""),
-        adapters=tuple(dict.fromkeys(map(str, form.get("adapters") or ()))),
-        system=str(form.get("system") or "").strip(),
+        base=text(form.get("base")),
+        adapters=tuple(dict.fromkeys(map(text, adapters))) if isinstance(adapters, list) else (),
+        system=wording.check(text(form.get("system")), "system"),
         sampling=sampling(form),
     )
 
@@ -65,33 +89,41 @@ def line(found: Line, words: Words) -> dict[str, str]:
     return {"id": found.id, "title": found.title, "when": words.moment(found.changed_at)}
 
 
-def conversation(
-    found: Conversation, marks: Mapping[str, Mark], names: Mapping[str, str], running: Running | None, words: Words
-) -> dict[str, Any]:
-    """`names`: how models are called now; one that is gone keeps the name it had."""
+class Known(NamedTuple):
+    """What is known besides a conversation: how models are called now (one that is gone keeps the name it had) and the
+    colours of runs, by model; what is thought of answers, by their ids.
+    """
+
+    names: Mapping[str, str]
+    colours: Mapping[str, int]
+    marks: Mapping[str, Mark]
+
+
+def conversation(found: Conversation, known: Known, running: Running | None, words: Words) -> dict[str, Any]:
+    """Everything that is shown of a conversation."""
     turns = []
     for position, one in enumerate(found.turns):
-        shown = turn(one, marks, names, running, words)
+        shown = turn(one, known, running, words)
         turns.append(shown | {"last": position == len(found.turns) - 1})
     return {"id": found.id, "title": found.title, "answering": running is not None, "turns": turns}
 
 
-def turn(
-    found: Turn, marks: Mapping[str, Mark], names: Mapping[str, str], running: Running | None, words: Words
-) -> dict[str, Any]:
+def turn(found: Turn, known: Known, running: Running | None, words: Words) -> dict[str, Any]:
     shown = []
     for position, one in enumerate(found.answers):
         versions = [version.id for version in found.versions(one.model)]
+        mark = known.marks.get(one.id, Mark())
         shown.append(
             answer(one, running, words)
             | {
                 "text": one.text,
-                "label": names.get(one.model, one.label),
-                "gone": "" if one.model in names else words.t("chat.gone"),
+                "label": known.names.get(one.model, one.label),
+                "gone": "" if one.model in known.names else words.t("chat.gone"),
                 "pane": position,
+                "colour": known.colours.get(one.model, 0) if position else 0,
                 "versions": versions if len(versions) > 1 else [],
-                "up": marks.get(one.id, Mark()).up,
-                "corrected": marks.get(one.id, Mark()).corrected,
+                "up": mark.up,
+                "corrected": mark.corrected,
             }
         )
     return {"question": found.question, "system": found.choices.system, "answers": shown}

@@ -7,7 +7,7 @@ from studio.views.html import SafeHtml, element
 
 SCRIPTS = (
     "uPlot.iife.js", "page.js", "form.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
-    "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-panes.js",
+    "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
     "chat-list.js", "live.js",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"

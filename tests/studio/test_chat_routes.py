@@ -87,7 +87,7 @@ def test_a_question_is_answered_by_all_and_shown_in_words(page: TestClient, chat
         ({"base": "../../etc"}, ""),
         ({"adapters": ["run:gone"]}, ""),
         ({"adapters": ["run:run1", "a", "b", "c"]}, "adapters"),
-        ({"question": " \n"}, ""),
+        ({"question": " \n"}, "question"),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field_and_nothing_is_kept(
@@ -176,7 +176,8 @@ def test_rename_search_and_delete(page: TestClient, chats: FakeChats) -> None:
 def test_thumbs_corrections_and_the_data_set_they_are_too_few_for(page: TestClient, chats: FakeChats) -> None:
     chat = asked(page, chats)
     answer = one(page, chat)["turns"][0]["answers"][1]["id"]
-    page.post("/chat/mark", json={"chat": chat, "answer": answer, "up": False, "corrected": "Două."})
+    page.post("/chat/correct", json={"chat": chat, "answer": answer, "corrected": " Două. "})
+    page.post("/chat/mark", json={"chat": chat, "answer": answer, "up": False})
     shown = one(page, chat)["turns"][0]["answers"][1]
     assert (shown["up"], shown["corrected"]) == (False, "Două.")
     assert page.get("/chat/list").json()["corrections"] == 1
@@ -187,6 +188,7 @@ def test_thumbs_corrections_and_the_data_set_they_are_too_few_for(page: TestClie
     assert "10" in refused.json()["said"]
     page.post("/chat/forget", json={"answer": answer})
     assert page.get("/chat/corrections").json() == []
+    assert one(page, chat)["turns"][0]["answers"][1]["up"] is False
 
 
 @pytest.mark.parametrize("kind", ["md", "json", "jsonl"])

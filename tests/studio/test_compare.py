@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backend.chats.model import Choices, Conversation, Turn
 from backend.jobs.model import JobState
 from backend.people import Person
 from backend.recipes.schema import Recipe
@@ -42,6 +43,16 @@ def seen(services: Services, metric: Metric = "loss", language: str = "en") -> d
 
 def row(rows: list[dict[str, Any]], label: str) -> dict[str, Any]:
     return next(one for one in rows if one["label"] == label)
+
+
+def test_a_run_has_in_the_chart_the_colour_that_it_has_in_the_chat(services: Services) -> None:
+    jobs = {job.name: job.id for job in services.jobs.all(services.person)}
+    both, alone = [jobs["slow"], jobs["fast"]], [jobs["slow"]]
+    for runs in (both, both[::-1], alone):
+        chart = {one["id"]: one["colour"] for one in compared(services.compare.of(runs), "loss", Words("en"))["runs"]}
+        choices = Choices(base="starter", adapters=tuple(f"run:{run}" for run in runs))
+        chat = Conversation(title="a", choices=choices, turns=(Turn(question="?", choices=choices),))
+        assert services.chats.colours(chat) == {f"run:{run}": colour for run, colour in chart.items()}
 
 
 def test_results_stand_side_by_side_and_the_lowest_held_out_loss_is_marked(services: Services) -> None:

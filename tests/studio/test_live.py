@@ -148,7 +148,7 @@ def test_pages_alike_are_handed_the_same_bytes_and_each_its_language(running: Fa
 def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
     async def session() -> None:
         async with listening(Live(running), run="../../etc") as page:  # type: ignore[arg-type]
-            assert set(await page.until("runs", "machine")) == {"runs", "machine"}
+            assert set(await page.until("runs", "machine")) == {"runs", "machine", "conversations"}
 
     asyncio.run(session())
 
@@ -253,3 +253,24 @@ def test_the_route_leaves_when_the_browser_leaves(running: FakeServices) -> None
     assert (b"content-type", b"text/event-stream; charset=utf-8") in sent[0]["headers"]
     assert sent[-1] == {"type": "http.response.body", "body": b""}
     assert hub.listeners == set()
+
+
+def test_pages_are_told_which_conversations_have_changed_and_nothing_more(running: FakeServices) -> None:
+    async def session() -> None:
+        changes = running.chats.changes
+        changes.tell("before")
+        async with listening(Live(running), run=None) as page:  # type: ignore[arg-type]
+            first = (await page.until("conversations"))["conversations"]
+            assert first["changed"] is None
+            changes.tell("one")
+            changes.tell("two")
+            said = []
+            while "two" not in said:
+                news = (await page.until("conversations"))["conversations"]
+                assert news["number"] != first["number"]
+                said += news["changed"]
+            assert sorted(said) == ["one", "two"]
+        async with listening(Live(running), run=None) as later:  # type: ignore[arg-type]
+            assert (await later.until("conversations"))["conversations"] == news | {"changed": None}
+
+    asyncio.run(session())

@@ -16,19 +16,29 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Compared:
-    """One run: its row, what it was asked to do, the figures it left (empty until it is done) and its curves."""
+    """One run: its row, what it was asked to do, the figures it left (empty until it is done), its curves.
+
+    `colour` is 1 to 8, as `studio.views.colours` gives it.
+    """
 
     job: Job
     request: dict[str, Any]
     result: dict[str, Any]
     curves: Curves
+    colour: int = 1
 
 
 def compared(runs: Sequence[Compared], metric: Metric, words: Words) -> dict[str, Any]:
     """`runs`, their `curves` of one metric, and two tables: what they came to, what they were set to."""
     return {
         "runs": [
-            {"id": one.job.id, "name": one.job.name, "active": one.job.active, "curve": curve(one, metric)}
+            {
+                "id": one.job.id,
+                "name": one.job.name,
+                "active": one.job.active,
+                "colour": one.colour,
+                "curve": curve(one, metric),
+            }
             for one in runs
         ],
         "results": results(runs, words),

@@ -1,0 +1,72 @@
+// The fields beside the conversation, which are Gradio's: what they hold, and what is wrong with it.
+(() => {
+  const page = window.studioPage;
+  const { chat } = page;
+  const FIELDS = ["base", "adapters", "system", "temperature", "top_p", "max_tokens", "repetition_penalty", "seed"];
+  const KEPT = "studio-chat-fields";
+  // No number is longer, and nobody reads a sentence about one that is.
+  const LONGEST_NUMBER = 100;
+
+  // Gradio tells every change.
+  chat.set = (name, value) => {
+    chat.fields[name] = value;
+    chat.store(KEPT, JSON.stringify(chat.fields));
+    if (!["base", "adapters"].includes(name)) checkSoon();
+  };
+  chat.seed = (values) => {
+    FIELDS.forEach((name, index) => (chat.fields[name] = values[index]));
+    check();
+    chat.start();
+  };
+  chat.situation = () => {
+    const told = { chat: chat.id, kept: JSON.parse(localStorage.getItem(KEPT) ?? "null"), with: chat.wanted };
+    chat.wanted = null;
+    return JSON.stringify(told);
+  };
+  chat.preset = (id) => {
+    chat.chosen = chat.ideas.find((one) => one.id === id) ?? null;
+    page.told("chat", chat.view);
+  };
+
+  // A fault or a note stands at its field. What was typed stays.
+  chat.fault = (name, said, kind = "fault") => {
+    const field = document.getElementById(`chat-${name}`);
+    if (!field) return;
+    const id = `chat-${name}-${kind}`;
+    const old = document.getElementById(id);
+    if ((old?.textContent ?? "") === (said ?? "")) return;
+    old?.remove();
+    const input = field.querySelector("input, textarea");
+    if (kind === "fault") input?.toggleAttribute("aria-invalid", Boolean(said));
+    if (said) field.append(page.element("p", { id, class: `field-${kind}`, role: kind === "fault" ? "alert" : null }, said));
+    const ids = ["fault", "note"].map((one) => `chat-${name}-${one}`).filter((one) => document.getElementById(one));
+    if (ids.length) input?.setAttribute("aria-describedby", ids.join(" "));
+    else input?.removeAttribute("aria-describedby");
+  };
+
+  // What is asked with is what is seen: a text field that is on the page is read there.
+  chat.values = () => {
+    const seen = { ...chat.fields };
+    for (const name of FIELDS.slice(2)) seen[name] = document.querySelector(`#chat-${name} :is(input, textarea)`)?.value ?? seen[name] ?? "";
+    for (const name of FIELDS.slice(3)) seen[name] = String(seen[name]).trim().slice(0, LONGEST_NUMBER);
+    return seen;
+  };
+
+  // Gradio makes the fields when they are unfolded: a moment later they are there.
+  chat.unfolded = () => setTimeout(check, 150);
+  const check = async () => {
+    const { base, adapters, ...settings } = chat.values();
+    const found = await chat.post("check", settings);
+    if (found.tooLarge) return chat.fault("system", found.said);
+    if (!found.faults) return;
+    for (const name of Object.keys(settings)) {
+      chat.fault(name, found.notes[name], "note");
+      chat.fault(name, found.faults[name]);
+    }
+  };
+  let waiting;
+  const checkSoon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(check, 300);
+  };
+})();
