@@ -57,7 +57,7 @@ def bench(options: Namespace, environment: Environment, voice: Voice) -> int:
     if options.name not in names:
         raise SetupError("setup.no_bench", name=options.name, names=", ".join(names))
     install.ensure(environment, voice, DEVELOPER)
-    return become(environment, f"benchmarks.{options.name}", ["--json"] if options.json else [])
+    return become(environment, f"benchmarks.{options.name}", [*options.more, *(["--json"] if options.json else [])])
 
 
 def headless(options: Namespace, environment: Environment, voice: Voice) -> int:

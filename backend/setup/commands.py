@@ -201,7 +201,8 @@ def _add_chat(to: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(to: argparse.ArgumentParser) -> None:
-    to.add_argument("name", metavar="NAME", help="starter, train, start, chat, forecast, duration or live")
+    to.add_argument("name", metavar="NAME", help="starter, train, start, chat, forecast, duration, live or gpu")
+    to.add_argument("more", metavar="PART", nargs="*", help="for gpu: a (memory), b (speed) or c (large models)")
 
 
 def _folder(text: str) -> Path:
