@@ -131,8 +131,8 @@
     const key = JSON.stringify(said);
     if (node.dataset.key === key) return;
     node.dataset.key = key;
-    node.replaceChildren(...said.map(([name, text]) =>
-      name ? element("button", { type: "button", onclick: () => go(name) }, text) : element("p", {}, text)));
+    page.calmly(node, () => node.replaceChildren(...said.map(([name, text]) =>
+      name ? element("button", { type: "button", onclick: () => go(name) }, text) : element("p", {}, text))));
   };
   const go = (name) => {
     const wrap = wrapper(name);

@@ -33,15 +33,32 @@
   // Who has no place on the page and listens all the same.
   page.hears = (events, hear) => hearers.push({ events, hear });
 
-  // What the server has said last, by event name; every place that listens to it is drawn again.
+  // What the server has said last, by event name; every place that listens to it is drawn again. A place that is being
+  // pressed just now waits until that is over: a button that is made anew between down and up would not be pressed.
   page.told = (event, said) => {
     news[event] = said;
     for (const one of hearers) if (one.events.includes(event)) one.hear(news, event);
-    for (const place of places) {
-      if (!place.root.isConnected) places.delete(place);
-      else if (drawers[place.name].events.includes(event)) drawers[place.name].draw(place, news, event);
-    }
+    for (const place of places) if (drawers[place.name].events.includes(event)) page.calmly(place.root, () => again(place, event));
   };
+  const again = (place, event) => {
+    if (place.root.isConnected) drawers[place.name].draw(place, news, event);
+    else places.delete(place);
+  };
+  let pressed = null;
+  let late = [];
+  page.calmly = (root, draw) => (pressed && root.contains(pressed) ? late.push(draw) : draw());
+  const released = () => {
+    if (!pressed) return;
+    pressed = null;
+    setTimeout(() => {
+      const waiting = late;
+      late = [];
+      for (const draw of waiting) draw();
+    });
+  };
+  document.addEventListener("pointerdown", (event) => (pressed = event.button === 0 ? event.target.closest?.("button, a, summary, label") : null), true);
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, released, true);
+  window.addEventListener("blur", released);
   page.news = news;
 
   page.run = () => new URLSearchParams(location.hash.slice(1)).get("run");

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -26,11 +26,24 @@ TOKEN = "browser-journey-token"
 PATIENCE = 60_000
 LONG = 240_000
 expect.set_options(timeout=PATIENCE)
+SCREEN = {"width": 1366, "height": 768}
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-domain-reliability", "--no-pings",
     "--disable-default-apps",
 ]  # fmt: skip
+# How many questions to the server are open in the page. What follows from an answer is asked at once after it, so each
+# counts a moment longer. Following a log and keeping a session never ends.
+ASKING = """
+window.asking = 0;
+const fetched = window.fetch;
+window.fetch = (...asked) => {
+  const counts = !/[/](log|heartbeat)\\b/.test(asked[0]?.url ?? asked[0]);
+  if (counts) window.asking += 1;
+  return fetched(...asked).finally(() => counts && setTimeout(() => (window.asking -= 1), 100));
+};
+"""
+TWO_FRAMES = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn))))"
 
 
 @dataclass
@@ -122,6 +135,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def window(browser: Browser, **look: Any) -> BrowserContext:
+    """A window of its own; how it looks is said as to Playwright's `new_context`."""
+    context = browser.new_context(**{"viewport": SCREEN, **look})
+    context.add_init_script(ASKING)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 def signed_in(browser: Browser, studio: Studio, **look: Any) -> BrowserContext:
     """A window of its own, signed in. The token works once: every window has the session of the first."""
     if studio.session is None:
@@ -129,9 +150,7 @@ def signed_in(browser: Browser, studio: Studio, **look: Any) -> BrowserContext:
         first.request.get(f"{studio.address}/?token={TOKEN}", max_redirects=0, timeout=PATIENCE)
         studio.session = first.storage_state()
         first.close()
-    context = browser.new_context(storage_state=studio.session, **look)
-    context.set_default_timeout(PATIENCE)
-    return context
+    return window(browser, storage_state=studio.session, **look)
 
 
 @dataclass
@@ -161,6 +180,22 @@ def opened(page: Page, address: str) -> None:
             if attempt == 4 or not re.search("ERR_ABORTED|interrupted by another navigation", str(error)):
                 raise
     expect(page.locator("#device")).not_to_be_empty()
+    still(page)
+
+
+def still(page: Page) -> None:
+    """Until everything that the page has asked is answered and drawn: for what comes of an act and cannot be seen."""
+    page.evaluate(TWO_FRAMES)
+    page.wait_for_function("window.asking === 0")
+    page.evaluate(TWO_FRAMES)
+
+
+def until(page: Page, true: Callable[[], Any]) -> None:
+    """Wait for what is seen in the workspace, not on the page."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not true():
+        assert time.monotonic() < end, "it did not come to that"
+        page.wait_for_timeout(50)
 
 
 def tab(page: Page, name: str) -> None:
@@ -168,6 +203,7 @@ def tab(page: Page, name: str) -> None:
     page.locator(f"#tab-{name}-button").click()
     expect(page.locator(f"#tab-{name}-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator(f"#tab-{name}")).to_be_visible()
+    still(page)
 
 
 def typed(page: Page, label: str, text: str) -> None:

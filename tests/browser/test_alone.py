@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from backend.paths import ROOT
-from tests.browser.person import TOKEN, Studio, Watch, opened, tab
+from tests.browser.person import TOKEN, Studio, Watch, opened, tab, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 INSIDE = "STUDIO_TEST_ALONE"
@@ -57,7 +57,7 @@ def test_every_tab_opens_in_every_language(loopback: None, studio: Studio, brows
     with pytest.raises(OSError, match="unreachable"):
         socket.create_connection(("192.0.2.1", 80), timeout=2)
     watch, failed = Watch(studio.address), list[str]()
-    page = watch.over(browser.new_page(viewport={"width": 1366, "height": 768}))
+    page = watch.over(window(browser).new_page())
     # What is aborted is what the page no longer wants, because the next one is opened.
     page.on("requestfailed", lambda sent: failed.append(sent.url) if sent.failure != "net::ERR_ABORTED" else None)
     opened(page, f"{studio.address}/?token={TOKEN}")
@@ -65,6 +65,4 @@ def test_every_tab_opens_in_every_language(loopback: None, studio: Studio, brows
         opened(page, f"{studio.address}/{language}/")
         for name in TABS:
             tab(page, name)
-            expect(page.locator(f"#tab-{name}")).to_be_visible()
-            page.wait_for_timeout(200)  # long enough for what a tab would fetch
     assert (watch.outside, watch.broken, failed) == ([], [], [])

@@ -16,7 +16,7 @@ from backend.ledger.schema import jobs as job_rows
 from backend.models import imports
 from backend.paths import SHIPPED_MODELS
 from studio.services.door import Services
-from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, still, tab, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 PROBE = "<img src=x onerror=window.PWN=1><script>window.PWN=2</script> [x](javascript:window.PWN=3)"
@@ -56,7 +56,7 @@ def watch(studio: Studio) -> Watch:
 
 @pytest.fixture(scope="module")
 def page(studio: Studio, browser: Browser, watch: Watch, services: Services) -> Iterator[Page]:
-    context = signed_in(browser, studio, locale="ro-RO", viewport={"width": 1366, "height": 768})
+    context = signed_in(browser, studio, locale="ro-RO")
     shown = watch.over(context.new_page())
     opened(shown, f"{studio.address}/ro/")
     tab(shown, "chat")
@@ -78,7 +78,11 @@ def ask(page: Page, question: str) -> None:
     """Sent, taken and shown: from here on the last turn is this one."""
     before = page.locator(".turn").count()
     sends(page, question)
-    expect(page.locator(".turn")).to_have_count(before + 1)
+    taken(page, question, before + 1)
+
+
+def taken(page: Page, question: str, turns: int) -> None:
+    expect(page.locator(".turn")).to_have_count(turns)
     expect(page.locator(".turn").last.locator(".asked .words")).to_have_text(question)
     expect(page.locator("#question textarea")).to_have_value("")
 
@@ -90,6 +94,22 @@ def answered(page: Page, panes: int) -> None:
     for number in range(panes):
         expect(last.nth(number)).to_have_attribute("data-state", re.compile("done|stopped|failed"), timeout=LONG)
     expect(last.first.get_by_text("Copiază")).to_be_visible()
+    still(page)
+
+
+def kept(services: Services) -> str:
+    """What is in the ledger of the newest answers, to read while another process writes them."""
+    chats = services.chats.desk.chats
+    newest = chats.get(services.person, chats.lines(services.person)[0].id)
+    return "".join(one.text for one in newest.turns[-1].answers)
+
+
+# Kept by the page itself when a button says it, however short that is.
+SEEN = """(word) => {
+  const says = () => [...document.querySelectorAll("button")].some((one) => one.textContent === word);
+  const look = (told) => new MutationObserver(() => says() && told(true));
+  window.seen = new Promise((told) => look(told).observe(document.body, { subtree: true, childList: true }));
+}"""
 
 
 def press(page: Page, name: str, place: str = ".turn >> nth=-1") -> None:
@@ -146,6 +166,7 @@ def test_a_setting_that_cannot_be_is_said_at_its_field_and_the_question_stays(pa
     expect(page.locator("#chat-temperature-fault")).to_have_count(0)
     page.locator("#chat-seed input, #chat-seed textarea").fill("7")
     page.locator("#question .send").click()
+    taken(page, "Cât fac trei plus trei?", 3)
     answered(page, 2)
     expect(page.locator("#chat-said")).to_be_empty()
 
@@ -159,9 +180,13 @@ def test_a_preset_fills_the_system_prompt(page: Page) -> None:
 
 def test_one_to_three_adapters_stand_beside_the_base(page: Page) -> None:
     page.locator("#chat-new").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    still(page)
     page.locator("#chat-adapters input").click()
     page.get_by_role("option", name="prima").click()
     page.keyboard.press("Escape")
+    expect(page.locator("#chat-adapters")).to_contain_text("prima")
+    still(page)
     ask(page, f"Salut {PROBE}")
     answered(page, 3)
     expect(page.locator(".asked .words").last).to_have_text(f"Salut {PROBE}")
@@ -203,6 +228,7 @@ def test_an_answer_is_written_again_and_the_earlier_one_put_back(page: Page) -> 
     expect(page.locator(".turn").last.locator(".versions")).to_contain_text("2/2", timeout=LONG)
     answered(page, 3)
     press(page, "Răspunsul anterior")
+    expect(page.locator(".turn").last.locator(".versions")).to_contain_text("1/2")
     expect(page.locator(".turn").last.locator(".reply.pane-0 .words").first).to_have_text(before)
     press(page, "Răspunsul următor")
     expect(page.locator(".turn").last.locator(".versions")).to_contain_text("2/2")
@@ -215,18 +241,20 @@ def test_an_edited_question_goes_on_from_there_and_the_old_conversation_is_kept(
     expect(page.get_by_text("Așa cum a fost până acum, rămâne în listă.")).to_be_visible()
     page.locator("[data-key=edit-field]").fill("Care este capitala Bulgariei?")
     press(page, "Întreabă asta în loc", ".chat-scroll")
-    expect(page.locator(".turn")).to_have_count(2)
+    taken(page, "Care este capitala Bulgariei?", 2)
     assert turns > 2
     answered(page, 3)
     expect(page.locator("#chat-list li button")).to_have_count(before + 1)
 
 
 def test_thumbs_and_a_correction_are_kept(page: Page, studio: Studio) -> None:
+    last = page.locator(".turn").last
     press(page, "Bun")
-    expect(page.locator(".turn").last.get_by_role("button", name="Bun", exact=True).first).to_have_attribute(
-        "aria-pressed", "true"
-    )
+    expect(last.get_by_role("button", name="Bun", exact=True).first).to_have_attribute("aria-pressed", "true")
     press(page, "Nu e bun", ".turn >> nth=-1 >> .reply.pane-1")
+    bad = last.locator(".reply.pane-1").get_by_role("button", name="Nu e bun", exact=True)
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    still(page)
     press(page, "Corectează…", ".turn >> nth=-1 >> .reply.pane-1")
     page.locator("[data-key=correct-field]").fill(f"Sofia {PROBE}")
     press(page, "Salvează", ".correcting")
@@ -234,6 +262,7 @@ def test_thumbs_and_a_correction_are_kept(page: Page, studio: Studio) -> None:
     opened(page, f"{studio.address}/ro/")
     tab(page, "chat")
     expect(page.locator(".corrected .words")).to_have_text(f"Sofia {PROBE}")
+    still(page)
     page.get_by_text("Răspunsuri corectate: 1").click()
     expect(page.locator(".corrections .words")).to_have_text(f"Sofia {PROBE}")
     page.get_by_role("button", name="Fă un set de date").click()
@@ -244,11 +273,18 @@ def test_thumbs_and_a_correction_are_kept(page: Page, studio: Studio) -> None:
     assert row["messages"][-1] == {"role": "assistant", "content": f"Sofia {PROBE}"}
     page.get_by_role("button", name="Elimină", exact=True).click()
     expect(page.locator(".corrected-box")).to_be_hidden()
+    expect(page.locator(".corrected .words")).to_have_count(0)
+    still(page)
 
 
 def test_an_answer_is_copied(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate(SEEN, "Copiat")
     press(page, "Copiază", ".turn >> nth=-1")
-    expect(page.get_by_role("button", name="Copiat", exact=True)).to_be_visible()
+    assert page.evaluate("window.seen")
+    words = page.locator(".turn").last.locator(".reply.pane-0 .words").first.text_content()
+    assert page.evaluate("navigator.clipboard.readText()") == words
+    page.context.clear_permissions()
 
 
 def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
@@ -261,6 +297,7 @@ def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
     page.locator("#chat-name").fill(f"Numită {PROBE[:40]}")
     page.locator("#chat-name").press("Enter")
     expect(page.locator(".chat-bar h2")).to_have_text(f"Numită {PROBE[:40]}")
+    still(page)
     page.get_by_label("Caută în titluri și texte").fill("numita")
     expect(page.locator("#chat-list li button")).to_have_count(1)
     for kind, inside in (
@@ -289,13 +326,15 @@ def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
     expect(page.locator("#chat-list li button").first).to_be_visible()
 
 
-def test_a_studio_that_dies_while_it_is_answered_keeps_what_was_said(page: Page, studio: Studio) -> None:
+def test_a_studio_that_dies_while_it_is_answered_keeps_what_was_said(
+    page: Page, studio: Studio, services: Services
+) -> None:
     page.locator("#chat-settings > button, #chat-settings .label-wrap").first.click()
     page.locator("#chat-temperature input, #chat-temperature textarea").fill("2")
     page.locator("#chat-max_tokens input, #chat-max_tokens textarea").fill("1000")
     ask(page, "Povestește.")
     expect(page.locator(".reply[data-state=writing]").first).to_be_visible(timeout=LONG)
-    page.wait_for_timeout(1200)
+    until(page, lambda: kept(services))
     studio.kill_page()
     page.locator("#question textarea").fill("Nu te pierde")
     page.locator("#question .send, #question .stop").locator("visible=true").first.click()
@@ -358,9 +397,10 @@ def test_large_type_for_a_room_and_back(page: Page) -> None:
 
 def test_unloading_says_how_much_memory_is_free_again(page: Page) -> None:
     expect(page.locator(".memory")).to_contain_text("În memorie: Model de început")
-    for _ in range(20):  # the engine refuses while it lets go of what was stopped
-        page.locator("#unload").click()
-        page.wait_for_timeout(1000)
-        if page.locator("#unload").count() == 0:
+    while True:
+        with page.expect_response(re.compile("/chat/unload")) as told:
+            page.locator("#unload").click()
+        if told.value.ok:
             break
+        page.wait_for_timeout(300)  # the engine refuses while it lets go of what was stopped
     expect(page.locator(".memory")).to_contain_text(re.compile(r"Scos din memorie: \d+(,\d)? [kMG]?B"))

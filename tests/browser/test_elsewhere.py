@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.person import TOKEN, Studio, Watch, opened, running
+from tests.browser.person import TOKEN, Studio, Watch, opened, running, window
 from tests.browser.proxy import reverse_proxy, served, tunnel
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -22,7 +22,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 def test_the_whole_page_works_through_proxies_and_a_tunnel(studio: Studio, browser: Browser, tmp_path: Path) -> None:
-    context = browser.new_context(locale="it-IT", viewport={"width": 1366, "height": 768})
+    context = window(browser, locale="it-IT")
     with contextlib.ExitStack() as ways:
         ports = {
             "path kept": ways.enter_context(served(reverse_proxy(studio.port, PREFIX, strip=False))),
@@ -35,7 +35,7 @@ def test_the_whole_page_works_through_proxies_and_a_tunnel(studio: Studio, brows
             page = watch.over(context.new_page())
             try:
                 opened(page, f"{address}/?token={TOKEN}" if way == "path kept" else f"{address}/")
-                assert page.url == f"{address}/it/"
+                expect(page).to_have_url(f"{address}/it/")
                 page.locator("#first").click()
                 # The device line came through the stream of events, the forecast through Gradio's own calls.
                 expect(page.locator(".forecast .verdict")).to_contain_text("Ci sta")

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.person import LONG, PATIENCE, TOKEN, Studio, Watch, opened, tab, typed
+from tests.browser.person import LONG, TOKEN, Studio, Watch, opened, still, tab, typed, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 def test_train_watch_reload_and_chat(studio: Studio, browser: Browser, tmp_path: Path) -> None:
     watch = Watch(studio.address)
-    page = watch.over(browser.new_context(locale="ro-RO", viewport={"width": 1366, "height": 768}).new_page())
-    page.set_default_timeout(PATIENCE)
+    page = watch.over(window(browser, locale="ro-RO").new_page())
     try:
         comes_in(page, studio)
         adds_examples(page, tmp_path)
@@ -39,7 +38,7 @@ def comes_in(page: Page, studio: Studio) -> None:
     page.goto(studio.address)
     expect(page.get_by_text("deschide adresa afișată în terminal")).to_be_visible()
     opened(page, f"{studio.address}/?token={TOKEN}")
-    assert page.url == f"{studio.address}/ro/"
+    expect(page).to_have_url(f"{studio.address}/ro/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Învață un model de limbă ceva nou")
     page.locator("#first").click()
 
@@ -55,6 +54,7 @@ def adds_examples(page: Page, folder: Path) -> None:
     page.get_by_label("Sari peste liniile cu greșeli").check()
     page.locator("#data-again").click()
     expect(page.locator("#added")).to_contain_text("30 de exemple")
+    still(page)
 
 
 def chat(question: str, answer: str) -> str:
@@ -71,6 +71,7 @@ def chooses(page: Page, studio: Studio) -> None:
     page.locator("#open-length").click()
     typed(page, "Numele rulării", "prima mea")
     typed(page, "Numărul maxim de pași", "6")
+    expect(page.locator("#changed")).to_have_text("O setare schimbată")
     expect(page.locator("#start")).to_be_enabled()
     studio.kill_page()
     studio.start_page()
@@ -104,6 +105,7 @@ def asks_both(page: Page) -> None:
     """Base and adapter answer the same question side by side, and the markup in it stays text."""
     tab(page, "chat")
     expect(page.locator("#chat-adapters")).to_contain_text("prima mea")
+    expect(page.locator(".idea").first).to_be_visible()
     question = "Câte picioare are pinguinul? <img src=x onerror=window.PWN2=1>"
     page.locator("#question textarea").press_sequentially(question)
     page.keyboard.press("Enter")

@@ -7,14 +7,15 @@ from studio.services.door import Services
 from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
-SHORT = {"schedule.max_steps": "60", "watching.eval_every": "30", "watching.answer_every": "60"}
+# Long enough that neither ends before she has pressed what she presses while it runs.
+LASTING = {"schedule.max_steps": "150", "watching.eval_every": "75", "watching.answer_every": "150"}
 
 
 def test_a_run_is_stopped_resumed_and_finished_while_another_waits(studio: Studio, browser: Browser) -> None:
     services = Services.at(studio.workspace)
-    recipe = services.recipe("starter-lora", SHORT)
+    recipe = services.recipe("starter-lora", LASTING)
     watch = Watch(studio.address)
-    page = watch.over(signed_in(browser, studio, viewport={"width": 1366, "height": 768}).new_page())
+    page = watch.over(signed_in(browser, studio).new_page())
     opened(page, f"{studio.address}/it/")
     tab(page, "runs")
     for name in ("prima", "seconda"):

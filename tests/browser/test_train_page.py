@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.person import LONG, Studio, Watch, opened, signed_in, tab
+from tests.browser.person import LONG, Studio, Watch, opened, signed_in, still, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -24,7 +24,7 @@ def types(page: Page, name: str, text: str) -> None:
 
 def test_every_button_of_home_and_train(studio: Studio, browser: Browser, tmp_path: Path) -> None:
     watch = Watch(studio.address)
-    context = signed_in(browser, studio, locale="en-GB", viewport={"width": 1366, "height": 768})
+    context = signed_in(browser, studio, locale="en-GB")
     page = watch.over(context.new_page())
     opened(page, f"{studio.address}/en/")
     try:
@@ -68,6 +68,7 @@ def is_told_what_is_wrong(page: Page) -> None:
     for name, text, said in wrong:
         before = box(page, name).input_value()
         types(page, name, text)
+        still(page)
         expect(page.locator(f"#{name} .fault")).to_contain_text(said)
         expect(box(page, name)).to_have_attribute("aria-invalid", "true")
         expect(page.locator("#start")).to_be_disabled()
@@ -125,6 +126,7 @@ def loses_nothing(page: Page, context: BrowserContext, studio: Studio) -> None:
     page.locator("#reset").click()
     expect(box(page, "field-lora__rank")).to_have_value("16")
     expect(page.locator("#changed")).to_have_text("Nothing changed")
+    still(page)
 
 
 def keeps_recipes(page: Page) -> None:
@@ -140,11 +142,13 @@ def keeps_recipes(page: Page) -> None:
     expect(page.locator("#recipe-said")).to_contain_text("Saved as “mine”")
     expect(box(page, "train-recipe")).to_have_value("mine (mine)")
     expect(page.locator("#changed")).to_have_text("Nothing changed")
+    still(page)
     types(page, "field-lora__rank", "5")
     page.locator("#recipe-save").click()
     expect(page.locator("#recipe-save")).to_have_text("Replace it")
     page.locator("#recipe-save").click()
     expect(page.locator("#recipe-said")).to_contain_text("Saved as “mine”")
+    still(page)
 
 
 def takes_a_recipe_away_and_brings_it_back(page: Page, folder: Path) -> None:
@@ -161,13 +165,16 @@ def takes_a_recipe_away_and_brings_it_back(page: Page, folder: Path) -> None:
     expect(page.locator("#recipe-said .fault")).to_contain_text("Did you mean")
     upload.set_input_files(file)
     expect(box(page, "train-recipe")).to_have_value("mine 2 (mine)")
+    still(page)
     page.locator("#recipe-delete").click()
     page.get_by_role("button", name="Keep it").click()
+    still(page)
     page.locator("#recipe-delete").click()
     page.get_by_role("button", name="Delete it for good").click()
     expect(page.locator("#recipe-said")).to_contain_text("“mine 2” is deleted")
     expect(box(page, "train-recipe")).to_have_value("Romanian by LoRA")
     expect(box(page, "field-lora__rank")).to_have_value("16")
+    still(page)
 
 
 def adds_examples(page: Page, folder: Path) -> None:
@@ -186,6 +193,7 @@ def adds_examples(page: Page, folder: Path) -> None:
     page.locator("#data-again").click()
     expect(page.locator("#added")).to_contain_text("Added “sums” with 20 examples")
     expect(box(page, "train-data")).to_have_value("sums (20)")
+    still(page)
 
 
 def starts_and_uses_it_again(page: Page) -> None:
@@ -201,6 +209,7 @@ def starts_and_uses_it_again(page: Page) -> None:
     expect(page.locator("#first")).to_have_text("Chat with “first one”", timeout=LONG)
     expect(page.locator("#story")).to_contain_text("Its adapter is ready")
     page.locator("#look").click()
+    expect(page.locator("#tab-runs-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".run-head h2")).to_contain_text("first one")
     tab(page, "home")
     page.locator("#talk").click()
@@ -208,10 +217,12 @@ def starts_and_uses_it_again(page: Page) -> None:
     tab(page, "home")
     page.locator("#again").click()
     box(page, "recipe-run").click()
+    still(page)
     page.get_by_role("option", name="first one").click()
     expect(box(page, "train-recipe")).to_have_value("As “first one” was started")
     expect(box(page, "train-name")).to_have_value("first one 2")
     expect(box(page, "train-data")).to_have_value("sums (20)")
+    still(page)
 
 
 @pytest.mark.parametrize("language", ["en", "ro", "it"])

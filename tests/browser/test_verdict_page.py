@@ -1,5 +1,6 @@
 """The verdict card in a browser: read, its figures unfolded, its advice opened in Train, its run chatted with."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,7 @@ SHIPPED = recorded.every()[0].id
 
 @pytest.fixture(scope="module")
 def context(studio: Studio, browser: Browser) -> BrowserContext:
-    return signed_in(browser, studio, locale="en", viewport={"width": 1366, "height": 768})
+    return signed_in(browser, studio, locale="en")
 
 
 @pytest.fixture
@@ -64,10 +65,13 @@ def test_one_chats_with_what_was_trained(page: Page) -> None:
 def test_the_card_comes_by_itself_when_a_run_ends(page: Page, studio: Studio) -> None:
     services = Services.at(studio.workspace)
     recipe = services.recipe("starter-lora", {"max_steps": "3"})
+    supervisor = studio.processes["supervisor"]
+    supervisor.send_signal(signal.SIGSTOP)  # it begins only when she looks at it
     job = services.start(recipe, "starter", "starter-ro", "three steps")
     page.get_by_role("button", name="three steps").click()
     expect(page.locator(".run-head h2")).to_contain_text("three steps")
     expect(page.locator(".verdict-card")).to_have_count(0)
+    supervisor.send_signal(signal.SIGCONT)
     expect(page.locator(".run-head .state.done")).to_be_visible(timeout=LONG)
     expect(page.locator(".verdict-card")).to_contain_text("of 30 right before")
     assert services.verdicts.of(job.id) is not None
@@ -76,6 +80,7 @@ def test_the_card_comes_by_itself_when_a_run_ends(page: Page, studio: Studio) ->
 @pytest.mark.parametrize("width", [390, 360])
 def test_the_card_fits_on_a_phone(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_function("document.documentElement.clientWidth <= 390")
     box = page.locator(".verdict-card").bounding_box()
     assert box is not None
     assert box["x"] >= 0
