@@ -47,6 +47,10 @@ class Words:
         pattern = "#,##0." + "#" * digits if digits else "#,##0"
         return str(format_decimal(value, format=pattern, locale=self.language))
 
+    def plain_number(self, value: float) -> str:
+        """As one types it into a field: no separators between thousands."""
+        return str(format_decimal(value, format="0.##########", locale=self.language))
+
     def size(self, count: float) -> str:
         """Bytes in decimal units, two figures: 0.9 GB, 21 GB."""
         unit = 0

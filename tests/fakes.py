@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from backend import names
-from backend.errors import AccessError
+from backend.errors import AccessError, DataError, StudioError
 from backend.forecast import Forecast
 from backend.hardware import Machine
 from backend.jobs import events
@@ -106,7 +106,24 @@ class FakeServices:
         work = {"steps": 400, "tokens_per_step": 600, "gradient_checkpointing": False, "seconds": 100.0}
         return Forecast(parts=parts, **memory, **disk, **work)
 
+    def unfit(self, recipe: Recipe, model: str, data: str) -> dict[str, StudioError]:
+        sets = {"starter-ro", "Romanian chats"}
+        faults: dict[str, StudioError] = {}
+        if model != "starter":
+            faults["model"] = AccessError("models.not_found", name=model)
+        if data not in sets:
+            faults["data"] = AccessError("data.not_found")
+        elif recipe.objective != "chat":
+            faults["data"] = DataError("training.other_shape", data=data, shape="chat", wanted="text")
+        if recipe.replay.share > 0 and recipe.replay.data not in sets:
+            faults["replay.data"] = AccessError("data.not_found")
+        if recipe.objective == "chat" and recipe.watching.check not in (None, "starter-dev"):
+            faults["watching.check"] = AccessError("data.not_found")
+        return faults
+
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
+        for fault in self.unfit(recipe, model, data).values():
+            raise fault
         cleaned = names.unused(name, [known.name for known in self.jobs.values()])
         made = job(len(self.jobs) + 1, cleaned, JobState.QUEUED)
         self.asked.append(("start", (recipe, model, data, name)))

@@ -3,8 +3,18 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from backend.data.datasets import Dataset
 from backend.data.rows import Row, plain, question, texts
+from backend.data.shapes import Shape
 from backend.errors import DataError
+from backend.messages import Named, Phrase
+
+
+def refuse_other_shape(data: Dataset, wanted: Shape) -> None:
+    """DataError when the rows are of another kind than what is trained on."""
+    if data.shape != wanted:
+        kinds = {"shape": Phrase(f"training.shape.{data.shape}"), "wanted": Phrase(f"training.shape.{wanted}")}
+        raise DataError("training.other_shape", data=Named(data.name, data.titles), **kinds)
 
 
 def control_words(rows: Iterable[Row], words: Sequence[str]) -> None:

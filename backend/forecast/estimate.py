@@ -15,6 +15,14 @@ from backend.recipes.schema import Recipe
 
 # Context, kernels and workspaces of CUDA on the card.
 GPU_RUNTIME_BYTES = 700 * 2**20
+# The choice that an advice is about: where a form says that a run does not fit.
+ADVISED = {
+    "forecast.advice_batch": "batch.size",
+    "forecast.advice_length": "batch.max_length",
+    "forecast.advice_lora": "method",
+    "forecast.advice_qlora": "method",
+    "forecast.advice_model": "model",
+}
 
 
 def estimate(
@@ -53,6 +61,16 @@ def refuse_too_big(forecast: Forecast) -> None:
         raise RecipeError("forecast.too_big", needed=size(forecast.needs), has=size(forecast.device_bytes))
     if forecast.disk_bytes > forecast.disk_free_bytes:
         raise RecipeError("forecast.no_disk", needed=size(forecast.disk_bytes), free=size(forecast.disk_free_bytes))
+
+
+def too_big(forecast: Forecast) -> dict[str, RecipeError]:
+    """As `refuse_too_big`, under the choice that is best changed: "model", or the name of a setting."""
+    try:
+        refuse_too_big(forecast)
+    except RecipeError as error:
+        at = "watching.keep_checkpoints" if error.key == "forecast.no_disk" else ADVISED.get(forecast.advice, "model")
+        return {at: error}
+    return {}
 
 
 def _load(

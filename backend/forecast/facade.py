@@ -4,7 +4,7 @@ from pathlib import Path
 
 from backend.data import datasets
 from backend.forecast import calibration, lengths, prior
-from backend.forecast.estimate import estimate, refuse_too_big
+from backend.forecast.estimate import estimate, refuse_too_big, too_big
 from backend.forecast.model import Forecast
 from backend.hardware import this_machine
 from backend.models import catalogue
@@ -13,7 +13,7 @@ from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes.schema import Recipe
 
-__all__ = ["Forecast", "of", "refuse_too_big"]
+__all__ = ["Forecast", "of", "refuse_too_big", "too_big"]
 
 
 def of(person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data: str) -> Forecast:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +78,24 @@ class Number(Phrase):
 
     def __reduce__(self) -> tuple[object, ...]:
         return Number, (str(self),)
+
+
+class Named(Phrase):
+    """What goes by a name of its own in each language; as plain text it is `name`."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, titles: Mapping[str, str], /) -> "Named":
+        phrase = str.__new__(cls, name)
+        phrase.key = ""
+        phrase.values = dict(titles)
+        return phrase
+
+    def say(self, language: str) -> str:
+        return str(self.values.get(language, str(self)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Named, (str(self), self.values)
 
 
 def _counted(key: str, n: int, language: str) -> str:

@@ -13,8 +13,18 @@ from backend.recipes.leaves import Field, by_name, leaves, value
 from backend.recipes.schema import Recipe
 
 DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*$")
+# Thousands set apart, as people write them in some language: 10,000 and 10.000 and 10 000. One comma or point before
+# three digits is read so only where a whole number is wanted: there it can mean nothing else.
+GROUPED = re.compile(r"^\s*[-+]?\d{1,3}(?:([.,' \u00a0\u202f])\d{3})(?:\1\d{3})*\s*$")
+NOT_A_DIGIT = re.compile(r"[.,' \u00a0\u202f]")
 # Where a fault that lies between two settings is best put right.
-BETWEEN = {"recipes.replay_without_data": "replay.data", "recipes.replay_of_text": "replay.share"}
+BETWEEN = {
+    "recipes.replay_without_data": "replay.data",
+    "recipes.replay_of_text": "replay.share",
+    "recipes.nothing_to_measure": "watching.eval_share",
+    "recipes.pissa_quantised": "lora.start",
+    "recipes.pissa_dora": "lora.start",
+}
 NOTHING = frozenset({"", "none", "null", "~", "-"})
 
 
@@ -111,6 +121,8 @@ def _meant(leaf: Field, given: Any) -> Any:
         raise faults.wrong_value(leaf, "bool", given)
     if not isinstance(given, str):
         return given
+    if leaf.kind == "integer" and GROUPED.match(given):
+        return int(NOT_A_DIGIT.sub("", given))
     text = given.replace(",", ".") if DECIMAL_COMMA.match(given) else given
     try:
         number = float(text)

@@ -1,11 +1,14 @@
 """Starting a training: everything that can be refused is refused here, before a job exists."""
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 from backend.data import check, checks, datasets, rows
 from backend.data.datasets import Dataset
 from backend.data.split import split
-from backend.errors import DataError
+from backend.errors import DataError, StudioError
 from backend.forecast import facade
 from backend.hardware import this_machine
 from backend.jobs.model import Job, NewJob
@@ -18,25 +21,27 @@ from backend.recipes.schema import Recipe
 from backend.training.request import TrainRequest
 
 
+def unfit(person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data: str) -> dict[str, StudioError]:
+    """What of these choices is not there, or does not go with the others: by "model", "data" or name of a setting."""
+    return _chosen(person, workspace, recipe, model, data)[1]
+
+
 def prepare(
     person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data: str, forecast: dict[str, Any]
 ) -> TrainRequest:
     """The request for this recipe on this model and data; AccessError, DataError or ModelError for what cannot be."""
-    chosen = datasets.find(person, workspace, data)
-    replay = recipe.replay.data if recipe.replay.share > 0 else None
-    asked = recipe.watching.check if recipe.objective == "chat" else None
-    request = TrainRequest(
+    found, faults = _chosen(person, workspace, recipe, model, data)
+    for fault in faults.values():
+        raise fault
+    return TrainRequest(
         recipe=recipe,
-        model=catalogue.find(person, workspace, model),
-        data=chosen,
-        replay=datasets.find(person, workspace, replay) if replay else None,
-        check=checks.find(person, workspace, asked) if asked else None,
+        model=found["model"],
+        data=found["data"],
+        replay=found.get("replay.data"),
+        check=found.get("watching.check"),
         device="gpu:0" if this_machine(workspace.root).gpus else "cpu",
         forecast=forecast,
     )
-    for used in (request.data, request.replay):
-        _require_use(used, request)
-    return request
 
 
 def start_training(  # noqa: PLR0913 - one keyword for each thing a person chooses
@@ -47,7 +52,8 @@ def start_training(  # noqa: PLR0913 - one keyword for each thing a person choos
     """
     forecast = facade.of(person, workspace, recipe, model=model, data=data)
     facade.refuse_too_big(forecast)
-    request = prepare(person, workspace, recipe, model=model, data=data, forecast=forecast.model_dump(mode="json"))
+    kept = forecast.model_dump(mode="json")
+    request = prepare(person, workspace, recipe, model=model, data=data, forecast=kept)
     new = NewJob(
         kind="train",
         name=name,
@@ -58,15 +64,57 @@ def start_training(  # noqa: PLR0913 - one keyword for each thing a person choos
     return jobs.submit(person, new)
 
 
-def _require_use(data: Dataset | None, request: TrainRequest) -> None:
-    """DataError when these rows are of another kind than the recipe trains on, hold its test questions, or hold words
-    that the model would take as commands.
+def _chosen(
+    person: Person, workspace: Workspace, recipe: Recipe, model: str, data: str
+) -> tuple[Mapping[str, Any], dict[str, StudioError]]:
+    """What was found, and what is wrong, by the name of the choice."""
+    wanted: dict[str, Callable[[], Any]] = {
+        "model": partial(catalogue.find, person, workspace, model),
+        "data": partial(datasets.find, person, workspace, data),
+    }
+    if recipe.replay.share > 0:
+        wanted["replay.data"] = partial(datasets.find, person, workspace, recipe.replay.data or "")
+    if recipe.watching.check and recipe.objective == "chat":
+        wanted["watching.check"] = partial(checks.find, person, workspace, recipe.watching.check)
+    found, faults = dict[str, Any](), dict[str, StudioError]()
+    for name, find in wanted.items():
+        _attempt(name, find, found, faults)
+    folder = found["model"].folder if "model" in found else None
+    for name in ("data", "replay.data"):
+        if name in found:
+            _attempt(name, partial(_usable, found[name], recipe, folder), found, faults)
+    return found, faults
+
+
+def _attempt(name: str, step: Callable[[], Any], found: dict[str, Any], faults: dict[str, StudioError]) -> None:
+    try:
+        found[name] = step()
+    except StudioError as fault:
+        faults[name] = fault
+
+
+def _usable(data: Dataset, recipe: Recipe, model: Path | None) -> Dataset:
+    """The same data set; DataError when its rows are of another kind than the recipe trains on, hold its test
+    questions, or hold words that the model would take as commands.
     """
-    if data is None:
-        return
-    recipe = request.recipe
-    if data.shape != recipe.objective:
-        raise DataError("training.other_shape", data=data.name, shape=data.shape, wanted=recipe.objective)
-    learned, _ = split(rows.read(data.path), recipe.watching.eval_share, recipe.compute.seed)
-    check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
-    check.control_words(rows.read(data.path), control_words(request.model.folder))
+    check.refuse_other_shape(data, recipe.objective)
+    questions = tuple(asked.question for asked in recipe.watching.questions)
+    words = tuple(control_words(model)) if model else ()
+    fault = _fault_of_rows(data.path, data.sha256, questions, recipe.watching.eval_share, recipe.compute.seed, words)
+    if fault:
+        raise fault
+    return data
+
+
+@lru_cache(maxsize=64)
+def _fault_of_rows(
+    path: Path, _sha256: str, questions: tuple[str, ...], eval_share: float, seed: int, words: tuple[str, ...]
+) -> DataError | None:
+    """Read once for the same rows, questions and model: the page asks again after every change of a field."""
+    try:
+        learned, _ = split(rows.read(path), eval_share, seed)
+        check.refuse_known_questions(learned, questions)
+        check.control_words(rows.read(path), words)
+    except DataError as fault:
+        return fault
+    return None

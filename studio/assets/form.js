@@ -179,6 +179,15 @@
     apply();
   });
 
+  // What is forecast changes by itself: soon while this computer is being measured, seldom afterwards.
+  const SOON = 3_000, SELDOM = 20_000;
+  const looked = () => place?.root.isConnected && !document.hidden && document.getElementById("start")?.offsetParent;
+  const renew = () => {
+    if (looked()) place.choose("");
+    setTimeout(renew, document.querySelector("#forecast [data-rough]") ? SOON : SELDOM);
+  };
+  setTimeout(renew, SOON);
+
   let due = 0;
   const soon = () => {
     due ||= requestAnimationFrame(() => {

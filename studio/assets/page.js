@@ -76,6 +76,12 @@
     window.scrollTo(0, 0);
   };
 
+  // The open tab is kept in this window: a reload and another language open it again (verdict.js, `reopen`).
+  document.addEventListener("click", (event) => {
+    const tab = /^tab-(\w+)-button$/.exec(event.target.closest?.("[role=tab]")?.id ?? "");
+    if (tab) sessionStorage.setItem("studio-open-tab", tab[1]);
+  });
+
   // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).
   const dark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : null);
   const obey = () => {
@@ -98,7 +104,7 @@
   page.draws("top", ["machine", "connection"], (place, { machine, connection }) => {
     const { element, t } = page;
     const languages = [["en", "English"], ["ro", "Română"], ["it", "Italiano"]].map(([code, name]) =>
-      element("a", { href: `${page.prefix}/${code}/${location.hash}`, lang: code, title: name, "aria-current": code === page.language && "true" }, code.toUpperCase()));
+      element("a", { href: `${page.prefix}/${code}/`, onclick: (event) => (event.currentTarget.hash = location.hash), lang: code, title: name, "aria-current": code === page.language && "true" }, code.toUpperCase()));
     place.root.className = "top";
     place.root.replaceChildren(
       element("span", { class: "brand" }, "Romanza", element("i", {}, "Studio")),

@@ -8,6 +8,7 @@ from pathlib import Path
 from backend import hardware
 from backend.data import datasets
 from backend.data.datasets import Dataset
+from backend.errors import StudioError
 from backend.forecast import facade as forecast
 from backend.forecast.facade import Forecast
 from backend.hardware import Machine
@@ -23,7 +24,7 @@ from backend.recipes import load
 from backend.recipes.leaves import Field
 from backend.recipes.load import RecipeFile
 from backend.recipes.schema import Recipe
-from backend.training.submit import start_training
+from backend.training import submit
 from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
@@ -102,9 +103,13 @@ class Services:
     def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
         return forecast.of(self.person, self.workspace, recipe, model=model, data=data)
 
+    def unfit(self, recipe: Recipe, model: str, data: str) -> dict[str, StudioError]:
+        """What of these choices is not there or does not go together: by "model", "data" or name of a setting."""
+        return submit.unfit(self.person, self.workspace, recipe, model=model, data=data)
+
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:
         """Queued under this name; the forecast of now is kept with it. Errors as `start_training`."""
-        return start_training(self.person, self.jobs, self.workspace, recipe, model=model, data=data, name=name)
+        return submit.start_training(self.person, self.jobs, self.workspace, recipe, model=model, data=data, name=name)
 
     def runs(self) -> list[Job]:
         """Newest first; those that ship with the studio last."""

@@ -11,7 +11,7 @@ from studio.shared import Shared
 from studio.text import Words
 from studio.views import home as views
 from studio.views.html import SafeHtml
-from studio.widgets.live_views import place
+from studio.widgets.live_views import filled, place
 
 FIRST_RECIPE = "starter-lora"
 
@@ -103,10 +103,6 @@ class Handlers:
         return self.words.t(key, time=self.words.duration(forecast.seconds))
 
 
-def markup(name: str) -> gr.HTML:
-    return gr.HTML(html_template="${value}", apply_default_css=False, js_on_load=None, elem_id=name)
-
-
 def layout(words: Words) -> View:
     with gr.Column(elem_classes="home"):
         gr.HTML(views.greeting(words), html_template="${value}", apply_default_css=False, js_on_load=None)
@@ -116,13 +112,13 @@ def layout(words: Words) -> View:
         place("now")
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=280, elem_classes="story"):
-                story = markup("story")
+                story = filled(elem_id="story")
                 with gr.Row(elem_classes="actions"):
                     talk = gr.Button(words.t("home.chat_with_it"), size="sm", visible=False, elem_id="talk")
                     look = gr.Button(words.t("home.look_at_it"), size="sm", visible=False, elem_id="look")
                 gr.HTML(views.doors(words), html_template="${value}", apply_default_css=False, js_on_load=None)
             with gr.Column(scale=2, min_width=260):
-                machine = markup("machine")
+                machine = filled(elem_id="machine")
         asks = place("home")
     where = gr.Textbox(visible="hidden", elem_id="home-where")
     last = gr.Textbox(visible="hidden", elem_id="home-last")

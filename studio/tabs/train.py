@@ -11,8 +11,8 @@ from studio.text import Words
 from studio.views.train import field_words
 from studio.widgets import recipe_tools
 from studio.widgets.add_data import AddData
-from studio.widgets.live_views import place
-from studio.widgets.recipe_form import RecipeForm, opener
+from studio.widgets.live_views import filled, place
+from studio.widgets.recipe_form import RecipeForm, name_field, opener
 from studio.widgets.recipe_tools import RecipeTools
 from studio.widgets.train_form import FIRST_RECIPE, Handlers
 
@@ -40,6 +40,7 @@ class View:
     start: gr.Button
     side: Side
     hidden: dict[str, gr.Textbox]
+    asks: gr.HTML
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def layout(handlers: Handlers) -> View:
                 )
                 count = gr.Button(words.t("train.changed.none"), size="sm", interactive=False, elem_id="changed")
                 reset = gr.Button(words.t("train.reset"), size="sm", interactive=False, elem_id="reset")
-            place("form")
+            asks = place("form")
             recipe = handlers.services.recipe(FIRST_RECIPE)
             form = RecipeForm.create(handlers.services.fields(), recipe, words, handlers.set_choices())
             gr.HTML(
@@ -81,7 +82,7 @@ def layout(handlers: Handlers) -> View:
             side = beside(words)
     hidden = {name: gr.Textbox(visible="hidden", elem_id=f"train-{name}") for name in ("started", "problem", "draft")}
     hidden["state"] = gr.Textbox(visible="hidden", elem_id="train-state")
-    return View(choices, form, panels | form.panels, add_data, tools, find, count, reset, start, side, hidden)
+    return View(choices, form, panels | form.panels, add_data, tools, find, count, reset, start, side, hidden, asks)
 
 
 def choosing(handlers: Handlers) -> dict[str, Any]:
@@ -94,13 +95,12 @@ def choosing(handlers: Handlers) -> dict[str, Any]:
         recipe = gr.Dropdown(
             handlers.recipe_choices(), value=FIRST_RECIPE, label=words.t("train.recipe"), elem_id="train-recipe"
         )
-        name = gr.Textbox(label=words.t("train.name"), max_lines=1, max_length=400, elem_id="train-name")
+        name = name_field(words.t("train.name"), "train-name")
     return {"model": model, "data": data, "recipe": recipe, "name": name}
 
 
 def beside(words: Words) -> Side:
-    card = gr.HTML(html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="forecast")
-    questions = gr.HTML(html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="questions")
+    card, questions = filled(elem_id="forecast"), filled(elem_id="questions")
     with gr.Row(elem_classes="unfold"):
         opener("command", words)
     with gr.Column(elem_classes="fold", elem_id="panel-command"):
@@ -161,7 +161,8 @@ def wire_tools(view: View, shared: Shared, handlers: Handlers, before: list[Any]
 def wire_review(view: View, words: Words, handlers: Handlers) -> None:
     side, state = view.side, view.hidden["state"]
     outputs = [side.card, side.questions, side.command, view.start, view.count, view.reset, state]
-    changed = [component.change for component in view.inputs.values()]
+    # The page asks again by itself too: memory becomes free, and this computer is measured meanwhile.
+    changed = [*(component.change for component in view.inputs.values()), view.asks.select]
     on(changed, handlers.review, words, inputs_kwargs=view.inputs, outputs=outputs, trigger_mode="always_last")
     in_browser(state.change, "(state) => studioPage.form(state)", inputs=state)
 

@@ -41,6 +41,7 @@ def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
         memory_bar(forecast.parts, words),
         element("dl", join(figure(*one) for one in figures), class_="figures"),
         class_="card forecast",
+        data_rough="" if forecast.seconds is None or not forecast.measured else None,
     )
 
 

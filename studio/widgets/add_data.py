@@ -14,6 +14,8 @@ from studio.shared import Shared
 from studio.text import Words
 from studio.views.html import SafeHtml
 from studio.views.train import said
+from studio.widgets.live_views import filled
+from studio.widgets.recipe_form import name_field
 
 NAME, FILE = "data-name", "data-file"
 Choices = Callable[[], list[tuple[str, str]]]
@@ -74,20 +76,12 @@ class AddData:
         with gr.Column(elem_classes="fold", elem_id="panel-data"):
             gr.Markdown(words.t("data.format"), elem_classes="hint")
             with gr.Row(elem_classes="fields grid"):
-                name = gr.Textbox(
-                    label=words.t("data.name"),
-                    placeholder=words.t("data.name.hint"),
-                    max_lines=1,
-                    max_length=400,
-                    elem_id=NAME,
-                )
+                name = name_field(words.t("data.name"), NAME, placeholder=words.t("data.name.hint"))
                 skip_bad = gr.Checkbox(label=words.t("data.skip_bad"), value=False)
             file = gr.File(
                 label=words.t("data.upload"), file_types=[".jsonl"], type="filepath", height=132, elem_id=FILE
             )
-            told = gr.HTML(
-                html_template="${value}", apply_default_css=False, js_on_load=None, elem_id="added", elem_classes="said"
-            )
+            told = filled(elem_id="added", elem_classes="said")
             again = gr.Button(words.t("data.again"), size="sm", visible=False, elem_id="data-again")
         return cls(name, skip_bad, file, again, told)
 

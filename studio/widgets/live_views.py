@@ -1,6 +1,6 @@
-"""The places that the page's own scripts draw into: the list of runs, the chosen run, what runs now.
+"""Places of the page that are filled later: by the page's own scripts, or by what a handler returns.
 
-The markup is constant; everything a person or a model wrote is put in by the scripts as text.
+The markup is constant; everything a person or a model wrote is put in by the scripts as text, or is a SafeHtml.
 """
 
 from studio.framework import gr
@@ -16,4 +16,11 @@ def place(name: str, *, elem_id: str | None = None) -> gr.HTML:
         "(said) => trigger('submit', said))",
         apply_default_css=False,
         elem_id=elem_id,
+    )
+
+
+def filled(*, elem_id: str | None = None, elem_classes: str | None = None) -> gr.HTML:
+    """An empty element that a handler fills with a SafeHtml."""
+    return gr.HTML(
+        html_template="${value}", apply_default_css=False, js_on_load=None, elem_id=elem_id, elem_classes=elem_classes
     )

@@ -94,6 +94,11 @@ def opener(panel: str, words: Words) -> gr.Button:
     return gr.Button(words.t(f"train.panel.{panel}"), size="sm", elem_classes="opener", elem_id=f"open-{panel}")
 
 
+def name_field(label: str, elem_id: str, placeholder: str | None = None) -> gr.Textbox:
+    """For a name that a person makes up: much longer than a name may be, so that a long one is refused in words."""
+    return gr.Textbox(label=label, placeholder=placeholder, max_lines=1, max_length=400, elem_id=elem_id)
+
+
 def component(
     field: Field, values: Mapping[str, Any], words: Words, choices: Mapping[str, Choices] | None = None
 ) -> Component:
@@ -127,10 +132,7 @@ def shown(recipe: Recipe, fields: Sequence[Field], words: Words) -> dict[str, An
 def written(setting: object, words: Words) -> str:
     if setting is None:
         return ""
-    if isinstance(setting, float):
-        plain = f"{setting:.10f}".rstrip("0").rstrip(".")
-        return plain if words.language == "en" else plain.replace(".", ",")
-    return str(setting)
+    return words.plain_number(setting) if isinstance(setting, float) else str(setting)
 
 
 def plain(setting: object) -> str:

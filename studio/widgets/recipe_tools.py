@@ -18,6 +18,8 @@ from studio.shared import Shared
 from studio.text import Words
 from studio.views.html import SafeHtml
 from studio.views.train import said
+from studio.widgets.live_views import filled
+from studio.widgets.recipe_form import name_field
 
 NAME, UPLOAD = "recipe-name", "recipe-upload"
 # The recipe that the form shows now; StudioError when a field is wrong.
@@ -156,7 +158,7 @@ class RecipeTools:
     def create(cls, words: Words) -> "RecipeTools":
         with gr.Column(elem_classes="fold", elem_id="panel-recipes"):
             with gr.Row(elem_classes="fields ask"):
-                name = gr.Textbox(label=words.t("recipe.name"), max_lines=1, max_length=400, elem_id=NAME)
+                name = name_field(words.t("recipe.name"), NAME)
                 save = gr.Button(words.t("recipe.save"), size="sm", elem_id="recipe-save")
             with gr.Row(elem_classes="fields ask"):
                 run = gr.Dropdown([], value=None, label=words.t("recipe.copy"), elem_id="recipe-run")
@@ -168,13 +170,7 @@ class RecipeTools:
                 delete = gr.Button(words.t("recipe.delete"), size="sm", visible=False, elem_id="recipe-delete")
                 delete_now = gr.Button(words.t("recipe.delete_now"), size="sm", variant="stop", visible=False)
                 keep = gr.Button(words.t("recipe.keep"), size="sm", visible=False)
-            told = gr.HTML(
-                html_template="${value}",
-                apply_default_css=False,
-                js_on_load=None,
-                elem_id="recipe-said",
-                elem_classes="said",
-            )
+            told = filled(elem_id="recipe-said", elem_classes="said")
         yaml = gr.Textbox(visible="hidden", elem_id="recipe-yaml")
         return cls(name, save, gr.State(""), upload, download, yaml, run, delete, delete_now, keep, told)
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend import names
-from backend.errors import AccessError, DataError, ModelError, RecipeError, StudioError
-from backend.forecast.facade import Forecast, refuse_too_big
+from backend.errors import DataError, ModelError, StudioError
+from backend.forecast.facade import Forecast, too_big
 from backend.recipes.load import compare
 from backend.recipes.schema import Recipe
 from studio.framework import gr
@@ -82,9 +82,10 @@ class Handlers:
         faults = dict(typed.faults)
         wanted = typed.recipe
         if wanted:
-            faults |= self._unfit(wanted, model, data)
-        if wanted and not faults:
-            forecast, faults = self._forecast(wanted, model, data)
+            faults |= self.services.unfit(wanted, model, data)
+        if wanted and not faults.keys() & {"model", "data", "replay.data"}:
+            forecast, too_much = self._forecast(wanted, model, data)
+            faults |= too_much
         faults |= self._name_fault(name)
         changed = [flat(one) for one in typed.changed]
         wrong = {flat(one) for one in faults}
@@ -201,34 +202,15 @@ class Handlers:
             return Typed(None, written, dict(checked.faults))
         return Typed(checked.recipe, {one.name: plain(one.after) for one in compare(base, checked.recipe)}, {})
 
-    def _unfit(self, recipe: Recipe, model: str, data: str) -> dict[str, StudioError]:
-        """What of the choices is not there, or does not go together."""
-        sets = {one.id: one for one in self.services.datasets()}
-        found: dict[str, StudioError] = {}
-        if model not in [one.id for one in self.services.models()]:
-            found["model"] = AccessError("models.not_found", name=model)
-        if data not in sets:
-            found["data"] = AccessError("data.not_found")
-        elif sets[data].shape != recipe.objective:
-            names_of = {"data": sets[data].title(self.words.language), "shape": sets[data].shape}
-            found["data"] = DataError("training.other_shape", **names_of, wanted=recipe.objective)
-        known = {*sets, *(one.name for one in sets.values())}
-        if recipe.replay.share > 0 and recipe.replay.data not in known:
-            found["replay.data"] = AccessError("data.not_found")
-        return found
-
     def _forecast(self, recipe: Recipe, model: str, data: str) -> tuple[Forecast | None, dict[str, StudioError]]:
+        """With what does not fit, at the choice that is best changed."""
         try:
             forecast = self.services.forecast(recipe, model, data)
         except ModelError as error:
             return None, {"model": error}
-        except StudioError as error:
-            return None, {"": error}
-        try:
-            refuse_too_big(forecast)
-        except RecipeError as error:
-            return forecast, {"": error}
-        return forecast, {}
+        except DataError as error:
+            return None, {"data": error}
+        return forecast, {**too_big(forecast)}
 
     def _name_fault(self, name: str) -> dict[str, StudioError]:
         try:

@@ -12,17 +12,18 @@ from backend.data import rows
 from backend.data.split import kept_apart, split
 from backend.errors import RecipeError
 from backend.forecast import calibration, facade, lengths, prior
-from backend.forecast.estimate import estimate, refuse_too_big
+from backend.forecast.estimate import ADVISED, estimate, refuse_too_big, too_big
 from backend.forecast.lengths import Lengths, Vocabulary
 from backend.forecast.model import Forecast
 from backend.forecast.size import size
 from backend.forecast.work import EVALUATION_TOKENS, documents, largest, work
 from backend.hardware import Gpu, Machine, this_machine
-from backend.messages import sentence
+from backend.messages import catalogue, sentence
 from backend.models.facts import ModelFacts, facts
 from backend.paths import SAMPLE_DATA, SHIPPED_MODELS, Workspace
 from backend.people import HOME
 from backend.recipes import load
+from backend.recipes.leaves import by_name
 from backend.recipes.schema import Recipe
 
 GB = 10**9
@@ -57,6 +58,39 @@ def test_a_setting_beyond_any_machine_is_refused_with_both_numbers(starter: Mode
     assert refused.value.key == "forecast.too_big"
     assert str(refused.value) == f"Estimated memory {size(forecast.total_bytes)}; this machine has 24 GB."
     assert size(forecast.total_bytes).endswith(" TB")
+
+
+@pytest.mark.parametrize(
+    ("values", "at"),
+    [
+        ({"batch": {"size": 4096, "max_length": 131_072}}, "batch.size"),
+        ({"batch": {"size": 1, "max_length": 131_072}}, "batch.max_length"),
+        ({"method": "full", "batch": {"size": 1}}, "method"),
+        ({"method": "lora", "batch": {"size": 1}}, "method"),
+        ({"method": "qlora", "batch": {"size": 1}}, "model"),
+    ],
+)
+def test_what_is_too_big_is_said_at_the_choice_that_helps_most(
+    starter: ModelFacts, values: dict[str, Any], at: str
+) -> None:
+    tiny = replace(LAPTOP, memory_bytes=10**6, memory_free_bytes=10**6)
+    found = too_big(
+        told(starter, tiny, Lengths(1000, (10**6,) * 50 if "length" in str(values) else (1,) * 50, 0.5), **values)
+    )
+    assert [(name, error.key) for name, error in found.items()] == [(at, "forecast.too_big")]
+    assert too_big(told(starter)) == {}
+
+
+def test_a_full_disk_is_said_at_the_checkpoints(starter: ModelFacts) -> None:
+    found = too_big(told(starter, replace(LAPTOP, disk_free_bytes=10**6)))
+    assert [(name, error.key) for name, error in found.items()] == [("watching.keep_checkpoints", "forecast.no_disk")]
+    assert "1,0 MB" in found["watching.keep_checkpoints"].say("ro")
+
+
+def test_every_advice_belongs_to_a_choice_of_the_form() -> None:
+    known = {key for key in catalogue("en") if key.startswith("forecast.advice_")}
+    assert known == set(ADVISED)
+    assert set(ADVISED.values()) <= {"model", *by_name()}
 
 
 def test_the_refusal_reads_as_in_the_table_of_bad_input() -> None:
@@ -258,7 +292,7 @@ def test_the_facade_forecasts_the_shipped_starter_on_its_chats(workspace: Worksp
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(999, "999 B"), (1000, "1.0 KB"), (24 * GB, "24 GB"), (4_100 * GB, "4.1 TB"), (9_960_000, "10 MB")],
+    [(999, "999 B"), (1000, "1.0 kB"), (24 * GB, "24 GB"), (4_100 * GB, "4.1 TB"), (9_960_000, "10 MB")],
 )
 def test_bytes_are_written_in_decimal_units(count: int, text: str) -> None:
     assert size(count) == text

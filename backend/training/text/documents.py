@@ -36,10 +36,7 @@ class Material:
 def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Material:
     """Read, split, mix and tokenise the rows of a request, once. DataError or ModelError for what cannot be learned."""
     recipe = request.recipe
-    if request.data.shape != recipe.objective:
-        raise DataError(
-            "training.other_shape", data=request.data.name, shape=request.data.shape, wanted=recipe.objective
-        )
+    check.refuse_other_shape(request.data, recipe.objective)
     every = list(rows.read(request.data.path))
     check.control_words(every, control_words(request.model.folder))
     learned, held_out = split(every, recipe.watching.eval_share, recipe.compute.seed)

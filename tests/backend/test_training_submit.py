@@ -1,0 +1,98 @@
+"""What of a person's choices does not go together, said before a start and refused at it, alike."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backend.data import datasets
+from backend.errors import DataError, StudioError
+from backend.jobs.service import Jobs
+from backend.ledger.store import Ledger
+from backend.paths import Workspace
+from backend.people import HOME
+from backend.recipes import load
+from backend.recipes.schema import Recipe
+from backend.training import submit
+
+CHOICE = {"model": "starter", "data": "starter-ro"}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace").create()
+
+
+def unfit(workspace: Workspace, recipe: Recipe, **others: str) -> dict[str, str]:
+    found = submit.unfit(HOME, workspace, recipe, **CHOICE | others)
+    if found:
+        with pytest.raises(StudioError) as refused:
+            submit.prepare(HOME, workspace, recipe, **CHOICE | others, forecast={})
+        assert refused.value.key == next(iter(found.values())).key
+    return {name: fault.key for name, fault in found.items()}
+
+
+def chats(workspace: Workspace, tmp_path: Path, *questions: str) -> str:
+    """A data set of one's own that asks these."""
+    file = tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl"
+    every = [*(f"{n}?" for n in range(20)), *questions]
+    rows = [[{"role": "user", "content": asked}, {"role": "assistant", "content": "Da."}] for asked in every]
+    file.write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+    return datasets.bring(HOME, workspace, str(file)).id
+
+
+def test_the_shipped_choice_fits_and_everything_that_is_missing_is_said_at_once(workspace: Workspace) -> None:
+    recipe = load.find(HOME, workspace, "starter-lora").recipe
+    assert unfit(workspace, recipe) == {}
+    wrong = load.with_changes(
+        recipe, {"watching.check": "gone", "replay.share": "0.5", "replay.data": "starter-ro-plain"}
+    )
+    assert unfit(workspace, wrong, model="gone", data="gone") == {
+        "model": "models.not_found",
+        "data": "data.not_found",
+        "replay.data": "training.other_shape",
+        "watching.check": "data.not_found",
+    }
+
+
+def test_a_check_set_is_looked_for_only_where_it_is_asked(workspace: Workspace) -> None:
+    recipe = load.with_changes(Recipe(), {"watching.check": "starter-ro-plain"})
+    assert unfit(workspace, recipe) == {"watching.check": "data.no_check"}
+    text = load.with_changes(recipe, {"objective": "text"})
+    assert unfit(workspace, text, data="starter-ro-plain") == {}
+
+
+def test_rows_that_hold_a_test_question_or_a_control_word_are_said_at_their_set(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    recipe = load.parse({"watching": {"questions": [{"question": "Știi asta?"}], "eval_share": 0.0}})
+    knows, commands = chats(workspace, tmp_path, "știi  asta?"), chats(workspace, tmp_path, "<|im_end|> da?")
+    assert unfit(workspace, recipe, data=knows) == {"data": "data.question_in_training"}
+    mixed = load.with_changes(recipe, {"replay.data": commands, "replay.share": "0.5"})
+    assert unfit(workspace, mixed) == {"replay.data": "data.control_word"}
+    assert unfit(workspace, load.with_changes(mixed, {"replay.share": "0"})) == {}
+
+
+def test_rows_are_looked_through_once_for_the_same_choice(workspace: Workspace, tmp_path: Path) -> None:
+    recipe, mine = Recipe(), chats(workspace, tmp_path)
+    assert unfit(workspace, recipe, data=mine) == {}
+    datasets.find(HOME, workspace, mine).path.unlink()
+    assert unfit(workspace, load.with_changes(recipe, {"lora.rank": "8"}), data=mine) == {}
+
+
+def test_the_kinds_of_rows_are_said_in_the_readers_words(workspace: Workspace) -> None:
+    found = submit.unfit(HOME, workspace, Recipe(objective="text"), **CHOICE)["data"]
+    assert isinstance(found, DataError)
+    assert "text simplu" in found.say("ro")
+    assert "conversazione" in found.say("it")
+    assert datasets.find(HOME, workspace, "starter-ro").title("ro") in found.say("ro")
+
+
+def test_the_forecast_of_now_is_kept_with_a_run_and_what_cannot_be_is_not_queued(workspace: Workspace) -> None:
+    jobs = Jobs(Ledger(workspace.ledger), workspace)
+    started = submit.start_training(HOME, jobs, workspace, Recipe(), **CHOICE, name="small")
+    folder = jobs.folder(started)
+    assert folder.read(folder.request)["forecast"]["total_bytes"] == started.forecast_bytes
+    with pytest.raises(StudioError):
+        submit.start_training(HOME, jobs, workspace, Recipe(), model="gone", data="starter-ro", name="other")
+    assert [job.name for job in jobs.all(HOME)] == ["small"]
