@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ChatError
+from backend.inference.loads import Expected
 from backend.inference.sampling import Sampling
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
@@ -61,9 +62,13 @@ class FakeEngine:
     asked: list[tuple[list[dict[str, str]], str, Sampling]] = field(default_factory=list)
     streams: list[FakeStream] = field(default_factory=list)
     memory: int = 700_000_000
+    expects: Expected = field(default_factory=lambda: Expected("reading"))
 
     def ready(self) -> bool:
         return self.is_ready
+
+    def expected(self, model: str) -> Expected:
+        return self.expects
 
     def stream(self, messages: list[dict[str, str]], *, model: str, settings: Sampling | None = None) -> FakeStream:
         self.asked.append((messages, model, settings or Sampling()))

@@ -18,6 +18,7 @@ from backend.chats.running import Running
 from backend.chats.store import Chats
 from backend.errors import AccessError, ChatError, SetupError, StudioError
 from backend.inference.ask import Message
+from backend.inference.loads import Expected
 from backend.inference.sampling import Sampling
 from backend.people import Person
 
@@ -34,6 +35,9 @@ class Engine(Protocol):
 
     def ready(self) -> bool:
         """Whether it answers."""
+
+    def expected(self, model: str) -> Expected:
+        """What a question to this model waits for."""
 
     def stream(self, messages: list[Message], *, model: str, settings: Sampling | None = None) -> Any:
         """A `backend.inference.client.Stream`."""
@@ -189,6 +193,7 @@ class Desk:
         """The whole life of one answer, in a thread of its own."""
         try:
             engine = self.engine(running.person)
+            running.expect(answer.id, engine.expected(answer.model))
             self._wait(running, engine)
             begin = time.monotonic()
             self._listen(running, answer, engine.stream(messages, model=answer.model, settings=sampling), begin)
@@ -205,11 +210,9 @@ class Desk:
         """Until the engine answers; ChatError after too long."""
         end = time.monotonic() + ENGINE_SECONDS
         while not running.stopped and not engine.ready():
-            running.say(starting=True)
             if time.monotonic() > end:
                 raise ChatError("chat.not_started", seconds=round(ENGINE_SECONDS))
             time.sleep(POLL_SECONDS)
-        running.say(starting=False)
 
     def _listen(self, running: Running, answer: Answer, stream: Any, begin: float) -> None:
         first, said = None, ""
@@ -217,7 +220,7 @@ class Desk:
             running.holds(answer.id, stream)
             for piece in stream:
                 first = first or time.monotonic()
-                said += piece
+                said = (said + piece).lstrip()
                 counts = {"tokens": stream.tokens, "prompt_tokens": stream.prompt_tokens, "context": stream.context}
                 timed = {"first_seconds": first - begin, "seconds": time.monotonic() - first}
                 running.put(answer.id, state="writing", text=said, **counts, **timed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backend.chats.model import UNFINISHED, Answer
+from backend.inference.loads import Expected
 from backend.people import Person
 
 
@@ -19,7 +20,7 @@ class Hearable(Protocol):
 
 @dataclass(eq=False)
 class Running:
-    """`version` grows with every change; `starting` is when somebody began to wait for the engine itself.
+    """`version` grows with every change; `expected` is what each answer waits for before its first word.
 
     `settled` once its answers are in the ledger, a moment after the last of them was complete.
     """
@@ -29,7 +30,7 @@ class Running:
     answers: dict[str, Answer]
     version: int = 0
     stopped: bool = False
-    starting: bool = False
+    expected: dict[str, Expected] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
     settled: threading.Event = field(default_factory=threading.Event)
@@ -47,11 +48,10 @@ class Running:
                 self.answers[answer_id] = self.answers[answer_id].model_copy(update=values)
                 self.version += 1
 
-    def say(self, *, starting: bool) -> None:
+    def expect(self, answer_id: str, expected: Expected) -> None:
         with self._lock:
-            if self.starting != starting:
-                self.starting = starting
-                self.version += 1
+            self.expected[answer_id] = expected
+            self.version += 1
 
     def holds(self, answer_id: str, stream: Hearable) -> None:
         """From now on stopping ends this stream; at once, when it was stopped meanwhile."""

@@ -43,6 +43,8 @@ class Ask:
 
 
 Post = Callable[[list[tuple[Ask, Piece]]], None]
+Note = Callable[[str, float], None]
+"""Told what was loaded (`backend.inference.loads.key`) and in how many seconds."""
 
 
 class Generator(Protocol):

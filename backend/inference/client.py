@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from backend.errors import ChatError, StudioError
 from backend.inference.ask import Message
+from backend.inference.loads import Expected, Loads
 from backend.inference.sampling import Sampling
+from backend.inference.shelf import Shelf
 from backend.paths import Workspace
 from backend.people import HOME, Person
 
@@ -138,6 +140,17 @@ class Engine:
     def describe(self) -> dict[str, Any]:
         """What is loaded, on which device, and the bytes it takes."""
         return self._call("GET", "/health")
+
+    def expected(self, model: str) -> Expected:
+        """What a question to this model waits for now, and about how long; another server does not say."""
+        if self._external:
+            return Expected("reading")
+        target = Shelf(self._workspace).find(self._person, model)
+        try:
+            state = self.describe()
+        except ChatError:
+            state = None
+        return Loads(self._workspace).expected(target, state)
 
     def _address(self) -> Address:
         if self._external:

@@ -14,16 +14,19 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+import psutil
 import uvicorn
 from filelock import FileLock, Timeout
 
 from backend.errors import ChatError, StudioError
 from backend.inference.ask import Ask, Generator, Piece
 from backend.inference.front import Service, create
+from backend.inference.loads import ENGINE, Loads
 from backend.inference.shelf import Shelf
 from backend.jobs.folder import write_atomically
 from backend.jobs.model import ExitCode
@@ -68,8 +71,11 @@ async def serve(workspace: Workspace, device: str, idle_seconds: float) -> None:
     def post(pieces: list[tuple[Ask, Piece]]) -> None:
         loop.call_soon_threadsafe(hand_out, pieces)
 
+    loads = Loads(workspace)
+
     def make() -> Generator:
-        made: Generator = importlib.import_module(DECODING).Generator(device, post)
+        made: Generator = importlib.import_module(DECODING).Generator(device, post, loads.note)
+        loads.note(ENGINE, time.time() - psutil.Process().create_time())
         return made
 
     promise = in_background(make)

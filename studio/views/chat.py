@@ -10,11 +10,14 @@ from backend.chats.model import Answer, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Line
 from backend.errors import StudioError
+from backend.inference.loads import Expected
 from backend.inference.sampling import WHOLE, Sampling
 from backend.messages import sentence
 from studio.text import Words
 
 NEARLY_FULL = 0.8
+# What comes all at once was not measured as it was made.
+SHORTEST_SECONDS = 0.1
 FIELDS = ("system", "temperature", "top_p", "max_tokens", "repetition_penalty", "seed")
 # Where on the page a refusal belongs, by the last part of its key.
 PLACES = {
@@ -146,7 +149,7 @@ def said(found: Answer, running: Running | None, words: Words) -> str:
     if found.state == "failed":
         return sentence(found.error, words.language, **found.error_values)
     if found.state == "waiting":
-        return words.t("chat.starting" if running and running.starting else "chat.loading")
+        return waiting(running.expected.get(found.id) if running else None, words)
     if found.state == "done":
         if not found.text.strip():
             return words.t("chat.silent")
@@ -154,12 +157,21 @@ def said(found: Answer, running: Running | None, words: Words) -> str:
     return words.t(f"chat.{found.state}") if found.state in ("stopped", "interrupted") else ""
 
 
+def waiting(expected: Expected | None, words: Words) -> str:
+    """What is done before the first word; how long it takes only where that was measured before."""
+    if expected is None:
+        return words.t("chat.reading")
+    if expected.seconds is None:
+        return words.t(f"chat.{expected.what}")
+    return words.t(f"chat.{expected.what}.about", time=words.duration(expected.seconds))
+
+
 def detail(found: Answer, words: Words) -> str:
     """Tokens, speed, time to the first text, use of the context; what was not measured is left out."""
     if not found.tokens:
         return ""
     parts = [words.count("chat.tokens", found.tokens)]
-    if found.seconds and found.tokens > 1:
+    if found.seconds and found.seconds >= SHORTEST_SECONDS and found.tokens > 1:
         parts.append(words.t("chat.speed", speed=words.number((found.tokens - 1) / found.seconds)))
     if found.first_seconds is not None:
         parts.append(words.t("chat.first", seconds=words.number(found.first_seconds, 2)))

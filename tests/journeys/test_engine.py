@@ -19,6 +19,7 @@ import pytest
 
 from backend.errors import ChatError
 from backend.inference.client import Engine
+from backend.inference.loads import Expected
 from backend.inference.sampling import Sampling
 from backend.jobs.model import ExitCode
 from backend.paths import ROOT, Workspace
@@ -112,7 +113,7 @@ def test_openai_errors_have_their_status_and_a_sentence(running: Running) -> Non
         client.chat.completions.create(model="nope", messages=QUESTION)
     with pytest.raises(openai.NotFoundError, match="has no adapter yet"):
         client.chat.completions.create(model="run:unfinished", messages=QUESTION)
-    with pytest.raises(openai.UnprocessableEntityError, match=r"length of the answer .* -5 is not") as caught:
+    with pytest.raises(openai.UnprocessableEntityError, match=r"length of the answer .* not “-5”") as caught:
         client.chat.completions.create(model="tiny0", messages=QUESTION, max_tokens=-5)
     assert caught.value.code == "chat.max_tokens"
     with pytest.raises(openai.UnprocessableEntityError, match=r"the setting .*tools"):
@@ -179,6 +180,26 @@ def test_unloading_frees_the_model_and_the_next_question_loads_it_again(running:
     running.engine.unload()
     assert running.engine.describe()["models"] == []
     assert running.engine.ask(QUESTION, model="run:one", settings=SHORT).text == before
+
+
+def test_after_a_first_load_it_is_known_how_long_the_next_one_takes(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as the engine has it: it belongs to what is known of a machine
+    running.engine.ask(QUESTION, model="run:one", settings=SHORT)
+    assert running.engine.expected("run:one") == running.engine.expected("run:two") == Expected("reading")
+    running.engine.unload()
+    found = running.engine.expected("run:one")
+    assert found.what == "loading"
+    assert found.seconds is not None
+    assert 0 < found.seconds < 60
+    address = running.workspace.engine_address
+    away = address.rename(address.with_suffix(".away"))
+    both = running.engine.expected("run:one")
+    away.rename(address)
+    assert both.what == "starting"
+    assert both.seconds is not None
+    assert both.seconds > found.seconds
 
 
 def test_a_damaged_adapter_is_refused_and_the_base_still_answers(running: Running) -> None:

@@ -1,6 +1,7 @@
 """What the chat's scripts are answered: conversations, refusals at their field, the stream, files."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.testclient import TestClient
 
 from backend.chats.model import Answer
 from backend.errors import ChatError
+from backend.inference.loads import Expected
 from studio.chat_routes import add_chat_routes
 from studio.services.chats import ChatServices
 from studio.text import Words
@@ -213,6 +215,27 @@ def test_what_is_no_form_is_refused(page: TestClient, body: bytes) -> None:
     assert page.post("/chat/ask", content=body).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        (Expected("starting", 8.6), "Pornește motorul de chat și se încarcă modelul, cam 9 s."),
+        (Expected("starting"), "Pornește motorul de chat și se încarcă modelul."),
+        (Expected("loading", 75.0), "Se încarcă modelul, cam 1 min 15 s."),
+        (Expected("loading"), "Se încarcă modelul."),
+        (Expected("reading"), "Îți citește întrebarea."),
+    ],
+)
+def test_what_is_waited_for_is_said_with_its_time_where_it_is_known(
+    page: TestClient, chats: FakeChats, expected: Expected, said: str
+) -> None:
+    chats.fake.expects, chats.fake.pause = expected, 30
+    chat = page.post("/chat/ask", json={**SETTINGS, "question": "?"}).json()["chat"]
+    end = time.monotonic() + 10
+    while (shown := one(page, chat)["turns"][0]["answers"][0])["said"] != said:
+        assert time.monotonic() < end, shown
+    page.post("/chat/stop", json={"chat": chat})
+
+
 def test_a_deleted_run_keeps_its_name_and_a_failure_has_its_sentence(page: TestClient, chats: FakeChats) -> None:
     chats.fake.error = ChatError("chat.too_long", tokens="2 000", context="1 024")
     chat = asked(page, chats)
@@ -229,6 +252,7 @@ def test_little_context_left_is_said_before_it_is_too_late() -> None:
     assert views.full(nearly.model_copy(update={"prompt_tokens": 100}), words) == ""
     assert views.said(nearly.model_copy(update={"finish": "length"}), None, words).startswith("Întrerupt aici")
     assert views.said(nearly.model_copy(update={"text": " "}), None, words) == "Nu a spus nimic."
+    assert "tokeni/s" not in views.detail(nearly.model_copy(update={"seconds": 0.01, "first_seconds": 0.1}), words)
     assert views.detail(nearly.model_copy(update={"seconds": 2.0, "first_seconds": 0.123}), words) == (
         "100 de tokeni · 50 tokeni/s · început după 0,12 s · context 1.800 din 2.048"
     )

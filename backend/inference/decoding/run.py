@@ -13,7 +13,8 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import ChatError, StudioError
-from backend.inference.ask import Ask, Piece, Post
+from backend.inference import loads
+from backend.inference.ask import Ask, Note, Piece, Post
 from backend.inference.decoding import memory
 from backend.inference.decoding.batch import Batch, Size
 from backend.inference.decoding.loaded import Loaded
@@ -30,14 +31,17 @@ CHUNK = {"cpu": 1024, "cuda": 8192}
 class Generator:
     """Answers questions to any number of base models, each with its own batch; `post` gets what was made each turn.
 
+    `note` is told how long each model took to load.
+
     Only the decoding thread touches batches and adapters; others hand it work through the inbox.
     """
 
-    def __init__(self, device: str, post: Post) -> None:
+    def __init__(self, device: str, post: Post, note: Note) -> None:
         transformers_logging.set_verbosity_error()
         transformers_logging.disable_progress_bar()
         self._device = memory.pick(device)
         self._post = post
+        self._note = note
         self._inbox: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._batches: dict[Key, Batch] = {}
         self._used: dict[Key, float] = {}
@@ -55,6 +59,7 @@ class Generator:
     def describe(self) -> dict[str, Any]:
         models = [
             {
+                "key": loads.key(batch.loaded.target),
                 "base": batch.loaded.target.base,
                 "adapters": batch.loaded.adapters(),
                 "memory_bytes": batch.loaded.memory_bytes(),
@@ -138,7 +143,9 @@ class Generator:
                 size = Size(ROWS.get(kind, 16), CHUNK.get(kind, 1024), memory.cells(loaded))
                 self._batches[target.key] = Batch(loaded, size)
                 self._used[target.key] = time.monotonic()
-                log.info("%s loaded in %.2f s, %s", target.location, time.monotonic() - started, loaded.threads)
+                seconds = time.monotonic() - started
+                log.info("%s loaded in %.2f s, %s", target.location, seconds, loaded.threads)
+                self._note(loads.key(target), seconds)
             return self._batches[target.key]
 
     def _make_room(self, needed: int) -> None:
