@@ -31,7 +31,7 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Loads:
-    """Kept in workspace/calibration, one file per machine and set of library versions; the engine alone writes it."""
+    """Kept in workspace/calibration/loading, one file per machine and set of library versions; the engine alone writes it."""
 
     workspace: Workspace
 
@@ -57,7 +57,7 @@ class Loads:
 
     @property
     def _path(self) -> Path:
-        return self.workspace.calibration / f"loading-{_this_machine(self.workspace.root)}.json"
+        return self.workspace.calibration / "loading" / f"{_this_machine(self.workspace.root)}.json"
 
     def _known(self) -> dict[str, list[float]]:
         try:

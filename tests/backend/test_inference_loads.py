@@ -46,7 +46,7 @@ def test_what_is_in_memory_is_not_loaded_and_another_rounding_is_another_model(l
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
 def test_a_file_that_cannot_be_read_is_as_good_as_none(loads: Loads, text: str) -> None:
     loads.note(ENGINE, 1.0)
-    (path,) = loads.workspace.calibration.glob("loading-*.json")
+    (path,) = (loads.workspace.calibration / "loading").iterdir()
     path.write_text(text, encoding="utf-8")
     assert loads.about(ENGINE) is None
     loads.note(ENGINE, 2.0)
