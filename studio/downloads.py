@@ -49,6 +49,7 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
     titles: dict[str, str] = {str(key): text for key, text in chosen.recipe.title.items()} if chosen else {}
     return {
         "run": run,
+        "made": mine.made(run),
         "beside": views.beside(request, mine.result(run), words),
         "from": views.made_from(request, words),
         "recipe": titles.get(words.language) or titles.get("en", ""),

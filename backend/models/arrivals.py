@@ -26,12 +26,15 @@ Place = TypeVar("Place", Path, PurePosixPath)
 
 def folder_at(typed: str) -> Path:
     """The folder with the adapter at this path, or in the one folder below it that holds one; else ModelError."""
-    path = Path(typed.strip()).expanduser()
-    if "\0" in typed or not path.is_dir():
-        raise ModelError("models.import_no_folder", path=typed.strip()[:200])
-    if (path / CONFIG).is_file():
-        return path
-    return _only(sorted(found.parent for found in path.glob(f"*/{CONFIG}")))
+    try:
+        path = Path(typed.strip()).expanduser()
+        if path.is_dir():
+            alone = (path / CONFIG).is_file()
+            return path if alone else _only(sorted(found.parent for found in path.glob(f"*/{CONFIG}")))
+    except (OSError, RuntimeError, ValueError):
+        # Too long for a path, of an unknown user, not to be read, or with a character that no path has: not there.
+        pass
+    raise ModelError("models.import_no_folder", path=typed.strip()[:200])
 
 
 def take(source: Path, into: Path) -> None:

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.errors import ModelError
 from backend.jobs.folder import RunFolder
@@ -13,6 +13,8 @@ from backend.jobs.model import Job
 from backend.messages import sentence
 from backend.models.adapters import CONFIG, RECORD
 from backend.models.catalogue import HUB_ID
+
+Made = Literal["adapter", "model"]
 
 PIECE = 2**20
 README = "README.md"
@@ -59,10 +61,15 @@ class Outlet:
 
 def made_by(folder: RunFolder) -> Path:
     """The folder of what a run made; ModelError when it has made nothing (yet)."""
-    for path in (folder.adapter, folder.model):
-        if path.is_dir():
-            return path
-    raise ModelError("models.nothing_made")
+    found = made_what(folder)
+    if found is None:
+        raise ModelError("models.nothing_made")
+    return folder.adapter if found == "adapter" else folder.model
+
+
+def made_what(folder: RunFolder) -> Made | None:
+    """Whether a run made an adapter or, where all weights were trained, a whole model; None for nothing (yet)."""
+    return "adapter" if folder.adapter.is_dir() else "model" if folder.model.is_dir() else None
 
 
 def packed(job: Job, folder: RunFolder, language: str) -> Iterator[bytes]:
@@ -100,25 +107,25 @@ def portable(path: Path, model: dict[str, Any]) -> dict[str, Any]:
     """adapter_config.json or studio.json without this computer's folders."""
     values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if path.name == CONFIG:
-        return values | {"base_model_name_or_path": _public(model)}
+        return values | {"base_model_name_or_path": public_name(model)}
     values.get("base", {}).pop("location", None)
     return values
 
 
 def readme(job: Job, folder: RunFolder, language: str) -> str:
-    request, whole = folder.read(folder.request), folder.model.is_dir() and not folder.adapter.is_dir()
+    request, whole = folder.read(folder.request), made_what(folder) == "model"
     recipe = request.get("recipe", {}).get("title", {})
     said = [f"# {job.name}", sentence("models.readme_what_model" if whole else "models.readme_what", language)]
     said.append(sentence("models.readme_base", language, name=base(folder).get("name", "?")))
     if recipe:
         said.append(sentence("models.readme_recipe", language, name=recipe.get(language) or recipe.get("en") or "?"))
     said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
-    load = LOAD_MODEL if whole else LOAD_ADAPTER.format(base=json.dumps(_public(base(folder))))
+    load = LOAD_MODEL if whole else LOAD_ADAPTER.format(base=json.dumps(public_name(base(folder))))
     said.append(f"```python\n{load}\n{ASK}```")
     return "\n\n".join(said) + "\n"
 
 
-def _public(model: dict[str, Any]) -> str:
+def public_name(model: dict[str, Any]) -> str:
     """How the base model is called elsewhere: its Hub id, else the name it has here."""
     source = str(model.get("source", ""))
     return source if HUB_ID.match(source) else str(model.get("id") if model.get("shipped") else model.get("name", ""))

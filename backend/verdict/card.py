@@ -74,12 +74,18 @@ def made_of(run: Measured) -> Card:
 def _lead(run: Measured, found: Finding) -> Sentence:
     key = found.kind.value
     if found.kind is Kind.LEARNED and reasons.forgot(found):
-        key = "learned_and_forgot"
+        key = "learned_and_forgot_most" if _forgot_most(found) else "learned_and_forgot"
     elif found.kind is Kind.OVER_FITTED and found.held_out and found.held_out.learned:
         key = "over_fitted_late"
     elif found.kind is Kind.DIVERGED and not run.made:
         key = "diverged_nothing"
     return Sentence(f"verdict.{key}.lead")
+
+
+def _forgot_most(found: Finding) -> bool:
+    """Whether of every language that it knew before, less than half is left."""
+    known = [language for language in found.languages if language.score.before and not language.gained]
+    return all(language.lost and language.score.after < MOSTLY * language.score.before for language in known)
 
 
 def _learned(found: Finding) -> Iterator[Sentence]:

@@ -4,6 +4,7 @@
   const { element, t } = page;
   const { button, state, badges, bar, moment, find } = page.runParts;
 
+  const detailsOf = (run) => (page.details?.run === run.id ? page.details : null);
   const own = (run) => run.kind !== "recorded";
   const wrong = (run, action) => {
     const said = page.refused(run.id, action);
@@ -30,31 +31,55 @@
   // What can be done now, most wanted first.
   const actions = (place, run) => {
     const act = (action, word, more = {}) => button(word, () => page.act(place, action, run.id), { "data-action": action, ...more });
-    const made = run.state === "done";
+    const made = detailsOf(run)?.made;
+    const idle = !run.active && run.state !== "queued";
     const offered = [
       run.resumable ? act("resume", t("resume"), { class: "act first" }) : null,
-      made ? button(t("chat"), () => page.chat.with(run.id), { class: "act first", "data-action": "chat" }) : null,
+      made && idle ? button(t("chat"), () => page.chat.with(run.id), { class: run.state === "done" ? "act first" : "act", "data-action": "chat" }) : null,
       run.active && !run.stopping ? act("stop", t("stop")) : null,
       run.active && !run.stopping && run.kind === "train" ? twice(place, run, "discard", t("discard"), t("discard_sure"), t("discard")) : null,
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,
       run.state === "queued" ? act("stop", t("unqueue")) : null,
-      made ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, t("download")) : null,
-      !run.active && run.state !== "queued" && run.kind !== "import" ? act("repeat", t("repeat")) : null,
+      made && idle ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, made === "model" ? t("download.model") : t("download.adapter")) : null,
+      idle && run.kind !== "import" ? act("repeat", t("repeat")) : null,
+      run.kind !== "import" ? button(t("copy_settings"), () => page.trainWith({ recipe: `run:${run.id}` }), { "data-action": "copy", title: t("copy_settings_why") }) : null,
     ];
     return [...offered, ...["resume", "stop", "discard", "repeat"].map((action) => wrong(run, action))];
   };
 
+  // What was typed and not saved, by run and field: it outlives a reload, a look at another run, and the start of this one.
+  const DRAFTS = "studio-run-drafts";
+  const MOST_DRAFTS = 50;
+  const drafts = () => JSON.parse(localStorage.getItem(DRAFTS) ?? "{}");
+  const keepDraft = (run, action, text) => {
+    const { [run]: mine = {}, ...others } = drafts();
+    if (text === null) delete mine[action];
+    else mine[action] = text;
+    const kept = [...Object.entries(others), ...(Object.keys(mine).length ? [[run, mine]] : [])].slice(-MOST_DRAFTS);
+    localStorage.setItem(DRAFTS, JSON.stringify(Object.fromEntries(kept)));
+  };
+  const mark = (input, said, ...what) => {
+    said.replaceChildren(...what);
+    const refused = what.some((one) => one.className === "wrong");
+    if (refused) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+
   // A field that keeps what is typed in it while the rest is drawn again; Enter is the button.
   const field = (place, run, action, label, word, value, make = {}) => {
-    const input = element(make.long ? "textarea" : "input", { type: make.long ? null : make.type ?? "text", maxlength: make.long ? 4000 : 200, rows: make.long ? 3 : null, id: `run-${action}`, ...make.more });
-    input.value = value;
-    const said = element("div", { class: "field-said", "aria-live": "polite" });
+    const said = element("div", { class: "field-said", id: `said-${action}`, "aria-live": "polite" });
+    const typed = () => keepDraft(run.id, action, input.value === (place.kept.values[action] ?? "") ? null : input.value);
+    const input = element(make.long ? "textarea" : "input", { type: make.long ? null : make.type ?? "text", rows: make.long ? 3 : null, id: `run-${action}`, "aria-describedby": said.id, oninput: typed, ...make.more });
+    const draft = drafts()[run.id]?.[action];
+    place.kept.values[action] = value;
+    input.value = draft ?? value;
+    if (draft !== undefined) mark(input, said, element("p", { class: "hint" }, t("unsaved")));
     const send = (event) => {
       event.preventDefault();
-      said.replaceChildren();
+      mark(input, said);
       page.act(place, action, run.id, make.read ? make.read(input.value) : input.value);
     };
-    const form = element("form", { class: "field", onsubmit: send },
+    const form = element("form", { class: "field", novalidate: true, onsubmit: send },
       element("label", { for: `run-${action}` }, label), input,
       element("button", { type: "submit", class: "act", "data-action": action }, word), ...(make.beside?.(input) ?? []), said);
     place.kept.saids[action] = said;
@@ -70,9 +95,10 @@
   const startForm = (place, run) =>
     field(place, run, "start", t("start_at"), t("set"), run.startAt ? local(run.startAt) : "", {
       type: "datetime-local",
-      more: { min: local(Date.now() / 1000), required: true },
-      read: (value) => new Date(value).getTime() / 1000,
-      beside: (input) => [button(t("start_soon"), () => { input.value = ""; page.act(place, "start", run.id, null); }, { "data-action": "start-soon" })],
+      more: { min: local(Date.now() / 1000) },
+      // An empty text is no moment: the server says so.
+      read: (value) => (value ? new Date(value).getTime() / 1000 : ""),
+      beside: () => [button(t("start_soon"), () => page.act(place, "start", run.id, null), { "data-action": "start-soon" })],
     });
 
   const more = (place, run) => {
@@ -85,7 +111,7 @@
 
   // The size comes with the details of the run; until then the question says only what goes.
   const remove = (place, run) => {
-    const size = page.details?.run === run.id ? page.details.files.total : "";
+    const size = detailsOf(run)?.files.total ?? "";
     return [twice(place, run, "delete", t("delete"), size ? t("delete_sure", { size }) : t("delete_what"), t("delete_now")), wrong(run, "delete")];
   };
 
@@ -93,27 +119,31 @@
   const forms = (place, run) => {
     const key = `${run.id} ${run.state === "queued"} ${run.active}`;
     if (place.kept.formsOf === key) return;
-    const open = place.kept.formsOf?.startsWith(`${run.id} `) && place.kept.forms.querySelector("details")?.open;
-    Object.assign(place.kept, { formsOf: key, saids: {}, inputs: {}, asking: null });
+    const typing = drafts()[run.id] ?? {};
+    const open = "rename" in typing || "note" in typing || (place.kept.formsOf?.startsWith(`${run.id} `) && place.kept.forms.querySelector("details")?.open);
+    const focused = place.kept.forms.contains(document.activeElement) ? document.activeElement.id : "";
+    Object.assign(place.kept, { formsOf: key, saids: {}, inputs: {}, values: {}, asking: null });
     place.kept.forms.replaceChildren(...[run.state === "queued" ? startForm(place, run) : null, own(run) ? more(place, run) : null].filter(Boolean));
-    if (open) place.kept.forms.querySelector("details").open = true;
+    if (open && own(run)) place.kept.forms.querySelector("details").open = true;
+    if (focused) document.getElementById(focused)?.focus();
   };
 
   const answered = (place, { action, run, wrong: refusal }) => {
     const said = place.kept.saids?.[action];
     if (!said) return;
-    said.replaceChildren(refusal ? element("p", { class: "wrong", role: "alert" }, refusal) : element("p", { class: "saved", role: "status" }, t("saved")));
+    const input = place.kept.inputs[action];
+    mark(input, said, refusal ? element("p", { class: "wrong", role: "alert" }, refusal) : element("p", { class: "saved", role: "status" }, t("saved")));
     const now = find(run);
     if (refusal || !now) return;
-    if (action === "rename") place.kept.inputs.rename.value = now.name;
-    if (action === "start") place.kept.inputs.start.value = now.startAt ? local(now.startAt) : "";
+    keepDraft(run, action, null);
+    input.value = place.kept.values[action] = { rename: now.name, note: now.note, start: now.startAt ? local(now.startAt) : "" }[action];
   };
 
   // What was measured at the end; while it runs, the highest memory so far.
   const measured = (one, status) => one.measured || (one.key === "memory" && status?.peak) || "";
 
   const facts = (run, status) => {
-    const known = page.details?.run === run.id ? page.details : null;
+    const known = detailsOf(run);
     const lines = (known?.beside ?? []).map((one) =>
       element("div", {}, element("dt", {}, one.what), element("dd", {}, measured(one, status),
         one.forecast ? element("span", { class: "forecast-was" }, ` ${t("forecast", { value: one.forecast })}`) : null)));
@@ -131,7 +161,7 @@
     const { kept, root } = place;
     const run = find(page.run());
     if (!kept.top) {
-      Object.assign(kept, { top: element("div", { class: "top-of-run" }), acts: element("div", { class: "acts" }), forms: element("div", { class: "forms" }), saids: {}, inputs: {} });
+      Object.assign(kept, { top: element("div", { class: "top-of-run" }), acts: element("div", { class: "acts" }), forms: element("div", { class: "forms" }), saids: {}, inputs: {}, values: {} });
       root.className = "run-head";
     }
     if (!run) {
@@ -155,7 +185,7 @@
     if (kept.pin) {
       const pin = run.pinned ? "unpin" : "pin";
       redraw(kept.pin, `${pin} ${page.refused(run.id, pin)}`, () => [button(run.pinned ? t("unpin") : t("pin"), () => page.act(place, pin, run.id), { "data-action": pin, title: t("pinned_why") }), wrong(run, pin)]);
-      redraw(kept.remove, JSON.stringify([run.active, kept.asking === "delete", page.refused(run.id, "delete"), page.details?.run === run.id]), () => (run.active ? [] : remove(place, run)));
+      redraw(kept.remove, JSON.stringify([run.active, kept.asking === "delete", page.refused(run.id, "delete"), Boolean(detailsOf(run))]), () => (run.active ? [] : remove(place, run)));
     }
     needDetails(run);
     if (page.bringUp === run.id && live) {
@@ -165,7 +195,7 @@
   };
 
   const buttons = (place, run) => {
-    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, place.kept.asking, page.noticeState?.(run), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
+    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, detailsOf(run)?.made, place.kept.asking, page.noticeState?.(run), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
     redraw(place.kept.acts, seen, () => actions(place, run));
   };
 

@@ -1,4 +1,4 @@
-// One stream of server-sent events for the whole page. It rests while nobody looks at the page.
+// One stream of server-sent events for the whole page. It rests while nobody looks, unless something runs or waits.
 (() => {
   const page = window.studioPage;
   const TABLES = ["steps", "eval", "memory"];
@@ -37,7 +37,7 @@
   page.listen = () => {
     source?.close();
     source = null;
-    if (document.hidden) return;
+    if (page.rests()) return;
     const query = new URLSearchParams({ language: page.language });
     if (page.run()) query.set("run", page.run());
     source = new EventSource(`${page.prefix}/live?${query}`);
@@ -50,7 +50,14 @@
     for (const name of ["runs", "rows", "machine", "curves", "answers", "status", "conversations"]) source.addEventListener(name, take(name));
   };
 
-  document.addEventListener("visibilitychange", page.listen);
+  // Nobody looks any more: what runs is still told in the title and by the browser, so then the stream goes on.
+  const looks = () => {
+    if (page.rests()) page.listen();
+    else if (!source || source.readyState === EventSource.CLOSED) page.listen();
+  };
+  document.addEventListener("visibilitychange", looks);
+  // The last one has ended meanwhile.
+  page.hears(["runs"], () => source && page.rests() && page.listen());
   window.addEventListener("pagehide", () => source?.close());
   page.listen();
 })();

@@ -40,12 +40,14 @@
 
   const percent = (run) => (run.share === null ? "…" : `${Math.round(run.share * 100)} %`);
 
-  // A dot on the tab while something runs, with its share. Gradio makes the tab's button anew when it is pressed.
+  // A dot on the tab while something runs, with its share. Gradio makes the tab's button anew when it pleases, so it
+  // is the page that says it; the style puts it behind the word of the tab.
   const mark = () => {
     title ||= document.title;
     const active = (page.news.runs ?? []).find((run) => run.active);
-    const tab = document.getElementById("tab-runs-button");
-    if (tab) tab.dataset.active = active ? `● ${active.share === null ? "" : percent(active)}`.trim() : "";
+    const root = document.documentElement;
+    root.dataset.runs = active ? "active" : "";
+    root.style.setProperty("--runs-active", JSON.stringify(active ? `● ${active.share === null ? "" : percent(active)}`.trim() : ""));
     if (active) document.title = `${percent(active)} ${active.name} · ${title}`;
     else if (ended) document.title = `${ended.word}: ${ended.name} · ${title}`;
     else document.title = title;
@@ -61,7 +63,6 @@
     before = now;
     mark();
   });
-  document.addEventListener("click", () => setTimeout(mark, 50));
   // Looked at again: the title need not say it any more.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
@@ -69,5 +70,5 @@
   });
 
   // The stream rests while nobody looks, unless something is going on that the title tells.
-  page.rests = () => document.hidden && !(page.news.runs ?? []).some((run) => run.active || run.state === "queued");
+  page.rests = () => document.hidden && page.news.runs !== undefined && !page.news.runs.some((run) => run.active || run.state === "queued");
 })();

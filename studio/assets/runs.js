@@ -4,6 +4,9 @@
   const { element, t } = page;
 
   const MOST_SHOWN = 50;
+  const MOST_WAITING = 3;
+  // Those that wait, next one first.
+  const queued = (runs) => runs.filter((run) => run.state === "queued").sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
   const find = (id) => (page.news.runs ?? []).find((run) => run.id === id);
   const button = (word, act, more = {}) => element("button", { type: "button", class: "act", onclick: act, ...more }, word);
 
@@ -43,6 +46,11 @@
         element("b", {}, run.name), run.state === "queued" ? null : state(run),
         element("span", { class: "detail" }, [run.position ? `${run.position}.` : "", run.active ? run.detail : when(run)].filter(Boolean).join(" "), ...badges(run)), bar(run)));
 
+  // The import as it was typed and not sent: source, place and name.
+  const IMPORT = "studio-import-draft";
+  page.keptImport = () => JSON.parse(localStorage.getItem(IMPORT) ?? '["zip", "", ""]');
+  page.keepImport = (...typed) => localStorage.setItem(IMPORT, JSON.stringify(typed));
+
   // What was asked of the server and not answered yet, and what it refused: `wrong` is shown where it was pressed.
   const refused = {};
   page.act = (place, action, run, value = null) => {
@@ -56,8 +64,19 @@
     if (wrong) refused[run] = { action, wrong };
     else if (action === "delete") return forget(run);
     else if (line) known(line);
+    if (action === "import" && !wrong) localStorage.removeItem(IMPORT);
     if (["repeat", "import"].includes(action) && !wrong) return page.look(run);
     page.told("acted", { action, run, wrong });
+  };
+
+  // What is wrong stands under the field; the field itself says that it is.
+  page.imported = (nameSaid, said, answer) => {
+    for (const [name, wrong] of [["name", nameSaid], ["where", said]])
+      for (const field of document.querySelectorAll(`#import-${name} :is(input, textarea)`)) {
+        field.setAttribute("aria-invalid", String(Boolean(wrong)));
+        field.setAttribute("aria-describedby", name === "name" ? "import-name-said" : "import-said");
+      }
+    page.acted(answer);
   };
 
   // The line as the server has just told it; what only the stream knows of it stays.
@@ -107,8 +126,7 @@
   };
 
   const group = (place, { name, title, holds }, runs, filter) => {
-    const mine = runs.filter(holds);
-    if (name === "queue") mine.sort((a, b) => (a.position ?? 1e9) - (b.position ?? 1e9));
+    const mine = name === "queue" ? queued(runs) : runs.filter(holds);
     const matching = name === "ended" ? mine.filter((run) => found(run, filter)) : mine;
     const shown = matching.slice(0, name === "ended" ? place.kept.most ?? MOST_SHOWN : matching.length);
     if (!mine.length) return null;
@@ -170,11 +188,14 @@
   page.draws("now", ["runs"], (place, { runs }) => {
     if (!runs) return;
     place.root.className = "now";
-    const active = [...runs.filter((run) => run.active), ...runs.filter((run) => run.state === "queued")];
-    if (!active.length) return place.root.replaceChildren();
+    const active = runs.filter((run) => run.active);
+    const waiting = queued(runs);
+    const next = waiting.slice(0, MOST_WAITING);
+    if (!active.length && !waiting.length) return place.root.replaceChildren();
     place.root.replaceChildren(
       element("h2", {}, t("now")),
-      element("ul", {}, ...active.map((run) => row(run, null, (id) => page.open("runs", id)))));
+      element("ul", {}, ...[...active, ...next].map((run) => row(run, null, (id) => page.open("runs", id)))),
+      ...(next.length < waiting.length ? [element("p", { class: "hint" }, t("now_more", { count: (waiting.length - next.length).toLocaleString(page.language) }))] : []));
   });
 
   page.runParts = { button, state, badges, bar, moment, when, find };

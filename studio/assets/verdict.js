@@ -5,7 +5,7 @@
   const OPEN = "studio-open-tab";
 
   // Train reads its draft when the page is opened; so the draft is written and the page opened again at Train.
-  const train = ({ recipe, model, data, fields }) => {
+  page.trainWith = ({ recipe, model, data, fields = {} }) => {
     page.keep("recipe", recipe);
     page.keep("model", model);
     page.keep("data", data);
@@ -38,7 +38,7 @@
 
   const advice = (one) =>
     element("li", {}, one.open
-      ? element("button", { type: "button", class: "act", title: t("verdict.opens"), onclick: () => train(one.open) }, one.said)
+      ? element("button", { type: "button", class: "act", title: t("verdict.opens"), onclick: () => page.trainWith(one.open) }, one.said)
       : one.said);
 
   const proof = (found) =>
@@ -63,7 +63,7 @@
         section("why", t("verdict.why"), lines(found.why)),
         section("try", t("verdict.try"), element("ul", { class: "advice" }, ...found.advice.map(advice)))),
       element("div", { class: "ends" },
-        found.chat ? element("button", { type: "button", class: `act${found.kind === "diverged" ? "" : " first"}`, "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
+        found.chat ? element("button", { type: "button", class: "act", "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
         found.proof.length ? proof(found) : null)));
   });
 })();

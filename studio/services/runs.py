@@ -1,5 +1,6 @@
 """The runs of one person: their order and their time, what else may be done with them, and what is known of one."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from backend.jobs.model import Job, JobState
 from backend.jobs.service import Jobs
 from backend.jobs.upkeep import retention
 from backend.models import imports, packing
+from backend.models.packing import Made
 from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes import load
@@ -22,6 +24,7 @@ from backend.recipes.schema import Recipe
 from backend.training.request import TrainRequest
 from backend.training.submit import start_training
 
+LONGEST_NOTE = 4000
 Where = Literal["first", "earlier", "later"]
 
 
@@ -88,6 +91,12 @@ class MyRuns:
         return start_training(self.person, self.jobs, self.workspace, request.recipe, model=model, data=data, name=name)
 
     def annotate(self, run: str, note: str) -> Job:
+        """JobError for a note that is too long, or holds a character that is none."""
+        if len(note) > LONGEST_NOTE:
+            raise JobError("jobs.note_too_long", length=len(note), most=LONGEST_NOTE)
+        for position, character in enumerate(note, start=1):
+            if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\r\t":
+                raise JobError("jobs.note_character", code=f"U+{ord(character):04X}", position=position)
         return self.jobs.annotate(self.person, run, note)
 
     def pin(self, run: str, *, pinned: bool) -> Job:
@@ -128,6 +137,9 @@ class MyRuns:
         """Names of the files and folders of a run, largest first, and their bytes."""
         found = [(path.name, retention.size(path)) for path in self.folder(run).path.iterdir()]
         return sorted(((name, size) for name, size in found if size), key=lambda one: -one[1])
+
+    def made(self, run: str) -> Made | None:
+        return packing.made_what(self.folder(run))
 
     def packed(self, run: str, language: str) -> Iterator[bytes]:
         """What the run made, as a zip archive; ModelError when it has made nothing."""

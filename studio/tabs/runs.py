@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from backend import names
 from backend.errors import JobError, ModelError, StudioError
 from backend.jobs.model import Job
-from studio.events import on, then_in_browser
+from studio.events import in_browser, on, then_in_browser
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
@@ -21,8 +21,11 @@ SOURCES = ("zip", "folder", "hub")
 
 
 class Imported(NamedTuple):
-    """One value per output, in order: what is wrong, or ""; the answer for the browser; the fields, free again."""
+    """One value per output, in order: what is wrong with the name and with the rest, or ""; the answer for the browser;
+    the fields, free again.
+    """
 
+    name_said: str
     said: str
     answer: str
     where: Any
@@ -38,6 +41,7 @@ class View:
     upload: gr.UploadButton
     where: gr.Textbox
     go: gr.Button
+    name_said: gr.Markdown
     said: gr.Markdown
 
 
@@ -66,15 +70,15 @@ class Handlers:
     def delete(self, run: str) -> None:
         self.services.my_runs.delete(run)
 
-    def chosen_source(self, source: str) -> tuple[Any, Any, Any, str]:
-        """Which field asks for it: a zip is uploaded, the others are typed."""
+    def chosen_source(self, source: str) -> tuple[Any, Any, Any, str, str]:
+        """Which field asks for it: a zip is uploaded, the others are typed. What was wrong is no longer said."""
         typed = source != "zip"
         label = self.words.t(f"runs.import.{source}") if typed else None
-        return gr.update(visible=not typed), gr.update(visible=typed, label=label), gr.update(visible=typed), ""
+        return gr.update(visible=not typed), gr.update(visible=typed, label=label), gr.update(visible=typed), "", ""
 
     def import_zip(self, file: str | None, name: str) -> Imported:
         if not file:
-            return Imported("", "", gr.skip(), gr.skip())
+            return Imported("", "", "", gr.skip(), gr.skip())
         archive = Path(file)
         try:
             return self._imported(lambda: self.services.my_runs.import_zip(archive, name.strip()))
@@ -97,8 +101,10 @@ class Handlers:
         try:
             job = bring()
         except StudioError as error:
-            return Imported(error.say(self.words.language), "", gr.skip(), gr.skip())
-        return Imported("", self._answer("import", job.id, job), "", "")
+            said = error.say(self.words.language)
+            at_the_name = error.key.startswith("names.")
+            return Imported(said if at_the_name else "", "" if at_the_name else said, "", gr.skip(), gr.skip())
+        return Imported("", "", self._answer("import", job.id, job), "", "")
 
     def _answer(self, action: str, run: str, job: Job | None) -> str:
         """The line of the run as it is now, so that the page need not wait for the next look."""
@@ -115,7 +121,7 @@ def moment(given: Any) -> float | None:
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float):
-        raise JobError("jobs.start_past")
+        raise JobError("jobs.start_missing")
     return float(given)
 
 
@@ -150,6 +156,7 @@ def layout(words: Words) -> View:
                     max_lines=1,
                     elem_id="import-name",
                 )
+                name_said = gr.Markdown("", elem_classes="missing", elem_id="import-name-said")
                 upload = gr.UploadButton(words.t("runs.import.zip"), file_types=[".zip"], type="filepath", size="sm")
                 where = gr.Textbox(
                     label=words.t("runs.import.folder"), max_lines=1, visible=False, elem_id="import-where"
@@ -164,29 +171,34 @@ def layout(words: Words) -> View:
                 place(part)
             place("run-details")
     answer = gr.Textbox(visible=False, show_label=False)
-    return View((runs, head), answer, source, name, upload, where, go, said)
+    return View((runs, head), answer, source, name, upload, where, go, name_said, said)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     words = shared.words
-    acted = [
+    for shown in view.places:
         # Every press counts: three times "earlier" is three places.
-        on(place.submit, handlers.act, words, outputs=view.answer, trigger_mode="multiple")
-        for place in view.places
-    ]
+        acted = on(shown.submit, handlers.act, words, outputs=view.answer, trigger_mode="multiple")
+        then_in_browser(acted, "(answer) => studioPage.acted(answer)", inputs=view.answer)
     on(
         view.source.change,
         handlers.chosen_source,
         words,
         inputs=view.source,
-        outputs=[view.upload, view.where, view.go, view.said],
+        outputs=[view.upload, view.where, view.go, view.name_said, view.said],
     )
-    outputs = [view.said, view.answer, view.where, view.name]
-    acted.append(on(view.upload.upload, handlers.import_zip, words, inputs=[view.upload, view.name], outputs=outputs))
+    outputs = [view.name_said, view.said, view.answer, view.where, view.name]
+    zipped = on(view.upload.upload, handlers.import_zip, words, inputs=[view.upload, view.name], outputs=outputs)
     typed = [view.source, view.where, view.name]
-    acted.append(on([view.go.click, view.where.submit], handlers.import_typed, words, inputs=typed, outputs=outputs))
-    for event in acted:
-        then_in_browser(event, "(answer) => studioPage.acted(answer)", inputs=view.answer)
+    in_browser(
+        [view.source.input, view.where.input, view.name.input],
+        "(...typed) => studioPage.keepImport(...typed)",
+        inputs=typed,
+    )
+    in_browser(shared.page.load, "() => studioPage.keptImport()", outputs=typed)
+    asked = on([view.go.click, view.where.submit], handlers.import_typed, words, inputs=typed, outputs=outputs)
+    for event in (zipped, asked):
+        then_in_browser(event, "(...said) => studioPage.imported(...said)", inputs=outputs[:3])
 
 
 def build(shared: Shared, _: gr.Tab) -> None:

@@ -43,5 +43,10 @@ def bars(language: Language, words: Words) -> dict[str, Any]:
         "before": score.before / score.count,
         "after": score.after / score.count,
         "change": "gained" if language.gained else "lost" if language.lost else "same",
-        "figures": f"{words.number(score.before)} → {words.number(score.after)} / {words.number(score.count)}",
+        "figures": words.t(
+            "runs.verdict.figures",
+            before=words.number(score.before),
+            after=words.number(score.after),
+            count=words.number(score.count),
+        ),
     }

@@ -5,18 +5,16 @@ import json
 import stat
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from huggingface_hub import constants
 
 from backend.errors import AccessError, JobError, ModelError
+from backend.hub import run as hub_job
 from backend.inference.shelf import Shelf
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
@@ -25,12 +23,12 @@ from backend.jobs.supervisor.start import environment
 from backend.jobs.upkeep import rebuild
 from backend.messages import LANGUAGES
 from backend.models import adapters, arrivals, catalogue, imports, packing
-from backend.models import run as hub_job
 from backend.models.catalogue import Model
 from backend.paths import ROOT
 from backend.people import HOME, Person
 from tests.backend.test_models_files import adapter, base, lora
 from tests.faults.stage import Stage
+from tests.hubserver.server import HubServer, Repository, running
 
 
 @pytest.fixture
@@ -212,48 +210,14 @@ def test_what_is_no_hub_id_is_refused_before_there_is_a_job(stage: Stage, typed:
     assert nothing_stays(stage)
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of the Hub as fetching a file needs: its head, its bytes, and its two kinds of no."""
-
-    files: ClassVar[dict[str, bytes]] = {}
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def _answer(self, *, body: bool) -> None:
-        owner, _, name = self.path.lstrip("/").partition("/resolve/main/")
-        content = self.files.get(name)
-        known = {"ana/good": "", "ana/closed": "GatedRepo"}.get(owner, "RepoNotFound")
-        wrong = known or ("" if content is not None else "EntryNotFound")
-        self.send_response(403 if wrong == "GatedRepo" else 404 if wrong else 200)
-        if wrong:
-            self.send_header("X-Error-Code", wrong)
-        sent = b"" if wrong else content or b""
-        self.send_header("Content-Length", str(len(sent)))
-        self.send_header("ETag", '"abc"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.end_headers()
-        if body:
-            self.wfile.write(sent)
-
-
 @contextmanager
 def hub(monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> Iterator[None]:
-    monkeypatch.setattr(Hub, "files", files)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    # The web process is never online; whoever has loaded it before has told the library so.
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield
-    server.shutdown()
-    server.server_close()
+    closed = Repository(files, gated="manual")
+    with running(HubServer({"ana/good": Repository(files), "ana/closed": closed})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        # The web process is never online; whoever has loaded it before has told the library so.
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        yield
 
 
 def fetched(stage: Stage, hub_id: str) -> tuple[Job, int]:
@@ -294,7 +258,7 @@ def test_the_worker_fetches_it_while_a_training_has_the_processor(
     with hub(monkeypatch, files_of(mine)):
         is_a_run_to_chat_with(stage, worked_on(stage, "ana/good"), model)
         refused = worked_on(stage, "ana/absent")
-    assert (refused.state, refused.reason_key) == (JobState.FAILED, "models.hub_not_found")
+    assert (refused.state, refused.reason_key) == (JobState.FAILED, "hub.not_found")
     assert refused.resumable
 
 
@@ -333,4 +297,4 @@ def test_the_archive_is_sent_in_pieces_and_says_how_to_load_it(stage: Stage, min
 
 def test_a_run_that_made_nothing_has_nothing_to_pack(stage: Stage) -> None:
     job = stage.submit("a")
-    assert "no adapter yet" in refusal(lambda: list(packing.packed(job, stage.jobs.folder(job), "en")))
+    assert "not made anything yet" in refusal(lambda: list(packing.packed(job, stage.jobs.folder(job), "en")))

@@ -96,4 +96,4 @@ def test_what_is_not_there_is_not_found(client: TestClient, route: str, run: str
 def test_a_run_without_an_adapter_says_so(services: Services, client: TestClient) -> None:
     run = services.start(services.recipe("starter-lora"), "starter", "starter-ro", "a").id
     answer = client.get("/adapter", params={"run": run, "language": "it"})
-    assert (answer.status_code, answer.text) == (404, "Questa esecuzione non ha ancora prodotto nessun adattatore.")
+    assert (answer.status_code, answer.text) == (404, "Questa esecuzione non ha ancora prodotto nulla.")
