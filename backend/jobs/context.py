@@ -60,10 +60,10 @@ class JobContext:
     def say(self, event: events.Said) -> None:
         """Stamp an event with both clocks and append it; OSError when the disk is full.
 
-        Steps and memory are flushed to the disk every five seconds, everything else at once.
+        Steps, transfers and memory are flushed to the disk every five seconds, everything else at once.
         """
         stamped = event.model_copy(update={"t": self.clock(), "at": time.time()})
-        frequent = isinstance(stamped, events.Step | events.Memory)
+        frequent = isinstance(stamped, events.Step | events.Memory | events.Transfer)
         with self.folder.events.open("ab") as file:
             file.write(events.line(stamped).encode("utf-8"))
             file.flush()
@@ -91,6 +91,8 @@ class JobContext:
         """Keep status.json near the truth without a flush for each step."""
         if isinstance(event, events.Step):
             self._status |= {"step": event.step, "total": event.total}
+        elif isinstance(event, events.Transfer):
+            self._status |= event.model_dump(include={"file", "done", "total", "bytes_per_second", "eta_seconds"})
         elif isinstance(event, events.Phase):
             self._status["phase"] = event.name
         if isinstance(event, events.Phase) or self.clock() - self._shown >= STATUS_SECONDS:

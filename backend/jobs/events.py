@@ -27,7 +27,7 @@ class Attempt(Said):
 
 class Phase(Said):
     type: Literal["phase"] = "phase"
-    name: Literal["loading", "quantising", "checking", "training", "evaluating", "answering", "saving"]
+    name: Literal["loading", "quantising", "checking", "training", "evaluating", "answering", "saving", "downloading"]
 
 
 class Step(Said):
@@ -41,6 +41,17 @@ class Step(Said):
     grad_norm: float | None
     tokens: int
     tokens_per_second: float
+    eta_seconds: float | None
+
+
+class Transfer(Said):
+    """How far a download is: bytes, and bytes per second over the last few seconds."""
+
+    type: Literal["transfer"] = "transfer"
+    file: str
+    done: int
+    total: int
+    bytes_per_second: float
     eta_seconds: float | None
 
 
@@ -100,7 +111,8 @@ class Note(Said):
 
 
 Event = Annotated[
-    Attempt | Phase | Step | Evaluation | Checked | Memory | Sample | Checkpoint | Note, Field(discriminator="type")
+    Attempt | Phase | Step | Transfer | Evaluation | Checked | Memory | Sample | Checkpoint | Note,
+    Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)
 

@@ -17,7 +17,7 @@ from backend import names
 from backend.errors import AccessError, ModelError
 from backend.models import weights
 from backend.models.facts import facts
-from backend.paths import SHIPPED_MODELS, Workspace, write_atomically
+from backend.paths import SHIPPED_MODELS, Workspace, sync_folder, write_atomically
 from backend.people import Person
 
 RECORD = "model.json"
@@ -25,7 +25,11 @@ HUB_ID = re.compile(r"^[\w.-]{1,96}/[\w.-]{1,96}$")
 
 
 class Model(BaseModel):
-    """`location` is a folder with config.json, safetensors and the tokenizer; `source` is what the person named."""
+    """`location` is a folder with config.json, safetensors and the tokenizer; `source` is what the person named.
+
+    `kind`: "text" or "vision"; `revision`: its commit on the Hub; `licence`: as its page states it; `quantised`: how
+    its weights are rounded already ("" for not at all).
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: str
@@ -34,6 +38,10 @@ class Model(BaseModel):
     shipped: bool = False
     owner: str = ""
     source: str = ""
+    kind: str = "text"
+    revision: str = ""
+    licence: str = ""
+    quantised: str = ""
     titles: dict[str, str] = Field(default_factory=dict)
     about: dict[str, str] = Field(default_factory=dict)
     added_at: float = 0.0
@@ -83,15 +91,33 @@ def bring(person: Person, workspace: Workspace, ref: str) -> Model:
     weights.require(folder)
     taken = [model.name for model in every]
     name = names.free(names.from_file(Path(source).name, "model"), taken, "model")
-    return _register(person, workspace, Model(id="", name=name, location=str(folder), source=source))
+    return register(person, workspace, Model(id="", name=name, location=str(folder), source=source))
 
 
-def _register(person: Person, workspace: Workspace, model: Model) -> Model:
+def register(person: Person, workspace: Workspace, model: Model) -> Model:
+    """A model whose files stay at its `location`."""
     folder = workspace.models / uuid.uuid4().hex
     folder.mkdir()
     made = model.model_copy(update={"id": folder.name, "owner": person.id, "added_at": time.time()})
-    write_atomically(folder / RECORD, made.model_dump_json(exclude={"shipped"}, indent=1))
+    _write(folder, made)
     return made
+
+
+def adopt(person: Person, workspace: Workspace, model: Model, files: Path) -> Model:
+    """A model whose files, all of them in the folder `files`, become the workspace's in one rename.
+
+    `model.id` may be chosen beforehand, so that whoever was interrupted finds out that it is done already.
+    """
+    place = workspace.models / (model.id or uuid.uuid4().hex)
+    made = model.model_copy(update={"id": place.name, "owner": person.id, "added_at": time.time(), "location": ""})
+    _write(files, made)
+    files.rename(place)
+    sync_folder(place.parent)
+    return _own(place / RECORD)
+
+
+def _write(folder: Path, model: Model) -> None:
+    write_atomically(folder / RECORD, model.model_dump_json(exclude={"shipped"}, indent=1))
 
 
 def _shipped(record: Path) -> Model:

@@ -67,7 +67,7 @@ def header(path: Path) -> dict[str, Tensor]:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(512)
-        _refuse_other_kinds(head, size)
+        refuse_other_kinds(head, size)
         length = struct.unpack("<Q", head[:8])[0] if len(head) >= 8 else size
         if length > min(LARGEST_HEADER, size - 8):
             raise ModelError("models.damaged", file=path.name)
@@ -94,7 +94,7 @@ def _whole(tensor: Tensor) -> bool:
     return tensor.start <= tensor.end and (tensor.dtype not in BITS or tensor.end - tensor.start == expected)
 
 
-def _refuse_other_kinds(head: bytes, size: int) -> None:
+def refuse_other_kinds(head: bytes, size: int) -> None:
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         raise ModelError("models.web_page")

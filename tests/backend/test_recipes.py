@@ -14,7 +14,7 @@ from backend.recipes import load, reference, text
 from backend.recipes.leaves import value
 from backend.recipes.schema import Recipe
 
-SHIPPED = sorted(RECIPES.rglob("*.yaml"))
+SHIPPED = sorted(RECIPES.glob("*/*.yaml"))
 # What a recipe is for, and how a run is watched: nothing to take from a paper.
 NO_PROVENANCE = ("defaults.", "watching.", "method", "objective", "replay.data")
 
@@ -106,9 +106,9 @@ def test_a_file_that_would_unfold_to_billions_is_refused_at_once() -> None:
         f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
         for before, name in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    started = time.monotonic()
+    began = time.process_time()
     assert refusal(bomb) == "The file uses aliases (&, *), which are not allowed."
-    assert time.monotonic() - started < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
