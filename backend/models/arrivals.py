@@ -7,7 +7,7 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -22,6 +22,8 @@ SMALL = 10**7
 PIECE = 2**20
 DRIVE = re.compile(r"^[A-Za-z]:")
 Place = TypeVar("Place", Path, PurePosixPath)
+Chosen = Callable[[list[str]], Iterable[str]]
+MODEL_CONFIG = "config.json"
 
 
 def folder_at(typed: str) -> Path:
@@ -47,27 +49,42 @@ def take(source: Path, into: Path) -> None:
 
 
 def unpack(archive: Path, into: Path) -> Path:
-    """Put the adapter of a zip archive into the folder `into`; ModelError says why it is not done.
+    """Put the adapter of a zip archive into the folder `into`; ModelError says why it is not done."""
 
-    Nothing is written before every entry was looked at, and never more than the archive says of itself.
+    def chosen(names: list[str]) -> Iterable[str]:
+        _require_weights(names)
+        return TAKEN
+
+    return _unpack(archive, into, CONFIG, chosen)
+
+
+def unpack_model(archive: Path, into: Path, chosen: Chosen) -> Path:
+    """As `unpack`, of a whole model: those of its files that `chosen` picks by their names."""
+    return _unpack(archive, into, MODEL_CONFIG, chosen)
+
+
+def _unpack(archive: Path, into: Path, mark: str, chosen: Chosen) -> Path:
+    """The files beside the one called `mark`. Nothing is written before every entry was looked at, and never more
+    than the archive says of itself.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = opened.infolist()
-            _refuse(entries, archive.stat().st_size)
-            place = _only(sorted({_parent(e) for e in entries if PurePosixPath(e.filename).name == CONFIG}))
-            beside = [entry for entry in entries if _parent(entry) == place]
-            _require_weights(Path(entry.filename).name for entry in beside)
+            refuse(entries, archive.stat().st_size)
+            place = _only(sorted({_parent(e) for e in entries if PurePosixPath(e.filename).name == mark}), mark)
+            beside = [entry for entry in entries if _parent(entry) == place and not entry.is_dir()]
+            wanted = frozenset(chosen([Path(entry.filename).name for entry in beside]))
             into.mkdir()
             for entry in beside:
-                if Path(entry.filename).name in TAKEN:
+                if Path(entry.filename).name in wanted:
                     _write(opened, entry, into / Path(entry.filename).name)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError) as error:
         raise ModelError("models.import_not_zip") from error
     return into
 
 
-def _refuse(entries: list[zipfile.ZipInfo], size: int) -> None:
+def refuse(entries: list[zipfile.ZipInfo], size: int) -> None:
+    """ModelError for an archive that could hurt: too many files, paths that lead out of it, passwords, a bomb."""
     if len(entries) > MOST_ENTRIES:
         raise ModelError("models.import_too_many", count=len(entries), most=MOST_ENTRIES)
     for entry in entries:
@@ -102,11 +119,11 @@ def _require_weights(names: Iterable[str]) -> None:
         raise ModelError("models.no_safetensors")
 
 
-def _only(found: list[Place]) -> Place:
+def _only(found: list[Place], mark: str = CONFIG) -> Place:
     if not found:
-        raise ModelError("models.import_none")
+        raise ModelError("models.import_none" if mark == CONFIG else "models.no_config")
     if len(found) > 1:
-        raise ModelError("models.import_several", count=len(found))
+        raise ModelError("models.import_several" if mark == CONFIG else "hub.several_models", count=len(found))
     return found[0]
 
 
