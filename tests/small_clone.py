@@ -102,7 +102,7 @@ class SmallClone:
             text=True,
             env=dict(variables or self.variables()),
             stdin=subprocess.DEVNULL,
-            timeout=100,
+            timeout=240,
             cwd=self.root.parent,
         )
 

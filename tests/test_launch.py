@@ -33,7 +33,7 @@ COMMANDS = ["start", "test", "pack", "doctor", "train", "chat", "runs", "bench"]
 
 def launch(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "launch.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=120)
 
 
 def test_an_old_python_can_read_launch_py() -> None:
@@ -118,11 +118,11 @@ class OpenStudio:
         return self.process.stdout.readline()
 
     def ends(self) -> int:
-        self.said += self.process.communicate(timeout=40)[0]
+        self.said += self.process.communicate(timeout=120)[0]
         return self.process.returncode
 
 
-def until(ask: Callable[[], T], seconds: float = 40) -> T:
+def until(ask: Callable[[], T], seconds: float = 120) -> T:
     """The first true answer."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
@@ -165,7 +165,7 @@ def studio(clone: SmallClone) -> Iterator[OpenStudio]:
 
 def test_the_studio_opens_with_a_token_and_ends_at_ctrl_c(studio: OpenStudio) -> None:
     page, supervisor = studio.pid("page"), studio.pid("supervisor")
-    answer = urllib.request.urlopen(studio.address, timeout=5).read().decode()
+    answer = urllib.request.urlopen(studio.address, timeout=60).read().decode()
     token, path = answer.split()
     assert path == f"/?token={token}"
     assert len(token) >= 32
@@ -196,7 +196,7 @@ def test_a_killed_child_is_said_and_started_again(studio: OpenStudio, name: str)
 
 def _answers(address: str) -> bool:
     try:
-        return bool(urllib.request.urlopen(address, timeout=1).read())
+        return bool(urllib.request.urlopen(address, timeout=30).read())
     except OSError:
         return False
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def desk(workspace: Workspace, engine: FakeEngine) -> Iterator[Desk]:
 
 
 def settle(desk: Desk, chat: str) -> Conversation:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while desk.running(chat) is not None:
         assert time.monotonic() < end, "the answers did not end"
         time.sleep(0.01)
@@ -60,9 +60,9 @@ def asked(desk: Desk, question: str, chat: str | None = None, choices: Choices =
     return settle(desk, desk.ask(HOME, chat, question, choices, LABELS).id)
 
 
-def until(true: object) -> None:
-    end = time.monotonic() + 10
-    while not true():  # type: ignore[operator]
+def until(true: Callable[[], Any]) -> None:
+    end = time.monotonic() + 60
+    while not true():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
 

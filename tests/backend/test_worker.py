@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,10 +139,10 @@ def test_work_already_done_is_not_lost_when_the_ledger_is_busy_for_a_while(
     claimed(stage, job)
     real, busy = Claims.conclude, [SetupError("ledger.busy")] * 3
 
-    def conclude(*arguments: object) -> object:
+    def conclude(*arguments: Any) -> Any:
         if busy:
             raise busy.pop()
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(Claims, "conclude", conclude)
     assert work(stage, job) == ExitCode.DONE

@@ -21,6 +21,8 @@ from tests.browser.test_accessible import faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+MODEL = {"id": "starter", "name": "starter"}
+DATA = {"id": "starter-ro", "name": "starter-ro", "rows": 900}
 LOG = """2026-11-22 13:05:36,727 INFO __main__ attempt 1 begins
 2026-11-22 13:06:01,941 WARNING loader <img src=x onerror=window.PWNED=1> is slow
 Traceback (most recent call last):
@@ -39,7 +41,7 @@ AT_THE_END = """() => {
 
 def request(rate: float) -> dict[str, object]:
     recipe = {"method": "lora", "schedule": {"learning_rate": rate, "epochs": 2.0}, "lora": {"rank": 16}}
-    return {"recipe": recipe, "model": {"name": "starter"}, "data": {"name": "starter-ro"}}
+    return {"recipe": recipe, "model": MODEL, "data": DATA}
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 from backend.errors import ModelError
 from backend.jobs import events
 from backend.jobs.context import JobContext
 from backend.jobs.folder import write_atomically
 from backend.jobs.model import ExitCode
+
+FOREVER = 600.0
 
 
 def answer(steps: int) -> int:
@@ -33,6 +34,7 @@ def run(job: JobContext) -> int:
     job.say(events.Phase(name="training"))
     steps = int(job.request["steps"])
     while step < steps:
+        _hold(job, step)
         time.sleep(float(job.request.get("pause", 0.01)))
         total = (total * 31 + step) % 1_000_003
         step += 1
@@ -44,6 +46,14 @@ def run(job: JobContext) -> int:
             return ExitCode.STOPPED
     job.folder.write(job.folder.result, {"answer": total})
     return ExitCode.DONE
+
+
+def _hold(job: JobContext, step: int) -> None:
+    """A first attempt stays at the step `hold` until it is stopped, killed or waved on: no test is too slow for it."""
+    while step == job.request.get("hold") and job.attempt == 1 and job.stop_requested() is None:
+        if (job.folder.path / "go").exists():
+            return
+        time.sleep(0.01)
 
 
 def _say_step(job: JobContext, step: int, steps: int) -> None:
@@ -71,24 +81,28 @@ def _resume(job: JobContext) -> tuple[int, int]:
 def _deaf(job: JobContext) -> int:
     """Hears nothing, and its helper neither."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _helper(job, "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(120)")
-    time.sleep(120)
+    _helper(job, "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+    time.sleep(FOREVER)
     return ExitCode.DONE
 
 
-def _helper(job: JobContext, code: str) -> None:
-    helper = subprocess.Popen([sys.executable, "-S", "-c", code])
-    (job.folder.path / "helper.pid").write_text(str(helper.pid), encoding="utf-8")
+def _helper(job: JobContext, begin: str) -> None:
+    """Another process of the job; it notes its pid when it has begun as it should."""
+    note = job.folder.path / "helper.pid"
+    lives = f"{begin}\nimport os, pathlib, time\npathlib.Path({str(note)!r}).write_text(str(os.getpid()))"
+    subprocess.Popen([sys.executable, "-S", "-c", f"{lives}\ntime.sleep({FOREVER})"])
+    while not note.exists() or not note.read_text(encoding="utf-8"):
+        time.sleep(0.01)
 
 
 def _leaves_a_helper(job: JobContext) -> int:
-    _helper(job, "import time; time.sleep(120)")
+    _helper(job, "")
     return ExitCode.DONE
 
 
 def _lingers(job: JobContext) -> int:
     """Its work is done, but a thread keeps the interpreter from ending."""
-    threading.Thread(target=time.sleep, args=(120,)).start()
+    threading.Thread(target=time.sleep, args=(FOREVER,)).start()
     return ExitCode.DONE
 
 
@@ -125,11 +139,13 @@ def _fills(job: JobContext) -> int:
 
 
 def _storm(job: JobContext) -> int:
-    """Writes without a line end, faster than anybody can read."""
-    for _ in range(int(job.request["megabytes"])):
-        os.write(1, b"x" * 2**20)
-    Path(job.folder.path / "storm.done").touch()
-    time.sleep(3)
+    """Writes without a line end, faster than anybody can read; ends when its log has been cut."""
+    written = 0
+    while job.folder.log.stat().st_size >= written:
+        if written < int(job.request["megabytes"]) * 2**20:
+            written += os.write(1, b"x" * 2**20)
+        else:
+            time.sleep(0.01)
     return ExitCode.DONE
 
 

@@ -19,7 +19,8 @@ from backend.people import HOME
 from backend.settings import Settings
 
 WORKER = "tests.faults.fake_worker"
-QUICK = Settings(grace=0.5, starting=0.5)
+# Long enough for a process of ours on a busy machine; a test that waits for the end of one of them sets it itself.
+TUNED = Settings(grace=30.0, starting=3.0)
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Stage:
         return Claims(self.ledger, self.workspace)
 
     def loop(self, *, worker: str = WORKER, **settings: Any) -> Loop:
-        chosen = replace(QUICK, **settings)
+        chosen = replace(TUNED, **settings)
         claims = Claims(self.ledger, self.workspace, losses=chosen.losses)
         warm = WarmWorker(self.workspace, worker, enabled=False)
         return Loop(claims, self.workspace, Watch(claims, self.workspace, chosen), warm, worker=worker)
@@ -58,7 +59,7 @@ class Stage:
         return claim.token
 
 
-def until(true: Callable[[], Any], *, seconds: float = 30.0, each: Callable[[], Any] = lambda: None) -> None:
+def until(true: Callable[[], Any], *, seconds: float = 120.0, each: Callable[[], Any] = lambda: None) -> None:
     """Wait for a condition, doing `each` meanwhile; AssertionError when the time is over."""
     over = time.monotonic() + seconds
     while not true():

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from filelock import FileLock
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from backend.errors import SetupError
 from backend.jobs import process
@@ -51,12 +50,12 @@ def innocent() -> Iterator[Identity]:
 def supervisor(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", str(stage.workspace.root)]
     worker = ["--worker", "tests.faults.fake_worker", "--until-idle"]
-    return subprocess.run([*command, *worker, *more], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([*command, *worker, *more], capture_output=True, text=True, check=False)
 
 
-def ends(stage: Stage, loop: Loop, job: Job, *, seconds: float = 30) -> Job:
+def ends(stage: Stage, loop: Loop, job: Job) -> Job:
     """Let the supervisor work until the job has ended and its process is gone."""
-    until(lambda: stage.job(job).ended and not loop.running, each=loop.beat, seconds=seconds)
+    until(lambda: stage.job(job).ended and not loop.running, each=loop.beat)
     return stage.job(job)
 
 
@@ -107,28 +106,25 @@ def test_a_workspace_that_cannot_be_is_refused_in_one_sentence() -> None:
     assert "/proc/studio" in done.stderr
 
 
-def test_a_submitted_run_is_taken_up_within_a_third_of_a_second(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The best of three: on a busy machine one of them may have to wait for the disk. Rounds without a kick are off."""
+def test_a_submitted_run_is_taken_up_at_once_and_not_at_the_next_round(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next round would be in an hour: only the submission itself can have woken the supervisor."""
     monkeypatch.setattr("backend.jobs.supervisor.loop.LOOK", 3600.0)
     loop = stage.loop()
     loop.beat()
     thread = threading.Thread(target=loop.run)
     thread.start()
-    waits = []
     for number in range(3):
         job = stage.submit(str(number), device=f"gpu:{number}")
         until(lambda job=job: stage.job(job).attempt == 1)
-        with stage.ledger.read() as rows:
-            wanted = select(schema.attempts.c.claimed_at).where(schema.attempts.c.job_id == job.id)
-            waits.append(rows.execute(wanted).scalar_one() - job.created_at)
     until(lambda: all(job.ended for job in stage.jobs.all(HOME)))
     loop.ended.set()
     thread.join()
-    assert min(waits) < 0.3
 
 
 def test_a_stopped_run_keeps_its_work_and_ends_with_the_answer_of_an_uninterrupted_one(stage: Stage) -> None:
-    job, loop = stage.submit("a", steps=40, pause=0.02), stage.loop()
+    job, loop = stage.submit("a", steps=40, hold=3), stage.loop()
     runs(stage, loop, job, step=3)
     stage.jobs.stop(HOME, job.id)
     stage.jobs.stop(HOME, job.id)
@@ -141,11 +137,10 @@ def test_a_stopped_run_keeps_its_work_and_ends_with_the_answer_of_an_uninterrupt
 
 
 def test_a_run_that_does_not_hear_is_ended_with_all_it_started(stage: Stage) -> None:
-    job, loop = stage.submit("a", odd="deaf"), stage.loop()
+    job, loop = stage.submit("a", odd="deaf"), stage.loop(grace=0.5)
     leader = runs(stage, loop, job, step=0)
     note = stage.jobs.folder(job).path / "helper.pid"
     until(lambda: note.exists() and note.read_text(), each=loop.beat)
-    time.sleep(0.2)  # the helper's interpreter has set its own deafness by now
     stage.jobs.stop(HOME, job.id)
     assert ends(stage, loop, job).state == JobState.STOPPED
     assert process.start_of(int(note.read_text())) is None
@@ -156,7 +151,7 @@ def test_a_helper_left_behind_by_a_finished_run_is_ended(stage: Stage) -> None:
     job, loop = stage.submit("a", odd="helper"), stage.loop()
     assert ends(stage, loop, job).state == JobState.DONE
     helper = int((stage.jobs.folder(job).path / "helper.pid").read_text())
-    until(lambda: process.start_of(helper) is None, seconds=2)
+    until(lambda: process.start_of(helper) is None)
 
 
 def test_a_process_that_does_not_leave_after_its_run_is_ended_before_the_next_one_starts(
@@ -173,7 +168,7 @@ def test_a_process_that_does_not_leave_after_its_run_is_ended_before_the_next_on
 
 
 def test_a_killed_worker_is_replaced_and_the_answer_is_the_same(stage: Stage) -> None:
-    job, loop = stage.submit("a", steps=40, pause=0.02), stage.loop()
+    job, loop = stage.submit("a", steps=40, hold=7), stage.loop()
     leader = runs(stage, loop, job, step=7)
     os.kill(leader.pid, signal.SIGKILL)
     assert ends(stage, loop, job).state == JobState.DONE
@@ -195,9 +190,11 @@ def test_death_for_lack_of_memory_is_told_from_other_deaths(stage: Stage, monkey
 
 
 def test_a_supervisor_adopts_the_runs_of_the_one_before_and_lets_them_finish(stage: Stage) -> None:
-    job = stage.submit("a", steps=60, pause=0.01)
+    job = stage.submit("a", steps=60, hold=3)
     leader = runs(stage, stage.loop(), job, step=3)
     after = stage.loop()
+    after.beat()
+    (stage.jobs.folder(job).path / "go").touch()
     until(lambda: stage.job(job).ended, each=after.beat)
     assert (stage.job(job).state, stage.job(job).attempt, result(stage, job)) == (JobState.DONE, 1, answer(60))
     assert not after.running
@@ -205,7 +202,7 @@ def test_a_supervisor_adopts_the_runs_of_the_one_before_and_lets_them_finish(sta
 
 
 def test_a_supervisor_settles_what_died_while_there_was_none(stage: Stage) -> None:
-    job, before = stage.submit("a", steps=60, pause=0.01), stage.loop()
+    job, before = stage.submit("a", steps=60, hold=7), stage.loop()
     leader = runs(stage, before, job, step=7)
     os.kill(leader.pid, signal.SIGKILL)
     next(iter(before.running.values())).child.popen.wait()
@@ -275,7 +272,7 @@ def test_a_log_storm_is_cut_and_the_run_does_not_notice(stage: Stage, monkeypatc
     job, loop = stage.submit("a", odd="storm", megabytes=30), stage.loop()
     assert ends(stage, loop, job).state == JobState.DONE
     log = stage.jobs.folder(job).log
-    assert log.stat().st_size < 2 * 2**20
+    assert log.stat().st_size <= 8 * 2**20
     assert log.read_bytes().startswith(b"[the older part of this log was removed")
 
 

@@ -98,7 +98,7 @@ def test_a_new_supervisor_keeps_the_engine_of_the_one_before_and_can_end_it(stag
     assert keeper.child is not None
     assert after.adopted.pid == keeper.child.popen.pid
     after.end()
-    assert keeper.child.popen.wait(timeout=5) != 0
+    assert keeper.child.popen.wait(timeout=60) != 0
 
 
 def test_half_an_hour_after_the_last_wish_the_engine_is_ended(stage: Stage, keeper: EngineKeeper) -> None:

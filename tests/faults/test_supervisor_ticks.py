@@ -50,10 +50,10 @@ def test_the_ticks_run_at_once_and_again_after_the_clock_was_set_back(stage: Sta
     made.start()
     try:
         reserve = disk.reserve(stage.workspace)
-        until(reserve.exists, seconds=5)
+        until(reserve.exists)
         reserve.unlink()
         made.clock_jumped()
-        until(reserve.exists, seconds=5)
+        until(reserve.exists)
     finally:
         made.stop()
 

@@ -22,7 +22,7 @@ ATTEMPTS = 60
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="kills are dealt to forks"),
-    pytest.mark.timeout(120 + 15 * KILLS),
+    pytest.mark.timeout(300 + 60 * KILLS),
 ]
 
 

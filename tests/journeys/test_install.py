@@ -85,9 +85,10 @@ def test_the_second_start_installs_nothing_and_says_nothing(clone: SmallClone) -
     assert (second.returncode, second.stderr) == (77, "")
 
 
-def test_knowing_that_nothing_is_missing_takes_less_than_a_tenth_of_a_second(clone: SmallClone) -> None:
-    check = "from backend.setup.environment import Environment; from pathlib import Path; import time; t = time.time();"
-    check += "assert Environment(Path('.').resolve()).is_ready('requirements.txt'); print(time.time() - t)"
+def test_knowing_that_nothing_is_missing_takes_less_than_a_tenth_of_a_second_of_work(clone: SmallClone) -> None:
+    check = "from backend.setup.environment import Environment; from pathlib import Path; import time;"
+    check += "t = time.process_time();"
+    check += "assert Environment(Path('.').resolve()).is_ready('requirements.txt'); print(time.process_time() - t)"
     took = subprocess.run([sys.executable, "-c", check], cwd=clone.root, capture_output=True, text=True, check=True)
     assert float(took.stdout) < 0.1
 
@@ -131,7 +132,7 @@ def _is_recorded(packages: Path, name: str) -> bool:
 def kill_when(clone: SmallClone, variables: dict[str, str], reached: Callable[[], bool]) -> str:
     """Start a set-up and kill its whole process group as soon as `reached`; what it had said."""
     child = clone.start("runs", variables=variables)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not reached():
         assert child.poll() is None, child.communicate()[0]
         assert time.monotonic() < deadline
@@ -148,7 +149,7 @@ def test_a_second_set_up_of_the_same_clone_waits_for_the_first(clone: SmallClone
         assert child.stdout is not None
         assert "Another set-up is at work" in child.stdout.readline()
         assert not Environment(clone.root).is_ready(USER)
-    said, _ = child.communicate(timeout=30)
+    said, _ = child.communicate(timeout=120)
     assert "Everything is installed." in said
     assert child.returncode == 77
 
@@ -161,7 +162,7 @@ def test_ctrl_c_while_setting_up_is_one_sentence(clone: SmallClone) -> None:
         assert child.stdout is not None
         child.stdout.readline()
         child.send_signal(signal.SIGINT)
-        said, _ = child.communicate(timeout=30)
+        said, _ = child.communicate(timeout=120)
     assert child.returncode == 130
     assert said == "Interrupted. Start again to go on: what is done already is kept.\n"
 
