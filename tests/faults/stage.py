@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.jobs.claims import Claims
-from backend.jobs.model import Job, NewJob
+from backend.jobs.model import Job, JobState, NewJob
 from backend.jobs.process import Identity
 from backend.jobs.service import Jobs
 from backend.jobs.supervisor.loop import Loop
@@ -66,3 +66,32 @@ def until(true: Callable[[], Any], *, seconds: float = 120.0, each: Callable[[],
         assert time.monotonic() < over, "it did not come to that in time"
         each()
         time.sleep(0.02)
+
+
+def ends(stage: Stage, loop: Loop, job: Job) -> Job:
+    """Let the supervisor work until the job has ended and its process is gone."""
+    until(lambda: stage.job(job).ended and not loop.running, each=loop.beat)
+    return stage.job(job)
+
+
+def runs(stage: Stage, loop: Loop, job: Job, *, step: int = 1) -> Identity:
+    """Let the supervisor work until the job has made this many steps."""
+    status = stage.jobs.folder(job).status
+
+    def there() -> bool:
+        return stage.job(job).state == JobState.RUNNING and (
+            step == 0 or (status.exists() and _step(stage, job) >= step)
+        )
+
+    until(there, each=loop.beat)
+    found = next(claim.process for claim in stage.claims.held() if claim.job.id == job.id)
+    assert found is not None
+    return found
+
+
+def _step(stage: Stage, job: Job) -> int:
+    return max((getattr(event, "step", 0) for event in stage.jobs.folder(job).said()), default=0)
+
+
+def result(stage: Stage, job: Job) -> object:
+    return stage.jobs.folder(job).read(stage.jobs.folder(job).result)["answer"]

@@ -5,81 +5,24 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
-import psutil
 import pytest
 from filelock import FileLock
 from sqlalchemy import update
 
 from backend.errors import SetupError
 from backend.jobs import process
-from backend.jobs.model import ExitCode, Job, JobState
-from backend.jobs.process import Identity
-from backend.jobs.supervisor import watch
-from backend.jobs.supervisor.loop import Loop
+from backend.jobs.model import ExitCode, JobState
 from backend.ledger import schema, store
 from backend.people import HOME
 from tests.faults.counter import answer
-from tests.faults.stage import Stage, until
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Whatever a test leaves running is ended after it."""
-    made = Stage.at(tmp_path)
-    yield made
-    for claim in made.claims.held():
-        if claim.process is not None:
-            process.end_group(claim.process, surely=True)
-
-
-@pytest.fixture
-def innocent() -> Iterator[Identity]:
-    """A process of somebody else, a session leader as ours are."""
-    sleeping = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    who = Identity.of(sleeping.pid)
-    assert who is not None
-    yield who
-    sleeping.kill()
-    sleeping.wait()
+from tests.faults.stage import Stage, ends, result, runs, until
 
 
 def supervisor(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "backend.jobs.supervisor", "--workspace", str(stage.workspace.root)]
     worker = ["--worker", "tests.faults.fake_worker", "--until-idle"]
     return subprocess.run([*command, *worker, *more], capture_output=True, text=True, check=False)
-
-
-def ends(stage: Stage, loop: Loop, job: Job) -> Job:
-    """Let the supervisor work until the job has ended and its process is gone."""
-    until(lambda: stage.job(job).ended and not loop.running, each=loop.beat)
-    return stage.job(job)
-
-
-def runs(stage: Stage, loop: Loop, job: Job, *, step: int = 1) -> Identity:
-    """Let the supervisor work until the job has made this many steps."""
-    status = stage.jobs.folder(job).status
-
-    def there() -> bool:
-        return stage.job(job).state == JobState.RUNNING and (
-            step == 0 or (status.exists() and _step(stage, job) >= step)
-        )
-
-    until(there, each=loop.beat)
-    found = next(claim.process for claim in stage.claims.held() if claim.job.id == job.id)
-    assert found is not None
-    return found
-
-
-def _step(stage: Stage, job: Job) -> int:
-    return max((getattr(event, "step", 0) for event in stage.jobs.folder(job).said()), default=0)
-
-
-def result(stage: Stage, job: Job) -> object:
-    return stage.jobs.folder(job).read(stage.jobs.folder(job).result)["answer"]
 
 
 def test_the_command_works_off_the_queue_and_ends_when_it_is_empty(stage: Stage) -> None:
@@ -211,71 +154,6 @@ def test_a_supervisor_settles_what_died_while_there_was_none(stage: Stage) -> No
     assert (stage.job(job).attempt, result(stage, job)) == (2, answer(60))
 
 
-@pytest.mark.parametrize("forged", ["start", "boot"])
-@pytest.mark.parametrize("stopping", [False, True])
-def test_an_innocent_process_with_the_recorded_pid_is_never_touched(
-    stage: Stage, innocent: Identity, forged: str, stopping: bool
-) -> None:
-    job, loop = stage.submit("a"), stage.loop(grace=0.0)
-    stage.begun(job, replace(innocent, start="1") if forged == "start" else replace(innocent, boot="another boot"))
-    if stopping:
-        stage.jobs.stop(HOME, job.id)
-    with stage.jobs.folder(job).lock().acquire():
-        for now in (0.0, 1.0, 20.0, 40.0):
-            loop.watch.look(now, {})
-    loop.watch.look(60.0, {})
-    assert innocent.same
-    assert stage.job(job).state == (JobState.STOPPED if stopping else JobState.QUEUED)
-    if not stopping:
-        reason = "jobs.machine_restarted" if forged == "boot" else "jobs.lost"
-        assert stage.job(job).reason_key == reason
-
-
-def test_a_claim_that_nobody_takes_up_goes_back_to_the_queue(stage: Stage) -> None:
-    job, loop = stage.submit("a"), stage.loop(starting=5.0)
-    assert stage.claims.take(lambda first: True) is not None
-    loop.watch.look(100.0, {})
-    loop.watch.look(104.0, {})
-    assert stage.job(job).state == JobState.STARTING
-    loop.watch.look(105.0, {})
-    assert stage.job(job).state == JobState.QUEUED
-
-
-def test_a_silent_run_is_called_stalled_and_nothing_is_done_to_it(stage: Stage) -> None:
-    job, loop = stage.submit("a"), stage.loop(stall=600.0)
-    stage.begun(job, Identity(os.getpid(), "1", "x"))
-    with stage.jobs.folder(job).lock().acquire():
-        for now in (0.0, 599.0):
-            loop.watch.look(now, {})
-            assert stage.job(job).reason_key is None
-        loop.watch.look(600.0, {})
-        assert (stage.job(job).reason_key, stage.job(job).reason_values) == ("jobs.stalled", {"minutes": 10})
-        stage.jobs.folder(job).events.write_text("")
-        loop.watch.look(601.0, {})
-        assert (stage.job(job).reason_key, stage.job(job).state) == (None, JobState.RUNNING)
-
-
-def test_a_suspended_laptop_is_not_a_stalled_run(stage: Stage) -> None:
-    job, loop = stage.submit("a"), stage.loop(stall=600.0)
-    stage.begun(job, Identity(os.getpid(), "1", "x"))
-    with stage.jobs.folder(job).lock().acquire():
-        loop.beat()
-        loop._last -= 8 * 3600  # as if eight hours had passed since the last round, on a clock that counts sleep
-        loop.beat()
-    assert loop.awake < 60
-    assert stage.job(job).reason_key is None
-
-
-def test_a_log_storm_is_cut_and_the_run_does_not_notice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "LOG_BYTES", 8 * 2**20)
-    monkeypatch.setattr(watch, "LOG_KEPT", 2**20)
-    job, loop = stage.submit("a", odd="storm", megabytes=30), stage.loop()
-    assert ends(stage, loop, job).state == JobState.DONE
-    log = stage.jobs.folder(job).log
-    assert log.stat().st_size <= 8 * 2**20
-    assert log.read_bytes().startswith(b"[the older part of this log was removed")
-
-
 def test_a_run_without_its_folder_fails_with_a_sentence_and_does_not_block_the_queue(stage: Stage) -> None:
     lost, good, loop = stage.submit("lost"), stage.submit("good", pause=0), stage.loop()
     folder = stage.jobs.folder(lost)
@@ -315,61 +193,6 @@ def test_a_worker_killed_at_any_step_of_its_own_loses_nothing(stage: Stage, poin
     assert result(stage, job) == answer(10)
     expected = {"before begin": 2, "after begin": 2, "before conclude": 1, "after conclude": 1}
     assert stage.job(job).attempt == expected[point]
-
-
-@pytest.mark.parametrize("hurt", [False, True])
-def test_a_warm_worker_becomes_the_job_and_a_dead_one_is_no_loss(stage: Stage, hurt: bool) -> None:
-    loop = stage.loop()
-    loop.warm.enabled = loop.warm.wanted = True
-    loop.beat()
-    warm = loop.warm.child
-    assert warm is not None
-    if hurt:
-        warm.popen.kill()
-        warm.popen.wait()
-    job = stage.submit("a", steps=5)
-    until(lambda: loop.running, each=loop.beat)
-    taken = next(iter(loop.running.values())).child.popen.pid
-    assert (taken == warm.popen.pid) is not hurt
-    assert ends(stage, loop, job).state == JobState.DONE
-    assert result(stage, job) == answer(5)
-    loop.warm.end()
-
-
-def test_a_warm_worker_writes_into_the_log_of_its_run(stage: Stage) -> None:
-    loop = stage.loop()
-    loop.warm.enabled = loop.warm.wanted = True
-    loop.beat()
-    job = stage.submit("a", odd="bug")
-    assert ends(stage, loop, job).reason_key == "jobs.program_error"
-    assert "ZeroDivisionError" in stage.jobs.folder(job).log.read_text()
-    loop.warm.end()
-
-
-def test_no_warm_worker_is_kept_when_memory_is_short_or_a_run_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loop = stage.loop()
-    loop.warm.enabled = loop.warm.wanted = True
-    loop.warm.tend(0.0, busy=True)
-    assert loop.warm.child is None
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2**30}))
-    loop.warm.tend(1.0, busy=False)
-    assert loop.warm.child is None
-
-
-def test_a_warm_worker_that_nobody_needs_gives_its_memory_back(stage: Stage) -> None:
-    warm = stage.loop().warm
-    warm.enabled = warm.wanted = True
-    warm.tend(0.0, busy=False)
-    child = warm.child
-    assert child is not None
-    warm.tend(1800.0, busy=False)
-    assert warm.child is child
-    warm.tend(1801.0, busy=False)
-    warm.tend(4000.0, busy=False)
-    assert warm.child is None
-    assert child.popen.poll() is not None
 
 
 def test_nothing_of_our_environment_but_the_listed_names_reaches_a_run() -> None:

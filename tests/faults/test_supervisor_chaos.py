@@ -10,14 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from backend.jobs import events, process
+from backend.jobs import events
 from backend.jobs.model import ExitCode, Job, JobState
 from backend.ledger import care, schema
 from backend.people import HOME
@@ -27,15 +25,6 @@ from tests.faults.stage import Stage, until
 
 KILLS = int(os.environ.get("STUDIO_TEST_KILLS", "10"))
 STEPS = 40
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    made = Stage.at(tmp_path)
-    yield made
-    for claim in made.claims.held():
-        if claim.process is not None:
-            process.end_group(claim.process, surely=True)
 
 
 @dataclass
