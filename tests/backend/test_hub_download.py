@@ -64,7 +64,7 @@ def test_a_model_is_downloaded_checked_and_in_the_catalogue(here: World) -> None
     (model,) = here.models()
     manifest = json.loads((model.folder / MANIFEST).read_text())
     assert manifest["files"][WEIGHTS]["sha256"] == hashlib.sha256(here.good.files[WEIGHTS]).hexdigest()
-    assert manifest["revision"] == here.good.revision("main")[0]  # type: ignore[index]
+    assert manifest["revision"] == here.good.revision("main")[0]
     accepted = manifest["licence"]
     assert (accepted["id"], accepted["by"]) == ("apache-2.0", "home")
     assert accepted["digest"] == hashlib.sha256(LICENCE).hexdigest()

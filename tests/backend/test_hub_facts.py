@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def looked(here: World, files: dict[str, bytes], **more: object) -> Offer:
-    here.hub.repositories["ana/other"] = Repository(files, **more)  # type: ignore[arg-type]
+    here.hub.repositories["ana/other"] = Repository(files, **more)
     return Hub().look("ana/other")
 
 
@@ -108,7 +108,7 @@ def test_pickled_weights_are_taken_from_the_conversion_of_the_hubs_own_robot(her
     offer = looked(here, olds, branches={"refs/pr/1": converted}, discussions=[conversion()])
     assert (offer.problem, offer.branch) == (None, "refs/pr/1")
     assert "pytorch_model.bin" not in {file.path for file in offer.files}
-    assert offer.revision == here.hub.repositories["ana/other"].revision("refs/pr/1")[0]  # type: ignore[index]
+    assert offer.revision == here.hub.repositories["ana/other"].revision("refs/pr/1")[0]
     # Somebody else's branch, and the conversion of weights that have changed since, are not taken.
     stranger = {"branches": {"refs/pr/1": converted}, "discussions": [conversion(author="mallory")]}
     assert "no safetensors files" in problem(here, olds, **stranger)

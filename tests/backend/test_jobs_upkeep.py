@@ -44,7 +44,7 @@ def utc(seconds: float | None) -> str:
 
 def nightly(stage: Stage, made: str, **more: object) -> Schedule:
     """Daily at 02:30 in Rome, entered at that moment."""
-    schedule = Schedules(stage.jobs).add(HOME, NIGHTLY, zone=ROME, local_time="02:30", **more)  # type: ignore[arg-type]
+    schedule = Schedules(stage.jobs).add(HOME, NIGHTLY, zone=ROME, local_time="02:30", **more)
     with stage.ledger.write() as opened:
         opened.execute(update(schema.schedules).values(created_at=at(made), checked_at=at(made)))
     return schedule

@@ -118,7 +118,7 @@ class Handler(BaseHTTPRequestHandler):
             path = unquote(urlsplit(self.path).path)
             if self.role == "cdn":
                 self.hub.seen_by_cdn.append(self.headers.get("Authorization"))
-                self._bytes(*path.lstrip("/").split("/", 3)[:3], path.split("/", 4)[4], body=body)  # type: ignore[misc]
+                self._bytes(*path.lstrip("/").split("/", 3)[:3], path.split("/", 4)[4], body=body)
             elif path == "/":
                 self._send(200, b"")
             elif path.startswith("/api/models"):

@@ -55,11 +55,11 @@ def test_a_chosen_conversation_brings_its_models_and_settings(handlers: Handlers
     asked = Choices(base="starter", adapters=("run:run1",), system="Scurt.", sampling=sampling)
     chat = handlers.chats.ask(None, "Câte?", asked).id
     settled(handlers.chats, chat)
-    shown = handlers.chosen(SimpleNamespace(id=chat))  # type: ignore[arg-type]
+    shown = handlers.chosen(SimpleNamespace(id=chat))
     assert shown.adapters["value"] == ["run:run1"]
     assert shown[2:] == ("Scurt.", "0,5", "0,25", "9", "1,5", "4")
     assert handlers.opened(json.dumps({"chat": chat})).seed == "4"
-    fields = handlers.chosen(SimpleNamespace(id=""))  # type: ignore[arg-type]
+    fields = handlers.chosen(SimpleNamespace(id=""))
     assert len(fields) == 8
     assert fields[0].get("__type__") == "update"
 

@@ -12,11 +12,11 @@ from tests.fakes import FakeServices, job, machine
 
 @pytest.fixture
 def handlers(services: FakeServices) -> Handlers:
-    return Handlers(services, Words("it"))  # type: ignore[arg-type]
+    return Handlers(services, Words("it"))
 
 
 def made(services: FakeServices, *jobs: object) -> None:
-    services.jobs = {one.id: one for one in jobs}  # type: ignore[attr-defined]
+    services.jobs = {one.id: one for one in jobs}
 
 
 def test_home_says_how_long_the_first_adapter_takes_here_and_warms_a_worker(

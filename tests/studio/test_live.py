@@ -56,7 +56,7 @@ async def listening(hub: Live, language: str = "en", run: str | None = "run1") -
 
 def test_a_page_gets_the_whole_state_and_then_only_what_is_new(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running), "ro") as page:  # type: ignore[arg-type]
+        async with listening(Live(running), "ro") as page:
             first = await page.until("runs", "machine", "curves", "answers", "status")
             assert first["machine"] == "CPU · 24 GB · liberi 21 GB"
             assert [row["name"] for row in first["runs"]] == ["other", "mine"]
@@ -76,7 +76,7 @@ def test_a_page_gets_the_whole_state_and_then_only_what_is_new(running: FakeServ
 
 def test_a_run_that_comes_changes_the_whole_list(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+        async with listening(Live(running)) as page:
             await page.until("runs")
             running.jobs["run3"] = job(3, "newest", JobState.QUEUED)
             assert [row["id"] for row in (await page.until("runs"))["runs"]] == ["run3", "run2", "run1"]
@@ -86,7 +86,7 @@ def test_a_run_that_comes_changes_the_whole_list(running: FakeServices) -> None:
 
 def test_a_line_that_is_still_being_written_waits(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+        async with listening(Live(running)) as page:
             await page.until("curves", "status")
             whole = step(2, 2.5).model_dump_json()
             with running.folder("run1").events.open("a") as file:
@@ -105,7 +105,7 @@ def test_a_line_that_is_no_event_is_passed_over(running: FakeServices) -> None:
     write_events(running.folder("run1"), step(2, 2.5))
 
     async def session() -> None:
-        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+        async with listening(Live(running)) as page:
             assert (await page.until("curves"))["curves"]["steps"]["step"] == [1, 2]
 
     asyncio.run(session())
@@ -113,7 +113,7 @@ def test_a_line_that_is_no_event_is_passed_over(running: FakeServices) -> None:
 
 def test_a_new_attempt_takes_back_the_steps_that_are_repeated(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+        async with listening(Live(running)) as page:
             write_events(running.folder("run1"), step(2, 9.0))
             while (await page.until("curves"))["curves"]["steps"]["step"][-1] != 2:
                 pass
@@ -126,7 +126,7 @@ def test_a_new_attempt_takes_back_the_steps_that_are_repeated(running: FakeServi
 
 def test_pages_alike_are_handed_the_same_bytes_and_each_its_language(running: FakeServices) -> None:
     async def session() -> None:
-        hub = Live(running)  # type: ignore[arg-type]
+        hub = Live(running)
         async with (
             hub.listening(Words("en"), "run1") as english,
             hub.listening(Words("it"), "run1") as one,
@@ -147,7 +147,7 @@ def test_pages_alike_are_handed_the_same_bytes_and_each_its_language(running: Fa
 
 def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running), run="../../etc") as page:  # type: ignore[arg-type]
+        async with listening(Live(running), run="../../etc") as page:
             assert set(await page.until("runs", "machine")) == {"runs", "machine", "conversations"}
 
     asyncio.run(session())
@@ -155,7 +155,7 @@ def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
 
 def test_a_run_that_begins_after_the_page_came_is_told_whole(running: FakeServices) -> None:
     async def session() -> None:
-        async with listening(Live(running), run="run7") as page:  # type: ignore[arg-type]
+        async with listening(Live(running), run="run7") as page:
             await page.until("runs")
             running.jobs["run7"] = job(7, "late", JobState.RUNNING)
             write_events(running.folder("run7"), step(1, 3.0))
@@ -175,14 +175,14 @@ def test_a_page_that_does_not_read_is_let_go() -> None:
 
 def test_when_the_watching_breaks_the_stream_ends_so_that_the_browser_comes_again(running: FakeServices) -> None:
     async def session() -> None:
-        hub = Live(running)  # type: ignore[arg-type]
+        hub = Live(running)
         async with listening(hub, run=None) as page:
             await page.until("runs", "machine")
 
             def broken() -> Any:
                 raise OSError("the disk is gone")
 
-            running.runs = broken  # type: ignore[method-assign]
+            running.runs = broken
             async with asyncio.timeout(60):
                 async for _ in page.pieces:
                     pass
@@ -198,7 +198,7 @@ def test_a_long_run_opens_with_two_thousand_points_at_most_and_does_not_hold_up_
     write_events(running.folder("run2"), *(step(number, number % 7) for number in range(2, 20_000)))
 
     async def session() -> None:
-        hub = Live(running)  # type: ignore[arg-type]
+        hub = Live(running)
         async with listening(hub) as other:
             await other.until("curves")
             opened = asyncio.create_task(first_curves(hub))
@@ -221,7 +221,7 @@ def test_a_page_that_hears_nothing_new_hears_that_we_are_there(
     monkeypatch.setattr(live, "HEARTBEAT_TICKS", 2)
 
     async def session() -> None:
-        async with listening(Live(running)) as page:  # type: ignore[arg-type]
+        async with listening(Live(running)) as page:
             await page.until("curves")
             async with asyncio.timeout(60):
                 while await anext(page.pieces) != live.ALIVE:
@@ -231,7 +231,7 @@ def test_a_page_that_hears_nothing_new_hears_that_we_are_there(
 
 
 def test_the_route_leaves_when_the_browser_leaves(running: FakeServices) -> None:
-    hub, sent = Live(running), list[Message]()  # type: ignore[arg-type]
+    hub, sent = Live(running), list[Message]()
 
     async def session() -> None:
         gone = asyncio.Event()
@@ -259,7 +259,7 @@ def test_pages_are_told_which_conversations_have_changed_and_nothing_more(runnin
     async def session() -> None:
         changes = running.chats.changes
         changes.tell("before")
-        async with listening(Live(running), run=None) as page:  # type: ignore[arg-type]
+        async with listening(Live(running), run=None) as page:
             first = (await page.until("conversations"))["conversations"]
             assert first["changed"] is None
             changes.tell("one")
@@ -270,7 +270,7 @@ def test_pages_are_told_which_conversations_have_changed_and_nothing_more(runnin
                 assert news["number"] != first["number"]
                 said += news["changed"]
             assert sorted(said) == ["one", "two"]
-        async with listening(Live(running), run=None) as later:  # type: ignore[arg-type]
+        async with listening(Live(running), run=None) as later:
             assert (await later.until("conversations"))["conversations"] == news | {"changed": None}
 
     asyncio.run(session())

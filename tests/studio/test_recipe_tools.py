@@ -15,8 +15,8 @@ from tests.studio.test_train_tab import BAD_NAMES, CHOICE
 
 @pytest.fixture
 def tools(services: FakeServices) -> Handlers:
-    form = TrainHandlers(services, Words("en"))  # type: ignore[arg-type]
-    return Handlers(services, Words("en"), form.as_typed, form.adopt)  # type: ignore[arg-type]
+    form = TrainHandlers(services, Words("en"))
+    return Handlers(services, Words("en"), form.as_typed, form.adopt)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_only_ones_own_recipe_can_be_deleted_after_a_second_press(
 
 
 def adding(services: FakeServices) -> AddDataHandlers:
-    return AddDataHandlers(services, Words("ro"), lambda: [("Ale mele", "mine")])  # type: ignore[arg-type]
+    return AddDataHandlers(services, Words("ro"), lambda: [("Ale mele", "mine")])
 
 
 def test_a_file_of_ones_own_is_added_chosen_and_not_kept_in_the_upload_folder(

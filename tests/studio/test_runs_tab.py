@@ -36,7 +36,7 @@ class Page:
 
     def presses(self, action: str, run: str, value: Any = None) -> dict[str, Any]:
         event = SimpleNamespace(action=action, run=run, value=value)
-        found: dict[str, Any] = json.loads(self.handlers.act(event))  # type: ignore[arg-type]
+        found: dict[str, Any] = json.loads(self.handlers.act(event))
         return found
 
     def queue(self) -> list[str]:

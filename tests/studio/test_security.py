@@ -24,14 +24,14 @@ Session = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
 @asynccontextmanager
 async def studio(root: Path, **flags: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a studio that has just started; its server's own beginning and end included."""
-    app = create_app(FakeServices(root), Sessions(root / "sessions.json", TOKEN), Flags(root, **flags))  # type: ignore[arg-type]
+    app = create_app(FakeServices(root), Sessions(root / "sessions.json", TOKEN), Flags(root, **flags))
     said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     ready = asyncio.Event()
 
     async def send(message: Any) -> None:
         ready.set()
 
-    running = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, said.get, send))  # type: ignore[arg-type]
+    running = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, said.get, send))
     await said.put({"type": "lifespan.startup"})
     await ready.wait()
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))

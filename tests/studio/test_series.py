@@ -27,7 +27,7 @@ def follow(page: dict[str, list[float]], told: dict[str, list[float]] | None) ->
     if told is None:
         return page
     start = told["from"]
-    return {name: page.get(name, [])[:start] + told[name] for name in told if name != "from"}  # type: ignore[misc]
+    return {name: page.get(name, [])[:start] + told[name] for name in told if name != "from"}
 
 
 def test_events_become_curves() -> None:

@@ -28,7 +28,7 @@ BAD_NUMBERS = [
 
 @pytest.fixture
 def handlers(services: FakeServices) -> Handlers:
-    return Handlers(services, Words("ro"))  # type: ignore[arg-type]
+    return Handlers(services, Words("ro"))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def step(number: int, loss: float | None = 1.0, t: float | None = None) -> Step:
 def folded(*events: object) -> Curves:
     curves = Curves()
     for event in events:
-        curves.fold(event)  # type: ignore[arg-type]
+        curves.fold(event)
     return curves
 
 
