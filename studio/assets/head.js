@@ -65,11 +65,12 @@
     else input.removeAttribute("aria-invalid");
   };
 
-  // A field that keeps what is typed in it while the rest is drawn again; Enter is the button.
+  // A field that keeps what is typed in it while the rest is drawn again; Enter is the button. It takes more than may be
+  // saved, so that what is too long is refused in words and not cut off in silence.
   const field = (place, run, action, label, word, value, make = {}) => {
     const said = element("div", { class: "field-said", id: `said-${action}`, "aria-live": "polite" });
     const typed = () => keepDraft(run.id, action, input.value === (place.kept.values[action] ?? "") ? null : input.value);
-    const input = element(make.long ? "textarea" : "input", { type: make.long ? null : make.type ?? "text", rows: make.long ? 3 : null, id: `run-${action}`, "aria-describedby": said.id, oninput: typed, ...make.more });
+    const input = element(make.long ? "textarea" : "input", { type: make.long ? null : make.type ?? "text", rows: make.long ? 3 : null, maxlength: make.long ? 20_000 : 4_096, id: `run-${action}`, "aria-describedby": said.id, oninput: typed, ...make.more });
     const draft = drafts()[run.id]?.[action];
     place.kept.values[action] = value;
     input.value = draft ?? value;

@@ -63,7 +63,7 @@
         section("why", t("verdict.why"), lines(found.why)),
         section("try", t("verdict.try"), element("ul", { class: "advice" }, ...found.advice.map(advice)))),
       element("div", { class: "ends" },
-        found.chat ? element("button", { type: "button", class: "act", "data-action": "chat", onclick: () => page.open("chat") }, t("verdict.chat")) : null,
+        found.chat ? element("button", { type: "button", class: "act", "data-action": "chat", onclick: () => page.chat.with(page.run()) }, t("verdict.chat")) : null,
         found.proof.length ? proof(found) : null)));
   });
 })();

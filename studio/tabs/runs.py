@@ -18,6 +18,8 @@ from studio.views.runs import run_line
 from studio.widgets.live_views import place
 
 SOURCES = ("zip", "folder", "hub")
+# More than any of them may have, so that what is too long is refused in words and not cut off in silence.
+LONGEST_TYPED = 4096
 
 
 class Imported(NamedTuple):
@@ -154,12 +156,17 @@ def layout(words: Words) -> View:
                     label=words.t("runs.import.name"),
                     placeholder=words.t("runs.import.name.hint"),
                     max_lines=1,
+                    max_length=LONGEST_TYPED,
                     elem_id="import-name",
                 )
                 name_said = gr.Markdown("", elem_classes="missing", elem_id="import-name-said")
                 upload = gr.UploadButton(words.t("runs.import.zip"), file_types=[".zip"], type="filepath", size="sm")
                 where = gr.Textbox(
-                    label=words.t("runs.import.folder"), max_lines=1, visible=False, elem_id="import-where"
+                    label=words.t("runs.import.folder"),
+                    max_lines=1,
+                    max_length=LONGEST_TYPED,
+                    visible=False,
+                    elem_id="import-where",
                 )
                 go = gr.Button(words.t("runs.import.go"), size="sm", visible=False, elem_id="import-go")
                 said = gr.Markdown("", elem_classes="missing", elem_id="import-said")
