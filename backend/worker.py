@@ -34,7 +34,12 @@ from backend.paths import Workspace
 from backend.settings import Settings
 
 CALIBRATION = "backend.training.calibrate"
-RUNNERS = {"train": "backend.training.run", "import": "backend.hub.run", "download": "backend.hub.run"}
+RUNNERS = {
+    "train": "backend.training.run",
+    "import": "backend.hub.run",
+    "download": "backend.hub.run",
+    "export": "backend.export.run",
+}
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0
 log = logging.getLogger(__name__)

@@ -28,6 +28,7 @@ PASSED = frozenset(
         "PYTHONPATH",
         "VIRTUAL_ENV",
         "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
         "REQUESTS_CA_BUNDLE",
@@ -35,6 +36,7 @@ PASSED = frozenset(
         "HTTPS_PROXY",
         "NO_PROXY",
         "STUDIO_DATABASE_URL",
+        "STUDIO_LLAMA_CPP",
         "STUDIO_MAX_LOSSES",
     }
 )

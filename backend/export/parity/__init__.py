@@ -1,0 +1,1 @@
+"""Whether an exported model says what the chat says."""

@@ -1,0 +1,167 @@
+"""Ask the chat, force its words on the exported model, and see how far apart the two are. Heavy.
+
+Both sides go through the chat's own code: its loading, its prompts, its batch, its adapters. The exported model is read
+from its files.
+"""
+
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import torch
+
+from backend.export.parity.figures import Parity
+from backend.export.source import Source
+from backend.inference.ask import Ask, Message, Piece
+from backend.inference.decoding import memory
+from backend.inference.decoding.batch import Batch, Size
+from backend.inference.decoding.loaded import Loaded
+from backend.inference.decoding.row import Row
+from backend.inference.decoding.run import CHUNK, ROWS
+from backend.inference.sampling import Sampling
+from backend.inference.shelf import Target, mixable
+from backend.models.adapters import CONFIG
+
+LONGEST = 48
+# Log-probabilities that are kept of the first model until the second has been asked.
+MOST_NUMBERS = 2**26
+
+
+@dataclass(frozen=True)
+class How:
+    """`precision`: a key of `figures.BOUNDS`. `rounded`: the run is asked on the weights as QLoRA rounded them, else an
+    adapter of QLoRA is asked on the base as it is. `device`: "cpu" or "cuda:0".
+    """
+
+    precision: str
+    rounded: bool = False
+    device: str = "cpu"
+
+
+@dataclass(eq=False)
+class Heard(Row):
+    """A row of the chat's batch that keeps its tokens, the one that ended it included."""
+
+    said: list[int] = field(default_factory=list)
+
+    def take(self, token: int) -> Piece:
+        self.said.append(token)
+        return super().take(token)
+
+
+def heard(ask: Ask, prompt: list[int], loaded: Loaded) -> Heard:
+    made = Heard.of(ask, prompt, loaded)
+    assert isinstance(made, Heard)
+    return made
+
+
+@dataclass
+class Speaker:
+    """One model in memory, as the chat has it."""
+
+    loaded: Loaded
+    target: Target
+
+    @classmethod
+    def of(cls, target: Target, device: torch.device) -> "Speaker":
+        return cls(Loaded(target, device), target)
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self.loaded.model.config.get_text_config().vocab_size)
+
+    def prompts(self, questions: list[list[Message]]) -> list[list[int]]:
+        return [self.loaded.voice.prompt(messages) for messages in questions]
+
+    def answers(self, prompts: list[list[int]]) -> list[list[int]]:
+        """The chat's greedy answer to each, as tokens, with the token that ended it if one did."""
+        settings = Sampling(max_tokens=LONGEST)
+        rows = [heard(Ask(self.target, [], settings), prompt, self.loaded) for prompt in prompts]
+        kind = self.loaded.device.type
+        batch = Batch(self.loaded, Size(ROWS.get(kind, 16), CHUNK.get(kind, 1024), memory.cells(self.loaded)))
+        batch.waiting.extend(rows)
+        with torch.inference_mode():
+            while batch.busy:
+                for _, piece in batch.turn():
+                    if piece.error:
+                        raise piece.error
+        return [row.said for row in rows]
+
+    @torch.inference_mode()
+    def log_probabilities(self, prompt: list[int], answer: list[int]) -> torch.Tensor:
+        """Of every token of the vocabulary at every place of the answer, shape (answer, vocabulary), on the CPU."""
+        device = self.loaded.device
+        self.loaded.mixer.use([self.loaded.attach(self.target, set())], device)
+        tokens = torch.tensor([prompt + answer], device=device)
+        logits = self.loaded.model(input_ids=tokens, use_cache=False).logits[0, len(prompt) - 1 : -1]
+        found: torch.Tensor = logits.float().log_softmax(-1).cpu()
+        return found
+
+    def text(self, tokens: list[int]) -> str:
+        return self.loaded.voice.decoder()([token for token in tokens if token not in self.loaded.ends])
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the chat read and said, and how sure it was of each word."""
+
+    prompts: list[list[int]]
+    answers: list[list[int]]
+    texts: list[str]
+    ends: frozenset[int]
+    certain: list[torch.Tensor]
+
+
+def compare(source: Source, exported: Path, questions: list[list[Message]], how: How) -> Parity:
+    """Chat with the run against the model in the folder `exported`."""
+    device = torch.device(how.device)
+    wanted = _chat(spoken(source, rounded=how.rounded), questions, device)
+    memory.give_back(device)
+    other = Speaker.of(Target(name="exported", base="exported", location=str(exported)), device)
+    pairs = list(zip(wanted.prompts, wanted.answers, wanted.certain, strict=False))
+    found = [other.log_probabilities(prompt, answer) for prompt, answer, _ in pairs]
+    apart = torch.cat([divergence(sure, also) for (_, _, sure), also in zip(pairs, found, strict=True)])
+    again = [other.text(tokens) for tokens in other.answers(wanted.prompts)]
+    parity = Parity(
+        precision=how.precision,
+        questions=len(questions),
+        tokens=len(apart),
+        kl_mean=float(apart.mean()),
+        kl_max=float(apart.max()),
+        ends_agree=sum(_ends_agree(sure, also, wanted.ends) for sure, also in zip(wanted.certain, found, strict=True)),
+        same_texts=sum(one == two for one, two in zip(wanted.texts, again, strict=True)),
+        prompts_same=other.prompts(questions) == wanted.prompts and other.loaded.ends == wanted.ends,
+    )
+    del other
+    memory.give_back(device)
+    return parity
+
+
+def _chat(target: Target, questions: list[list[Message]], device: torch.device) -> Account:
+    """Ask everything; the certainty of each word is kept for as many answers as there is memory for."""
+    chat = Speaker.of(target, device)
+    prompts = chat.prompts(questions)
+    answers = chat.answers(prompts)
+    room = MOST_NUMBERS // chat.vocabulary
+    totals = accumulate(map(len, answers))
+    forced = [pair for pair, total in zip(zip(prompts, answers, strict=True), totals, strict=False) if total <= room]
+    certain = [chat.log_probabilities(prompt, answer) for prompt, answer in forced]
+    return Account(prompts, answers, [chat.text(tokens) for tokens in answers], chat.loaded.ends, certain)
+
+
+def spoken(source: Source, *, rounded: bool) -> Target:
+    """The run as the chat's own shelf names it."""
+    alone = bool(source.adapter) and not mixable(source.folder.read(source.folder.adapter / CONFIG))
+    kept = source.quantised if rounded else None
+    return Target("run", source.name, str(source.base), source.adapter, kept, alone=alone)
+
+
+def divergence(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of each row in nats: what is lost by believing `found` where `wanted` is true."""
+    exact, other = wanted.double(), found.double()
+    return (exact.exp() * (exact - other)).sum(-1).clamp(min=0)
+
+
+def _ends_agree(wanted: torch.Tensor, found: torch.Tensor, ends: frozenset[int]) -> int:
+    pairs = zip(wanted.argmax(-1).tolist(), found.argmax(-1).tolist(), strict=True)
+    return sum((one in ends) == (two in ends) for one, two in pairs)
