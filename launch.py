@@ -61,7 +61,7 @@ def bench(options: Namespace, environment: Environment, voice: Voice) -> int:
 
 
 def headless(options: Namespace, environment: Environment, voice: Voice) -> int:
-    """`train`, `chat` and `runs` read the same command line again, inside .venv."""
+    """`train`, `chat`, `runs`, `export` and `import` read the same command line again, inside .venv."""
     install.ensure(environment, voice)
     return become(environment, "backend.cli", sys.argv[1:])
 
@@ -87,6 +87,8 @@ COMMANDS = {
     "train": headless,
     "chat": headless,
     "runs": headless,
+    "export": headless,
+    "import": headless,
 }
 
 

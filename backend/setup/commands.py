@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT = 7860
 LOOPBACK = "127.0.0.1"
-AFTER_SETUP = frozenset({"train", "chat", "runs", "bench"})
+AFTER_SETUP = frozenset({"train", "chat", "runs", "export", "import", "bench"})
 """Commands that need the installed packages: `launch.py` hands them to `backend.cli`."""
 
 
@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     command("train", "train now, without the page", _add_train)
     command("chat", "ask a model or a trained run one question", _add_chat)
     command("runs", "list the runs of the workspace")
+    command("export", "what a run made, in a form for other programs; checked against the chat", _add_export)
+    command("import", "take in a capsule of a run, or a zip with an adapter", _add_import)
     command("bench", "measure the studio against its peers", _add_bench)
     return top
 
@@ -198,6 +200,35 @@ def _add_chat(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--temperature", type=_temperature, default=0.0, metavar="T", help="0: always the likeliest word (default)"
     )
+
+
+def _add_export(to: argparse.ArgumentParser) -> None:
+    to.add_argument("run", metavar="RUN", help="name of the run, such as romanian-demo, the one that ships")
+    to.add_argument(
+        "--to",
+        required=True,
+        choices=("merged", "gguf", "capsule", "hub"),
+        help="a merged model, a GGUF file, a capsule to repeat the run from, or a repository on the Hub",
+    )
+    to.add_argument("--name", help="name of the export (default: the run's and the form)")
+    to.add_argument(
+        "--dtype",
+        choices=("auto", "float16", "bfloat16", "float32"),
+        default="auto",
+        help="of a merged model (default: as the base is kept)",
+    )
+    to.add_argument("--rounded", action="store_true", help="merge into the weights as QLoRA rounded them")
+    to.add_argument("--precision", choices=("f16", "q8_0"), default="q8_0", help="of a GGUF file (default q8_0)")
+    to.add_argument("--hub", metavar="OWNER/NAME", help="repository to push to; private unless --public")
+    to.add_argument("--merged", action="store_true", help="push the merged model instead of the adapter")
+    to.add_argument("--public", action="store_true", help="everybody may see the repository")
+    to.add_argument("--texts", action="store_true", help="a capsule also holds test questions, answers and the log")
+    to.add_argument("--with-adapter", action="store_true", help="a capsule also holds the adapter")
+
+
+def _add_import(to: argparse.ArgumentParser) -> None:
+    to.add_argument("file", type=_folder, metavar="FILE", help="a capsule, or a zip with an adapter")
+    to.add_argument("--name", help="name of the run (default: the one it had)")
 
 
 def _add_bench(to: argparse.ArgumentParser) -> None:
