@@ -112,12 +112,14 @@
   };
   const answer = (one, last) => {
     const words = element("p", { class: "words" }, one.text);
-    const said = element("p", { class: `said ${one.state}` }), detail = element("p", { class: "detail" }), full = element("p", { class: "full" });
+    const said = element("p", {}), detail = element("p", { class: "detail" }), full = element("p", { class: "full" });
     const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label, style: one.colour ? `--pane:var(--run-${one.colour})` : null });
     const show = (news) => {
       section.dataset.state = news.state;
       said.textContent = news.said;
+      said.className = `said ${news.state}`;
       said.dataset.waits = news.state === "waiting" ? "1" : "";
+      if (news.state !== "waiting") delete said.dataset.seconds;
       detail.textContent = news.detail;
       full.textContent = news.full;
     };
