@@ -87,6 +87,7 @@ COMMANDS = {
     "train": headless,
     "chat": headless,
     "runs": headless,
+    "models": headless,
     "export": headless,
     "import": headless,
 }

@@ -22,9 +22,13 @@ SWITCHES = {
 
 
 def set_switches() -> None:
-    """Nothing in the environment may open a tunnel, an MCP server or a report to somebody: drop it, then say no."""
+    """Nothing in the environment may open a tunnel, an MCP server or a report to somebody: drop it, then say no.
+
+    What the person has said about going online to the Hub is kept for `backend.hub.desk`, whose processes do.
+    """
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
+    os.environ.setdefault("STUDIO_HUB_OFFLINE", os.environ.get("HF_HUB_OFFLINE", ""))
     os.environ.update(SWITCHES)
 
 

@@ -127,6 +127,30 @@ def test_remote_code_is_never_trusted() -> None:
     assert [named(p) for p in CODE if re.search(r"trust_remote_code\s*=\s*(?!False)", p.read_text("utf-8"))] == []
 
 
+def loads(path: Path) -> list[tuple[int, str, set[str]]]:
+    """(line, class, the safe arguments it passes) of every `Auto….from_pretrained` in a file."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        called = node.func if isinstance(node, ast.Call) else None
+        if not isinstance(node, ast.Call) or not isinstance(called, ast.Attribute) or called.attr != "from_pretrained":
+            continue
+        kind = getattr(called.value, "id", "")
+        if kind.startswith("Auto"):
+            said = {(k.arg, k.value.value) for k in node.keywords if isinstance(k.value, ast.Constant)}
+            safe = {("trust_remote_code", False), ("use_safetensors", True)} & said
+            gguf = {"gguf_file"} & {k.arg for k in node.keywords}  # a format of its own, without pickles
+            found.append((node.lineno, kind, {str(name) for name, _ in safe} | gguf))
+    return found
+
+
+def test_whatever_loads_a_model_says_that_it_runs_no_code_and_reads_no_pickle() -> None:
+    every = [(path, *load) for path in CODE for load in loads(path)]
+    assert len(every) > 5
+    assert [(named(p), line) for p, line, _, safe in every if "trust_remote_code" not in safe] == []
+    models = [(named(p), line, safe) for p, line, kind, safe in every if kind.startswith("AutoModel")]
+    assert [one for one in models if not {"use_safetensors", "gguf_file"} & one[2]] == []
+
+
 def test_the_translations_of_the_page_have_the_same_keys_and_values() -> None:
     pages = {p.stem: json.loads(p.read_text("utf-8")) for p in (ROOT / "studio/locales").glob("*.json")}
     assert set(pages) == set(LANGUAGES)

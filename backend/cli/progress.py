@@ -5,12 +5,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from backend.jobs.events import Attempt, Note, Phase, Sample, Step
+from backend.jobs.events import Attempt, Note, Phase, Sample, Step, Transfer
 from backend.messages import sentence
 
 
 class Progress:
-    """Feed it a run's events; it draws one bar over the optimizer steps and prints notes and test answers."""
+    """Feed it a run's events; it draws one bar over steps or bytes, and prints notes and test answers."""
 
     def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
@@ -19,6 +19,8 @@ class Progress:
     def show(self, event: Any) -> None:
         if isinstance(event, Step):
             self._step(event)
+        elif isinstance(event, Transfer):
+            self._transfer(event)
         elif isinstance(event, Phase) and self.bar is None:
             self._line(f"{event.name} …")
         elif isinstance(event, Note):
@@ -38,6 +40,14 @@ class Progress:
         self.bar.n = event.step
         loss = "–" if event.loss is None else f"{event.loss:.3f}"
         self.bar.set_postfix_str(f"loss {loss}, {event.tokens_per_second:.0f} tokens/s", refresh=False)
+        self.bar.update(0)
+        self.bar.refresh()
+
+    def _transfer(self, event: Transfer) -> None:
+        if self.bar is None:
+            self.bar = tqdm(total=event.total, unit="B", unit_scale=True, file=sys.stderr, mininterval=0.5)
+        self.bar.set_postfix_str(event.file, refresh=False)
+        self.bar.n = event.done
         self.bar.update(0)
         self.bar.refresh()
 

@@ -55,22 +55,22 @@ def from_upload(person: Person, workspace: Workspace, files: Mapping[str, Path],
         staging = Path(place) / "model"
         archive = next(iter(files.values())) if len(files) == 1 else None
         if archive is not None and next(iter(files)).lower().endswith(".zip"):
-            arrivals.unpack_model(archive, staging, selection.needed)
+            arrivals.unpack_model(archive, staging, lambda sent: _wanted(called, sent))
         else:
-            _copy(files, staging)
+            _copy(called, files, staging)
         return _adopt(person, workspace, staging, called)
 
 
-def _copy(files: Mapping[str, Path], into: Path) -> None:
+def _copy(model: str, files: Mapping[str, Path], into: Path) -> None:
     """Only what makes a model is copied; pickled weights beside it stay behind."""
     into.mkdir()
-    for name in _wanted(files):
+    for name in _wanted(model, files):
         shutil.copyfile(files[name], into / name)
 
 
-def _wanted(sent: Iterable[str]) -> list[str]:
+def _wanted(model: str, sent: Iterable[str]) -> list[str]:
     known = list(sent)
-    selection.refuse_without_weights("", known)
+    selection.refuse_without_weights(model, known)
     return selection.needed(known)
 
 

@@ -9,6 +9,10 @@ from backend.errors import JobError
 from backend.paths import RECORDED
 
 
+# The device of a job that only fetches something.
+HUB = "hub"
+
+
 class JobState(StrEnum):
     QUEUED = "queued"
     STARTING = "starting"

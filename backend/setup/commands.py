@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT = 7860
 LOOPBACK = "127.0.0.1"
-AFTER_SETUP = frozenset({"train", "chat", "runs", "export", "import", "bench"})
+AFTER_SETUP = frozenset({"train", "chat", "runs", "models", "export", "import", "bench"})
 """Commands that need the installed packages: `launch.py` hands them to `backend.cli`."""
 
 
@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     command("train", "train now, without the page", _add_train)
     command("chat", "ask a model or a trained run one question", _add_chat)
     command("runs", "list the runs of the workspace")
+    command("models", "list, search, look up, download or delete models", _add_models)
     command("export", "what a run made, in a form for other programs; checked against the chat", _add_export)
     command("import", "take in a capsule of a run, or a zip with an adapter", _add_import)
     command("bench", "measure the studio against its peers", _add_bench)
@@ -226,6 +227,18 @@ def _add_export(to: argparse.ArgumentParser) -> None:
     to.add_argument("--with-adapter", action="store_true", help="a capsule also holds the adapter")
 
 
+def _add_models(to: argparse.ArgumentParser) -> None:
+    actions = ("list", "search", "show", "download", "delete")
+    to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
+    to.add_argument("name", nargs="?", metavar="NAME", help="words to search, a Hub id owner/name, or a model here")
+    to.add_argument("--language", default="", metavar="CODE", help="search: only models with this language, such as ro")
+    to.add_argument("--kind", default="", choices=("text", "vision"), help="search: what they read (default text)")
+    to.add_argument("--page", type=_page, default=1, metavar="N", help="search: which page of 20 (default 1)")
+    to.add_argument("--curated", action="store_true", help="search: among the chosen models, without internet")
+    to.add_argument("--accept-licence", action="store_true", help="download: the licence was read and is accepted")
+    to.add_argument("--yes", action="store_true", help="delete: really remove it")
+
+
 def _add_import(to: argparse.ArgumentParser) -> None:
     to.add_argument("file", type=_folder, metavar="FILE", help="a capsule, or a zip with an adapter")
     to.add_argument("--name", help="name of the run (default: the one it had)")
@@ -250,6 +263,13 @@ def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _page(text: str) -> int:
+    number = _positive(text)
+    if number > 50:
+        raise argparse.ArgumentTypeError("at most 50 pages are shown: use more words")
+    return number
 
 
 def _temperature(text: str) -> float:

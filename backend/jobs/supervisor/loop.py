@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from backend.jobs import process
 from backend.jobs.claims import Claim, Claims, Outcome
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import ExitCode, Job
+from backend.jobs.model import HUB, ExitCode, Job
 from backend.jobs.supervisor.start import Child, spawn
 from backend.jobs.supervisor.warm import WarmWorker
 from backend.jobs.supervisor.watch import Watch, last_words, lives
@@ -138,7 +138,9 @@ class Loop:
         self.make_room(claim.job)
         kills = process.memory_kills()
         try:
-            child = self.warm.become(folder.path) or spawn(self.worker, [str(folder.path)], folder.log)
+            # What only fetches needs none of the libraries that a warm worker has loaded for a training.
+            ready = None if claim.job.device == HUB else self.warm.become(folder.path)
+            child = ready or spawn(self.worker, [str(folder.path)], folder.log)
         except OSError as error:
             log.error("run %s could not be started: %s", claim.job.id, error)  # noqa: TRY400 - one line says it all
             self.claims.conclude(claim.job.id, claim.token, Outcome(1, "jobs.no_process", {"error": str(error)}))
