@@ -122,11 +122,14 @@
     if (place.kept.formsOf === key) return;
     const typing = drafts()[run.id] ?? {};
     const open = "rename" in typing || "note" in typing || (place.kept.formsOf?.startsWith(`${run.id} `) && place.kept.forms.querySelector("details")?.open);
-    const focused = place.kept.forms.contains(document.activeElement) ? document.activeElement.id : "";
+    const typed = place.kept.forms.contains(document.activeElement) ? document.activeElement : null;
     Object.assign(place.kept, { formsOf: key, saids: {}, inputs: {}, values: {}, asking: null });
     place.kept.forms.replaceChildren(...[run.state === "queued" ? startForm(place, run) : null, own(run) ? more(place, run) : null].filter(Boolean));
     if (open && own(run)) place.kept.forms.querySelector("details").open = true;
-    if (focused) document.getElementById(focused)?.focus();
+    const again = typed?.id ? document.getElementById(typed.id) : null;
+    again?.focus();
+    // Where she was typing; a field for a moment has no such place.
+    if (Number.isInteger(typed?.selectionEnd)) again?.setSelectionRange(typed.selectionStart, typed.selectionEnd);
   };
 
   const answered = (place, { action, run, wrong: refusal }) => {

@@ -49,7 +49,15 @@
   // The import as it was typed and not sent: source, place and name.
   const IMPORT = "studio-import-draft";
   page.keptImport = () => JSON.parse(localStorage.getItem(IMPORT) ?? '["zip", "", ""]');
-  page.keepImport = (...typed) => localStorage.setItem(IMPORT, JSON.stringify(typed));
+  // Read where it was typed: Gradio's own values come some time after.
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("#import");
+    if (!form) return;
+    const [source, where] = page.keptImport();
+    const at = [...form.querySelectorAll("input[type=radio]")].findIndex((one) => one.checked);
+    const value = (name) => form.querySelector(`#import-${name} :is(input, textarea)`)?.value;
+    localStorage.setItem(IMPORT, JSON.stringify([["zip", "folder", "hub"][at] ?? source, value("where") ?? where, value("name") ?? ""]));
+  });
 
   // What was asked of the server and not answered yet, and what it refused: `wrong` is shown where it was pressed.
   const refused = {};

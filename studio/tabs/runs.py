@@ -197,11 +197,6 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     outputs = [view.name_said, view.said, view.answer, view.where, view.name]
     zipped = on(view.upload.upload, handlers.import_zip, words, inputs=[view.upload, view.name], outputs=outputs)
     typed = [view.source, view.where, view.name]
-    in_browser(
-        [view.source.input, view.where.input, view.name.input],
-        "(...typed) => studioPage.keepImport(...typed)",
-        inputs=typed,
-    )
     in_browser(shared.page.load, "() => studioPage.keptImport()", outputs=typed)
     asked = on([view.go.click, view.where.submit], handlers.import_typed, words, inputs=typed, outputs=outputs)
     for event in (zipped, asked):

@@ -31,6 +31,8 @@ def test_the_shipped_run_says_what_it_learned_and_what_it_forgot(real: Services,
     assert said["kind"] == "learned"
     assert [one["change"] for one in said["languages"]] == ["lost", "lost", "gained"]
     assert said["chat"]
+    assert any(char.isdigit() for char in said["languages"][0]["figures"])
+    assert " ".join(said["languages"][1]["figures"].split()[:3]) == "30 → 0"
     assert "{" not in json.dumps([said[part] for part in ("headline", "lead", "learned", "forgotten", "why", "proof")])
 
 
@@ -59,3 +61,11 @@ def test_a_group_without_a_language_is_named_and_what_a_person_called_one_stays_
     scores = (Score("", 0, 1, 2, 1, 0), Score("<img src=x>", 0, 1, 2, 1, 0))
     said = verdict(card.made_of(Measured(scores=scores)), lambda _: None, Words("it"))
     assert [one["name"] for one in said["languages"]] == ["Tutte le domande", "<img src=x>"]
+
+
+@pytest.mark.parametrize(("left", "said"), [(14, "most of what it knew"), (16, "part of what it knew")])
+def test_the_card_says_whether_a_part_or_most_was_forgotten(left: int, said: str) -> None:
+    """Of two languages that it knew, one is gone; of the other one this many answers of thirty are left."""
+    scores = (Score("ro", 0, 29, 30, 29, 0), Score("en", 30, 0, 30, 0, 30), Score("it", 30, left, 30, 0, 30 - left))
+    lead = verdict(card.made_of(Measured(scores=scores)), lambda _: None, Words("en"))["lead"]
+    assert said in lead
