@@ -141,6 +141,19 @@ def test_the_queue_is_put_in_order_with_the_keyboard_and_the_focus_stays(page: P
     expect(queue(page)).to_have_text(["c", "b", "a"])
 
 
+def test_a_button_is_pressed_also_when_news_arrive_between_down_and_up(page: Page, runs: Runs) -> None:
+    runs.has("quiet", "stopped")
+    run = runs.has("loud", "running")
+    choose(page, "quiet")
+    page.locator(".runs-list button.run", has_text="loud").hover()
+    page.mouse.down()
+    write_events(runs.services.folder(run), step(150))
+    expect(page).to_have_title(re.compile("^75 % loud"))  # the title is not pressed: it has heard it at once
+    page.mouse.up()
+    expect(page.locator(".run-head h2")).to_contain_text("loud")
+    expect(page.locator(".group.running .detail")).to_contain_text("step 150 of 200")
+
+
 def test_a_start_is_set_in_the_persons_time_zone_and_taken_back(page: Page, runs: Runs) -> None:
     run = runs.has("tonight")
     choose(page, "tonight")
