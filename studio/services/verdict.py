@@ -10,11 +10,10 @@ from backend.recipes.leaves import value
 from backend.verdict import card
 from backend.verdict.card import Card
 from backend.verdict.reasons import SAME, Advice
+from studio.services.recipes import OF_RUN
 from studio.services.runs import MyRuns
 
 MOST_KEPT = 64
-# How Train names the settings of a run.
-OF_RUN = "run:"
 Key = tuple[str, str, int]
 
 
