@@ -100,14 +100,19 @@ def _index(source: Source, *, texts: bool) -> dict[str, Any]:
         "name": source.name,
         "base": known | {"sha256": digest},
         "sets": sets,
-        "seed": request["recipe"]["compute"]["seed"],
+        "seed": _meant(source).compute.seed,
         "versions": result.get("versions", {}),
         "texts": texts,
     }
 
 
+def _meant(source: Source) -> Recipe:
+    """The whole recipe: what a later version of the studio has as a default was not meant."""
+    return Recipe.model_validate(source.request["recipe"])
+
+
 def _files(source: Source, *, texts: bool, weights_too: bool) -> dict[str, bytes]:
-    folder, recipe = source.folder, dict(source.request["recipe"])
+    folder, recipe = source.folder, _meant(source).model_dump(mode="json")
     if not texts:
         recipe["watching"] = {**recipe["watching"], "questions": []}
     written = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)

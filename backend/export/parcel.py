@@ -39,13 +39,10 @@ def seal(folder: Path, **facts: Any) -> dict[str, Any]:
 
 
 def place(folder: Path, final: Path) -> None:
-    """Give a sealed folder its name; what an earlier attempt left there goes."""
+    """Give a sealed folder its name; what an earlier attempt left there goes, out of sight before it is removed."""
     final.parent.mkdir(parents=True, exist_ok=True)
     if final.exists():
-        old = final.with_name(f".{final.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        final.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
+        final.rename(folder.with_name(f"{folder.name}-before"))
     folder.rename(final)
     sync_folder(final.parent)
 

@@ -190,6 +190,7 @@ def run(job: JobContext) -> int:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     work = Export(job)
+    shutil.rmtree(job.folder.path / STAGING, ignore_errors=True)
     forms: dict[str, Callable[[], dict[str, Any]]] = {
         "merged": work.merged,
         "gguf": work.gguf,
