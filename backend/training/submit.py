@@ -8,13 +8,16 @@ from typing import Any
 from backend.data import check, checks, datasets, rows
 from backend.data.datasets import Dataset
 from backend.data.split import split
-from backend.errors import DataError, StudioError
+from backend.errors import DataError, ModelError, StudioError
 from backend.forecast import facade
 from backend.hardware import this_machine
+from backend.hub.selection import quantised
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.models import catalogue
+from backend.models.catalogue import Model
 from backend.models.control_words import control_words
+from backend.models.facts import read_config
 from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes.schema import Recipe
@@ -79,6 +82,8 @@ def _chosen(
     found, faults = dict[str, Any](), dict[str, StudioError]()
     for name, find in wanted.items():
         _attempt(name, find, found, faults)
+    if "model" in found:
+        _attempt("model", partial(_trainable, found["model"], recipe), found, faults)
     folder = found["model"].folder if "model" in found else None
     for name in ("data", "replay.data"):
         if name in found:
@@ -91,6 +96,14 @@ def _attempt(name: str, step: Callable[[], Any], found: dict[str, Any], faults: 
         found[name] = step()
     except StudioError as fault:
         faults[name] = fault
+
+
+def _trainable(model: Model, recipe: Recipe) -> Model:
+    """The same model; ModelError when its weights are rounded already in a way that cannot be trained like this."""
+    rounded = quantised(read_config(model.folder))
+    if rounded and recipe.method == "full":
+        raise ModelError("hub.rounded_full", name=model.name)
+    return model
 
 
 def _usable(data: Dataset, recipe: Recipe, model: Path | None) -> Dataset:

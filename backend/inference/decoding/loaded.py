@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedModel
 
@@ -106,6 +107,11 @@ def load(target: Target, device: torch.device) -> PreTrainedModel:
     )
     if target.quantised and device.type == "cpu":
         model.dequantize(dtype=torch.float32)
+    for module in model.modules():
+        # Weights that were saved in four bits stay in four bits. bitsandbytes 0.50 repacks them at the first question
+        # to a CPU with bf16 instructions, and an adapter put on after that was on other weights (logits off by 0.5).
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
     if target.adapter and target.alone:
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(target.adapter)).merge_and_unload()
         return merged
@@ -119,6 +125,9 @@ def dtype(device: torch.device) -> torch.dtype:
 
 
 def four_bits(quantised: Quantised, compute: torch.dtype) -> BitsAndBytesConfig:
+    """As training rounded the weights; "int8" is the one kind that has eight."""
+    if quantised.kind == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=quantised.kind,
