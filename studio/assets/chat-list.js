@@ -2,6 +2,7 @@
 (() => {
   const page = window.studioPage;
   const { element, t, chat } = page;
+  const HIGHEST = 180;
 
   const line = (one) =>
     element("li", {}, element("button", { type: "button", class: "run", "aria-current": one.id === chat.id && "true", onclick: () => chat.open(one.id) },
@@ -74,7 +75,9 @@
     };
     const grow = () => {
       kept.input.style.height = "auto";
-      kept.input.style.height = `${Math.min(kept.input.scrollHeight + 2, 180)}px`;
+      // A very long text is not measured: laying it out once more would take seconds.
+      const wanted = kept.input.value.length > 5000 ? HIGHEST : kept.input.scrollHeight + 2;
+      kept.input.style.height = `${Math.min(wanted, HIGHEST)}px`;
     };
     kept.input = element("textarea", { rows: "1", placeholder: t("chat.question"), "aria-label": t("chat.question"), "aria-describedby": "chat-said chat-keys",
       oninput: (event) => (chat.keep(event.target.value), grow()),

@@ -31,6 +31,7 @@
       state.said = { [key]: found.said };
       become({ typed: { ...state.typed, [key]: input.value } });
       redraw();
+      focused(key)?.focus();
     };
     return element("form", { class: "inline", onsubmit: send, onkeydown: (event) => event.key === "Escape" && (event.preventDefault(), leave()) },
       input, state.said[key] && element("p", { class: "field-fault", role: "alert", id: `said-${key}` }, state.said[key]),
@@ -38,6 +39,10 @@
       note && element("p", { class: "detail" }, note));
   };
   const focused = (key) => document.querySelector(`[data-key="${key}"]`);
+
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll(".chat-bar .menu[open]")) menu.open = menu.contains(event.target);
+  });
 
   // The bar above: what this conversation is called and what can be done with it
   const bar = () => {
