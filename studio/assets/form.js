@@ -24,6 +24,15 @@
     save({ name: undefined });
     page.open("runs", run);
   };
+  // What the button says afterwards. A page that is not from this computer may have no clipboard but the old way to it.
+  page.copy = async (text) => {
+    const old = () => {
+      document.querySelector("#panel-command textarea").select();
+      return document.execCommand("copy");
+    };
+    const done = await (navigator.clipboard?.writeText(text).then(() => true, old) ?? old());
+    return done ? page.t("widget.copied") : page.t("widget.copy_by_hand");
+  };
   page.download = (text, name) => {
     if (!text) return;
     const link = element("a", { href: URL.createObjectURL(new Blob([text], { type: "application/yaml" })), download: `${name || "recipe"}.yaml` });
@@ -145,6 +154,8 @@
 
   // What a tool of the form says about one of its fields ("data-at") marks that field.
   const tools = () => {
+    for (const [panel, kinds] of [["panel-data", ".jsonl"], ["panel-recipes", ".yaml,.yml"]])
+      for (const input of document.querySelectorAll(`#${panel} input[type=file]`)) set(input, "accept", kinds);
     for (const [id, at] of [["data-name", "added"], ["data-file", "added"], ["recipe-name", "recipe-said"], ["recipe-upload", "recipe-said"], ["recipe-run", "recipe-said"]]) {
       const wrap = document.getElementById(id);
       const fault = document.querySelector(`#${at} [data-at="${id}"]`);

@@ -1,5 +1,6 @@
 """Train: choose a model, data and a recipe, see what it will cost, start."""
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ class Side(NamedTuple):
     card: gr.HTML
     questions: gr.HTML
     command: gr.Textbox
+    copy: gr.Button
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,10 @@ def beside(words: Words) -> Side:
             show_label=False,
             lines=3,
             interactive=False,
-            buttons=["copy"],
             elem_classes="mono",
         )
-    return Side(card, questions, command)
+        copy = gr.Button(words.t("train.copy"), size="sm", elem_id="copy")
+    return Side(card, questions, command, copy)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
@@ -173,6 +175,9 @@ def wire_browser(view: View) -> None:
         in_browser(edited(component), f"(value) => studioPage.keep('{name}', value)", inputs=component)
     for name, component in view.form.inputs.items():
         in_browser(edited(component), f"(value) => studioPage.keepField('{name}', value)", inputs=component)
+    side = view.side
+    in_browser(side.copy.click, "(text) => studioPage.copy(text)", inputs=side.command, outputs=side.copy)
+    in_browser(side.command.change, f"() => {json.dumps(side.copy.value)}", outputs=side.copy)
     in_browser(view.find.change, "(text) => studioPage.find(text)", inputs=view.find)
     in_browser(view.count.click, "() => studioPage.onlyChanged()")
 

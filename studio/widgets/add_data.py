@@ -78,9 +78,8 @@ class AddData:
             with gr.Row(elem_classes="fields grid"):
                 name = name_field(words.t("data.name"), NAME, placeholder=words.t("data.name.hint"))
                 skip_bad = gr.Checkbox(label=words.t("data.skip_bad"), value=False)
-            file = gr.File(
-                label=words.t("data.upload"), file_types=[".jsonl"], type="filepath", height=132, elem_id=FILE
-            )
+            # Of any kind, so that what is wrong with it is said at the field; form.js tells the browser what to offer.
+            file = gr.File(label=words.t("data.upload"), type="filepath", height=132, elem_id=FILE)
             told = filled(elem_id="added", elem_classes="said")
             again = gr.Button(words.t("data.again"), size="sm", visible=False, elem_id="data-again")
         return cls(name, skip_bad, file, again, told)

@@ -162,9 +162,7 @@ class RecipeTools:
                 save = gr.Button(words.t("recipe.save"), size="sm", elem_id="recipe-save")
             with gr.Row(elem_classes="fields ask"):
                 run = gr.Dropdown([], value=None, label=words.t("recipe.copy"), elem_id="recipe-run")
-                upload = gr.UploadButton(
-                    words.t("recipe.upload"), file_types=[".yaml", ".yml"], type="filepath", size="sm", elem_id=UPLOAD
-                )
+                upload = gr.UploadButton(words.t("recipe.upload"), type="filepath", size="sm", elem_id=UPLOAD)
                 download = gr.Button(words.t("recipe.download"), size="sm", elem_id="recipe-download")
             with gr.Row(elem_classes="actions"):
                 delete = gr.Button(words.t("recipe.delete"), size="sm", visible=False, elem_id="recipe-delete")

@@ -73,7 +73,7 @@ def test_a_decimal_comma_and_a_decimal_point_mean_the_same_everywhere(
     services: FakeServices, field: Field, language: str
 ) -> None:
     low, high = field.low or 0, field.high or 1
-    wanted = low + (min(high, 1) - low) / 4
+    wanted = low + min(high - low, 1) / 4
     written = Words(language).plain_number(wanted)
     assert ("," in written) == (language != "en")
     handlers = Handlers(services, Words(language))  # type: ignore[arg-type]
