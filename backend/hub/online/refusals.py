@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
-import httpx2
 from huggingface_hub.errors import (
     DisabledRepoError,
     EntryNotFoundError,
@@ -19,6 +20,9 @@ from huggingface_hub.errors import (
 from backend.errors import ModelError
 from backend.hub import credentials
 
+# The HTTP client that the library is built on: httpx in its version 1, httpx2 since 2.
+http: Any = import_module(HfHubHTTPError.__bases__[0].__module__.partition(".")[0])
+
 
 @contextmanager
 def told(hub_id: str = "", file: str = "") -> Iterator[None]:
@@ -27,13 +31,13 @@ def told(hub_id: str = "", file: str = "") -> Iterator[None]:
         yield
     except OfflineModeIsEnabled as error:
         raise ModelError("hub.offline") from error
-    except (LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, TimeoutError) as error:
+    except (LocalEntryNotFoundError, http.TransportError, ConnectionError, TimeoutError) as error:
         raise ModelError("hub.unreachable", error=type(error).__name__) from error
     except (EntryNotFoundError, RevisionNotFoundError, RepositoryNotFoundError, HFValidationError) as error:
         raise _absent(error, hub_id, file) from error
     except HfHubHTTPError as error:
         raise _refused(error, hub_id) from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+    except (http.HTTPError, http.InvalidURL, http.StreamError) as error:
         raise ModelError("hub.unreachable", error=type(error).__name__) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # The answer is no list of models and no model: a page to log in, a proxy, another program.
