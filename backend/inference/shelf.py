@@ -20,7 +20,7 @@ ADAPTER_CONFIG, MODEL_CONFIG = "adapter_config.json", "config.json"
 
 @dataclass(frozen=True)
 class Quantised:
-    """How training quantised the base model (bitsandbytes, 4 bits)."""
+    """How training quantised the base model (bitsandbytes, 4 or 8 bits)."""
 
     kind: str
     double: bool

@@ -24,6 +24,7 @@ BETWEEN = {
     "recipes.nothing_to_measure": "watching.eval_share",
     "recipes.pissa_quantised": "lora.start",
     "recipes.pissa_dora": "lora.start",
+    "recipes.dora_int8": "lora.dora",
 }
 NOTHING = frozenset({"", "none", "null", "~", "-"})
 

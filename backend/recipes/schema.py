@@ -28,33 +28,77 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Lora(Part):
-    """LoRA (arXiv 2106.09685): the update of each target matrix is `alpha / rank * B @ A`."""
+ADAPTED = ["lora", "qlora"]
+ADAM = ["adamw", "paged_adamw", "adamw_8bit", "paged_adamw_8bit"]
+Optimizer = Literal["adamw", "paged_adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor"]
+Scheduler = Literal[
+    "linear",
+    "cosine",
+    "constant",
+    "constant_with_warmup",
+    "polynomial",
+    "cosine_with_restarts",
+    "cosine_with_min_lr",
+    "inverse_sqrt",
+    "warmup_stable_decay",
+]
 
-    rank: int = Field(16, ge=1, le=256, json_schema_extra=basic(method=["lora", "qlora"]))
-    alpha: int = Field(32, ge=1, le=1024, json_schema_extra=basic(method=["lora", "qlora"]))
-    dropout: float = Field(0.0, ge=0, le=0.9, json_schema_extra=advanced(method=["lora", "qlora"]))
+
+class Lora(Part):
+    """LoRA (arXiv 2106.09685): the update of each target matrix is `alpha / rank * B @ A`.
+
+    `rslora` divides by the root of the rank (arXiv 2312.03732); `dora` trains the length of each column apart (arXiv
+    2402.09353); `rate_ratio` is how much faster B learns than A (LoRA+, arXiv 2402.12354). `start`: B begins with
+    zeros ("zero"), A and B begin as the strongest part of the weights (PiSSA, arXiv 2404.02948), or A as what the
+    training rows look like inside the model (EVA, arXiv 2410.07170; every layer keeps its rank).
+    """
+
+    rank: int = Field(16, ge=1, le=256, json_schema_extra=basic(method=ADAPTED))
+    alpha: int = Field(32, ge=1, le=1024, json_schema_extra=basic(method=ADAPTED))
+    dropout: float = Field(0.0, ge=0, le=0.9, json_schema_extra=advanced(method=ADAPTED))
     target_modules: Literal["all-linear", "attention", "mlp"] = Field(
-        "all-linear", json_schema_extra=advanced(method=["lora", "qlora"])
+        "all-linear", json_schema_extra=advanced(method=ADAPTED)
     )
+    rslora: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED))
+    dora: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED))
+    rate_ratio: float = Field(1.0, ge=1, le=64, json_schema_extra=advanced(method=ADAPTED))
+    start: Literal["zero", "pissa", "eva"] = Field("zero", json_schema_extra=advanced(method=ADAPTED))
+
+    @property
+    def scaling(self) -> float:
+        """What B @ A is multiplied by."""
+        return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
 
 
 class Quantisation(Part):
-    """bitsandbytes 4-bit (QLoRA, arXiv 2305.14314)."""
+    """bitsandbytes: 4 bits (QLoRA, arXiv 2305.14314) or 8 (LLM.int8, arXiv 2208.07339)."""
 
-    kind: Literal["nf4", "fp4"] = Field("nf4", json_schema_extra=advanced(method=["qlora"]))
-    double: bool = Field(default=True, json_schema_extra=advanced(method=["qlora"]))
+    kind: Literal["nf4", "fp4", "int8"] = Field("nf4", json_schema_extra=advanced(method=["qlora"]))
+    double: bool = Field(
+        default=True, json_schema_extra=advanced(method=["qlora"], **{"quantisation.kind": ["nf4", "fp4"]})
+    )
 
 
 class Schedule(Part):
+    """How long, how fast, and by which rule. `neftune`: noise on what goes into the model (arXiv 2310.05914)."""
+
     epochs: float = Field(1.0, gt=0, le=1000, json_schema_extra=basic())
     max_steps: int | None = Field(None, ge=1, le=10_000_000, json_schema_extra=advanced())
     learning_rate: float = Field(2e-4, ge=1e-7, le=1, json_schema_extra=basic())
-    scheduler: Literal["linear", "cosine", "constant"] = Field("linear", json_schema_extra=advanced())
+    optimizer: Optimizer = Field("adamw", json_schema_extra=advanced())
+    scheduler: Scheduler = Field("linear", json_schema_extra=advanced())
+    cycles: int = Field(2, ge=1, le=100, json_schema_extra=advanced(**{"schedule.scheduler": ["cosine_with_restarts"]}))
+    lowest_rate: float = Field(
+        0.1, ge=0, lt=1, json_schema_extra=advanced(**{"schedule.scheduler": ["cosine_with_min_lr", "polynomial"]})
+    )
+    decay_share: float = Field(
+        0.2, ge=0.01, le=0.9, json_schema_extra=advanced(**{"schedule.scheduler": ["warmup_stable_decay"]})
+    )
     warmup_ratio: float = Field(0.03, ge=0, le=0.5, json_schema_extra=advanced())
     weight_decay: float = Field(0.0, ge=0, le=1, json_schema_extra=advanced())
     max_grad_norm: float = Field(1.0, gt=0, le=1000, json_schema_extra=advanced())
-    adam_beta2: float = Field(0.999, ge=0.5, lt=1, json_schema_extra=advanced())
+    adam_beta2: float = Field(0.999, ge=0.5, lt=1, json_schema_extra=advanced(**{"schedule.optimizer": ADAM}))
+    neftune: float = Field(0.0, ge=0, le=100, json_schema_extra=advanced())
 
 
 class Batch(Part):
@@ -86,10 +130,16 @@ class Question(Part):
 
 
 class Watching(Part):
-    """Steps between evaluations, answers and checkpoints; `check`: a check set, asked before and after training."""
+    """Steps between evaluations, answers and checkpoints; `check`: a check set, asked before and after training.
+
+    `keep`: the weights of the last step, or those of the best evaluation. `patience`: a run ends after so many
+    evaluations in a row that were not better than the best one.
+    """
 
     eval_share: float = Field(0.02, ge=0, le=0.5, json_schema_extra=advanced())
     eval_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
+    keep: Literal["last", "best"] = Field("last", json_schema_extra=advanced())
+    patience: int | None = Field(None, ge=1, le=1000, json_schema_extra=advanced())
     answer_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     save_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     keep_checkpoints: int = Field(2, ge=1, le=100, json_schema_extra=advanced())
@@ -138,4 +188,18 @@ class Recipe(Part):
             raise RecipeError("recipes.replay_without_data")
         if self.replay.share > 0 and self.objective == "text":
             raise RecipeError("recipes.replay_of_text")
+        if self.watching.eval_share == 0 and (self.watching.keep == "best" or self.watching.patience):
+            raise RecipeError("recipes.nothing_to_measure")
+        if self.method != "full" and self.lora.start == "pissa":
+            self._refuse_pissa()
+        if self.method == "qlora" and self.lora.dora and self.quantisation.kind == "int8":
+            # peft 0.21 loses the scales of the weights when it looks for the lengths of their columns.
+            raise RecipeError("recipes.dora_int8")
         return self
+
+    def _refuse_pissa(self) -> None:
+        """PiSSA takes a part out of the weights: they must not be rounded, and their lengths not be kept apart."""
+        if self.method == "qlora":
+            raise RecipeError("recipes.pissa_quantised")
+        if self.lora.dora:
+            raise RecipeError("recipes.pissa_dora")

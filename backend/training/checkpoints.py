@@ -107,7 +107,9 @@ class Checkpoints:
     def _require_same(self, parts: dict[str, dict[str, str]], step: int) -> None:
         for name, values in self.identity.parts.items():
             before = parts.get(name, {})
-            changed = [key for key in sorted(values | before) if values.get(key) != before.get(key)]
+            # A setting that is newer than the checkpoint did nothing then and, left at its default, does nothing now.
+            known = before if name == "recipe" else values | before
+            changed = [key for key in sorted(known) if values.get(key) != before.get(key)]
             if changed:
                 raise JobError(f"training.other_{name}", step=step, changed=", ".join(changed))
 

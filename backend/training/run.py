@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import torch
 import transformers
+from peft import PeftModel
 
 from backend.errors import DataError, JobError
 from backend.forecast import calibration
@@ -23,13 +24,15 @@ from backend.training import outcome
 from backend.training.check import TOKENS_AT_ONCE, Check
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.fit import Fit, fit
+from backend.training.network import optimizer, start
 from backend.training.network.adapter import Network, prepare
 from backend.training.network.answers import Examiner, Writer
-from backend.training.network.load import inspect, load_base, load_tokenizer, precision, quantised
+from backend.training.network.load import Head, inspect, load_base, load_tokenizer, precision, quantised
+from backend.training.network.saved import save_weights
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.documents import Material, material
-from backend.training.trainer import Course, DivergedError, StudioTrainer, arguments, save_weights
+from backend.training.trainer import Course, DivergedError, StudioTrainer, arguments
 from backend.training.watch import Watch, peak_memory
 
 OUT_OF_MEMORY_WORDS = ("can't allocate memory", "out of memory")
@@ -79,6 +82,7 @@ class Run:
     imports: int
     needed: int = 0
     check: Check | None = None
+    begun: start.State | None = None
 
     def go(self) -> int:
         gc.freeze()  # the libraries stay: without this, each collection walks their objects for most of a second
@@ -91,7 +95,7 @@ class Run:
         checkpoint = self._newest(checkpoints)
         chosen = fit(self.request, self.job.memory_failures, self.device)
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
-        trainer = self._trainer(checkpoints, chosen)
+        trainer = self._trainer(checkpoints, chosen, fresh=checkpoint is None)
         self._require_space(trainer.network)
         if checkpoint is None and self.check:
             self.check.before()
@@ -114,7 +118,7 @@ class Run:
                 self.watch.note(JobError("training.other_version", name=name, before=before, now=str(now)), "warning")
         return found
 
-    def _trainer(self, checkpoints: Checkpoints, chosen: Fit) -> StudioTrainer:
+    def _trainer(self, checkpoints: Checkpoints, chosen: Fit, *, fresh: bool) -> StudioTrainer:
         recipe, location = self.request.recipe, str(self.request.model.location)
         self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
         torch.manual_seed(recipe.compute.seed)
@@ -128,6 +132,7 @@ class Run:
             self.watch.note(DataError("training.dropped", length=recipe.batch.max_length, **numbers), "warning")
         model = prepare(base, recipe, location)
         kind = precision(recipe, self.device)
+        self._begin(model, read, head, fresh=fresh, autocast=kind.autocast)
         plan = self._plan(read, chosen)
         writer = Writer(model, read.chat, kind.autocast) if read.chat else None
         course = Course(
@@ -140,12 +145,26 @@ class Run:
             watch=self.watch,
             answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
             stop_requested=self.job.stop_requested,
+            recipe=recipe,
         )
-        trainer = StudioTrainer(
-            model, arguments(recipe, plan, kind, self.device, checkpointing=chosen.checkpointing), course
-        )
+        asked = arguments(recipe, plan, kind, self.device, checkpointing=chosen.checkpointing)
+        for reason in optimizer.require(recipe, asked, self.device):
+            self.watch.note(JobError("training.not_paged", reason=reason))
+        trainer = StudioTrainer(model, asked, course)
         self.check = self._checking(read, writer, trainer)
         return trainer
+
+    def _begin(self, model: Network, read: Material, head: Head, *, fresh: bool, autocast: bool) -> None:
+        """Where the adapter begins elsewhere than at nothing. A resumed one has long begun, and EVA need not look."""
+        wanted = self.request.recipe.lora
+        if not isinstance(model, PeftModel) or wanted.start == "zero":
+            return
+        if wanted.start == "pissa":
+            self.begun = start.first(model)
+        elif fresh:
+            start.look_at(model, read.train, wanted.rank, head, autocast=autocast)
+        else:
+            start.plain(model)
 
     def _checking(self, read: Material, writer: Writer | None, trainer: StudioTrainer) -> Check | None:
         """What is asked before and after; nothing for plain text, or when every question is trained on."""
@@ -177,12 +196,14 @@ class Run:
     def _finish(self, trainer: StudioTrainer) -> None:
         """Keep what was trained, measure it for the last time, write the figures."""
         self.watch.phase("saving")
-        trainer.require_finite()
         folder, request = self.job.folder, self.request
+        trainer.look(trainer.state.global_step, answer=False)
+        trainer.take_best()
+        trainer.require_finite()
         final = folder.model if request.recipe.method == "full" else folder.adapter
-        record = outcome.record(request, trainer.state.global_step, self._way(trainer))
+        record = outcome.record(request, trainer.kept_step, self._way(trainer))
         outcome.keep(final, partial(self._write, trainer.network), record)
-        trainer.look(trainer.state.global_step)
+        trainer.look(trainer.state.global_step, evaluate=False)
         checks = self.check.after(trainer.state.global_step) if self.check else {}
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
@@ -199,6 +220,9 @@ class Run:
         }
 
     def _write(self, model: Network, folder: Path) -> None:
+        if self.begun and isinstance(model, PeftModel):
+            start.save_as_lora(model, self.begun, folder)
+            return
         save_weights(model, folder)
         if self.request.recipe.method == "full":
             load_tokenizer(str(self.request.model.location)).save_pretrained(folder)
@@ -207,6 +231,7 @@ class Run:
         model = trainer.network
         return {
             "steps": trainer.state.global_step,
+            "kept_step": trainer.kept_step,
             "eval_loss": trainer.eval_loss,
             "train_loss": self.watch.train_loss,
             "seconds": self.job.clock(),

@@ -3,25 +3,30 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 import torch
-from peft import PeftModel, set_peft_model_state_dict
-from safetensors.torch import load_file
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from backend.errors import JobError
 from backend.jobs import events
 from backend.recipes.schema import Recipe, Watching
+from backend.training.best import Best
 from backend.training.checkpoints import Checkpoint, Checkpoints
+from backend.training.network import optimizer
 from backend.training.network.adapter import Network
 from backend.training.network.load import Head, Precision
 from backend.training.network.measure import batch_loss as batch_loss
 from backend.training.network.measure import measured
+from backend.training.network.noise import Noise
+from backend.training.network.saved import load_weights, save_weights
 from backend.training.text.batches import Batch, Document, Plan, Stream
 from backend.training.watch import Watch
 
@@ -49,6 +54,7 @@ class Course:
     watch: Watch
     answer: Callable[[int], None]
     stop_requested: Callable[[], str | None]
+    recipe: Recipe = field(default_factory=lambda: Recipe.model_validate({}))
 
 
 def arguments(
@@ -61,7 +67,9 @@ def arguments(
         per_device_train_batch_size=plan.micro,
         gradient_accumulation_steps=plan.accumulation,
         learning_rate=recipe.schedule.learning_rate,
+        optim=optimizer.NAMES[recipe.schedule.optimizer],
         lr_scheduler_type=recipe.schedule.scheduler,
+        lr_scheduler_kwargs=optimizer.schedule(recipe, plan.steps),
         warmup_steps=round(recipe.schedule.warmup_ratio * plan.steps),
         weight_decay=recipe.schedule.weight_decay,
         max_grad_norm=recipe.schedule.max_grad_norm,
@@ -85,7 +93,7 @@ def arguments(
 
 def _checkpointing(*, on: bool) -> dict[str, Any]:
     """transformers called it gradient checkpointing before 5.23."""
-    known = {field.name for field in fields(TrainingArguments)}
+    known = {one.name for one in fields(TrainingArguments)}
     name = "activation_checkpointing" if "activation_checkpointing" in known else "gradient_checkpointing"
     return {name: on, f"{name}_kwargs": {"use_reentrant": False} if on else None}
 
@@ -100,6 +108,9 @@ class StudioTrainer(Trainer):
         self.course = course
         self.stopped: str | None = None
         self.eval_loss: float | None = None
+        best = replace(course.checkpoints, folder=course.checkpoints.folder / "best", keep=1)
+        self._best = Best(course.watching, best, course.watch)
+        self._noise = Noise(model, course.recipe.schedule.neftune) if course.recipe.schedule.neftune else None
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._first = 0
         self._strikes = 0
@@ -112,6 +123,7 @@ class StudioTrainer(Trainer):
             self.course.watch.begin(0, 0)
         else:
             self._first = self._saved = checkpoint.step
+            self._best.resume(checkpoint.step)
         self.network.train()
         self.course.watch.phase("training")
         self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
@@ -120,6 +132,13 @@ class StudioTrainer(Trainer):
 
     def get_train_dataloader(self) -> Any:
         return Stream(self.course.plan, self.course.documents, self._first)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        ratio = self.course.recipe.lora.rate_ratio
+        if ratio == 1 or not isinstance(self.network, PeftModel) or self.optimizer is not None:
+            return super().create_optimizer(model)
+        self.optimizer = optimizer.faster_b(self.network, self.args, ratio)
+        return self.optimizer
 
     def num_examples(self, dataloader: Any) -> int:
         return len(self.course.documents)
@@ -152,6 +171,8 @@ class StudioTrainer(Trainer):
     ) -> Any:
         """This micro-batch's part of the mean loss per learned token of the effective batch."""
         self.state.num_input_tokens_seen += _tensor(inputs["input_ids"]).numel()
+        if self._noise:
+            self._noise.bounds = _tensor(inputs["cu_seq_lens_q"])
         total = batch_loss(model, dict(inputs), self.course.head)
         assert num_items_in_batch is not None
         # Ranks average their gradients, so each rank's part counts as many times as there are ranks.
@@ -223,6 +244,8 @@ class StudioTrainer(Trainer):
         self.eval_loss = found.mean
         self._evaluated = step
         self.course.watch.evaluated(step, found.mean if isfinite(found.mean) else None, found.each)
+        if self._best.judge(found.mean, self.state, partial(save_weights, self.network)):
+            self.control.should_training_stop = True
 
     # Checkpoints
 
@@ -246,25 +269,30 @@ class StudioTrainer(Trainer):
         if not isinstance(self.model, PeftModel):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
-        weights = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
-        set_peft_model_state_dict(self.model, weights)
+        load_weights(self.model, Path(resume_from_checkpoint))
         state = json.loads((Path(resume_from_checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))
         self.course.watch.begin(state["global_step"], state["num_input_tokens_seen"])
+
+    def take_best(self) -> None:
+        """Go back to the state that was best on the held-out rows, where the recipe asks for it."""
+        best = self._best.found(self.state)
+        if best is None:
+            return
+        load_weights(self.network, best)
+        self.eval_loss = self.state.best_metric
+        loss = round(self.eval_loss or 0.0, 4)
+        self.course.watch.note(JobError("training.best_kept", step=self.kept_step, loss=loss))
+
+    @property
+    def kept_step(self) -> int:
+        """The step whose state is kept at the end."""
+        state, keep = self.state, self.course.watching.keep
+        return state.best_global_step or state.global_step if keep == "best" else state.global_step
 
     def require_finite(self) -> None:
         """DivergedError when anything trained holds a number that is none."""
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self._trained):
             raise DivergedError(self.state.global_step)
-
-
-def save_weights(model: Network, folder: Path) -> None:
-    """What was trained, as safetensors: the adapter in the format of peft, or the whole model."""
-    if not isinstance(model, PeftModel):
-        model.save_pretrained(str(folder))
-        return
-    model.save_pretrained(str(folder), save_embedding_layers=False)
-    # An empty form of a model card.
-    (folder / "README.md").unlink(missing_ok=True)
 
 
 def _tensor(value: Tensor | int) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from backend.errors import ModelError
+from backend.export.merge import merged
 from backend.inference.ask import Ask
 from backend.inference.decoding.batch import Batch, Size
 from backend.inference.decoding.loaded import Loaded
@@ -26,7 +27,6 @@ from backend.models.facts import facts
 from backend.training.network import attention
 from backend.training.network.load import inspect
 from backend.training.network.measure import batch_loss
-from backend.training.network.merge import merge
 from backend.training.network.targets import linears, targets
 from backend.training.text.batches import Document, collate
 from backend.training.text.chat import ChatFormat
@@ -198,11 +198,11 @@ def test_merged_into_16_bits_it_says_what_the_adapter_says(trained: Trained, tmp
     adapted = PeftModel.from_pretrained(base, trained.whole.adapter).eval()(tokens).logits
     assert (before - adapted).abs().max() / adapted.abs().max() > 0.1
     for dtype, within in MERGED_WITHIN.items():
-        merge(str(trained.model), trained.whole.adapter, tmp_path / str(dtype), dtype=dtype)
-        merged = AutoModelForCausalLM.from_pretrained(tmp_path / str(dtype))
-        assert merged.dtype is dtype
+        merged(trained.model, trained.whole.adapter, dtype=dtype).save_pretrained(tmp_path / str(dtype))
+        made = AutoModelForCausalLM.from_pretrained(tmp_path / str(dtype))
+        assert made.dtype is dtype
         # The weights are rounded, the sums are not: what is compared is the file, not the arithmetic of this processor.
-        after = merged.float()(tokens).logits
+        after = made.float()(tokens).logits
         off = float((after - adapted).abs().max() / adapted.abs().max())
         assert off < within
 

@@ -4,18 +4,21 @@ from functools import partial
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import EvaConfig, LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network.products import quicken
-from backend.training.network.targets import targets, transposed
+from backend.training.network.targets import narrowest, targets, transposed
 
 Network = PreTrainedModel | PeftModel
 ADAPTER = "default"
+# Rounds of the randomised decomposition that finds the strongest part of a matrix: the paper's closest one.
+PISSA = "pissa_niter_16"
 
 
 def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
@@ -30,6 +33,9 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
         lora_dropout=recipe.lora.dropout,
         target_modules=targets(base, recipe.lora.target_modules),
         fan_in_fan_out=transposed(base),
+        use_rslora=recipe.lora.rslora,
+        use_dora=recipe.lora.dora,
+        **_start(base, recipe),
         task_type="CAUSAL_LM",
         base_model_name_or_path=location,
     )
@@ -39,6 +45,21 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
     assert isinstance(model, PeftModel)
     shorten(model)
     return model
+
+
+def _start(base: PreTrainedModel, recipe: Recipe) -> dict[str, Any]:
+    """What peft wants to know of how the adapter begins; ModelError when a layer has fewer directions than that.
+
+    With EVA every layer keeps its rank: then a resumed run has the same shapes without looking at the rows again.
+    """
+    wanted = recipe.lora
+    if wanted.start == "zero":
+        return {}
+    if wanted.rank > (most := narrowest(base, wanted.target_modules)):
+        raise ModelError("training.rank_too_large", rank=wanted.rank, most=most)
+    if wanted.start == "pissa":
+        return {"init_lora_weights": PISSA}
+    return {"init_lora_weights": "eva", "eva_config": EvaConfig(rho=1.0)}
 
 
 def shorten(model: PeftModel) -> None:

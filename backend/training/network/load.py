@@ -1,10 +1,11 @@
 """Loading a base model in the precision this machine is good at, quantised if wanted, and looking into it."""
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from torch import nn
 from transformers import (
     AutoModelForCausalLM,
@@ -19,6 +20,8 @@ from backend.training.network import attention
 from backend.training.network.adapter import Network
 from backend.training.network.loss import without_head
 from backend.training.text.batches import Document, collate
+
+ROUNDED = (Linear4bit, Linear8bitLt)
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,7 @@ def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrained
     kind = precision(recipe, device)
     options: dict[str, Any] = {}
     if recipe.method == "qlora":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=recipe.quantisation.kind,
-            bnb_4bit_use_double_quant=recipe.quantisation.double,
-            bnb_4bit_compute_dtype=kind.compute,
-        )
+        options["quantization_config"] = rounding(recipe, kind.compute)
         options["device_map"] = {"": device}
     model: Any = AutoModelForCausalLM.from_pretrained(
         location,
@@ -73,16 +71,32 @@ def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrained
         use_safetensors=True,
         **options,
     )
-    for module in quantised(model):
+    for module in model.modules():
         # Else bitsandbytes repacks the weight for inference at the first evaluation, and gradients end there.
-        module.support_avx512bf16_for_cpu = False
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
     placed: PreTrainedModel = model if recipe.method == "qlora" else model.to(device)
     return placed
 
 
 def quantised(model: nn.Module) -> list[Any]:
-    """The layers whose weights are kept in four bits."""
-    return [module for module in model.modules() if isinstance(module, Linear4bit)]
+    """The layers whose weights are really kept in four or in eight bits."""
+    return [module for module in model.modules() if isinstance(module, ROUNDED)]
+
+
+def rounding(recipe: Recipe, compute: torch.dtype) -> BitsAndBytesConfig:
+    """What the recipe says about numbers of few bits, in transformers' words."""
+    wanted = recipe.quantisation
+    if wanted.kind == "int8":
+        # It says of every layer at every step that it does what was asked.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=wanted.kind,
+        bnb_4bit_use_double_quant=wanted.double,
+        bnb_4bit_compute_dtype=compute,
+    )
 
 
 @dataclass(frozen=True)

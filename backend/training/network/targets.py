@@ -1,7 +1,7 @@
 """Which layers of a model an adapter goes on: found in its structure, whatever its family calls them."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -53,3 +53,14 @@ def _shortest(path: str, every: list[str], chosen: set[str]) -> str:
         if {other for other in every if other == name or other.endswith(f".{name}")} <= chosen:
             return name
     return path
+
+
+def narrowest(base: PreTrainedModel, kind: Kind) -> int:
+    """The smallest number of inputs or outputs that a layer to adapt has."""
+    names = tuple(f".{name}" for name in targets(base, kind))
+    chosen = (base.get_submodule(path) for path in linears(base) if f".{path}".endswith(names))
+    return min(min(_sizes(layer)) for layer in chosen)
+
+
+def _sizes(layer: Any) -> tuple[int, int]:
+    return (layer.nx, layer.nf) if isinstance(layer, Conv1D) else (layer.in_features, layer.out_features)
