@@ -96,6 +96,11 @@
     obey();
     page.told("theme", next);
   };
+  // Gradio, which has no Italian, says that such a page is in English; a screen reader would read it so.
+  const speak = () => {
+    if (document.documentElement.lang !== page.language) document.documentElement.lang = page.language;
+  };
+  new MutationObserver(speak).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
   document.addEventListener("DOMContentLoaded", () => {
     obey();
     new MutationObserver(obey).observe(document.body, { attributes: true, attributeFilter: ["class"] });
