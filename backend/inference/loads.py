@@ -31,7 +31,7 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Loads:
-    """Kept in workspace/calibration/loading, a file for each machine and set of libraries; the engine alone writes it."""
+    """Kept in workspace/calibration/loading, a file per machine and set of libraries; the engine alone writes it."""
 
     workspace: Workspace
 
