@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from backend.errors import RecipeError
-from backend.forecast import disk, duration, memory
+from backend.forecast import departures, disk, duration, memory
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
 from backend.forecast.lengths import Lengths
 from backend.forecast.model import Forecast
@@ -50,7 +50,7 @@ def estimate(
         disk_bytes=disk.disk_bytes(load),
         disk_free_bytes=machine.disk_free_bytes,
         seconds=_seconds(load, todo, calibration),
-        measured=calibration is not None and not calibration.rough,
+        measured=calibration is not None and not _rough(load, calibration),
     )
     return forecast.model_copy(update={"advice": _advice(forecast, recipe)})
 
@@ -95,10 +95,14 @@ def _seconds(load: memory.Load, todo: Work, calibration: Calibration | None) -> 
     if calibration is None:
         return None
     found = duration.seconds(load, todo, calibration)
-    if not calibration.rough:
+    if not _rough(load, calibration):
         return found
     grain = 10 if found < 120 else 60
     return float(max(grain, grain * round(found / grain)))
+
+
+def _rough(load: memory.Load, calibration: Calibration) -> bool:
+    return calibration.rough or departures.rough(load.facts, load.recipe)
 
 
 def _device(machine: Machine) -> tuple[int, int]:

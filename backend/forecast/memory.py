@@ -7,13 +7,13 @@ keys (and values), and of the MLP.
 
 from dataclasses import dataclass
 
+from backend.forecast import departures
 from backend.forecast.model import PARTS
 from backend.models.facts import ModelFacts
 from backend.recipes.schema import Recipe
 
 FP32, BF16 = 4, 2
 STORED_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-ADAM_MOMENTS = 2
 LOGITS_CHUNK_BYTES = 32 * 2**20
 # A process grows by this after its imports, whatever it trains: modules loaded late, thread pools, work areas of MKL.
 GROWTH_BYTES = 50 * 2**20
@@ -66,7 +66,15 @@ class Load:
     def trained(self) -> int:
         """Parameters that are trained."""
         lora = self.recipe.lora
-        return self.facts.parameters if self.full else self.facts.lora_parameters(lora.rank, lora.target_modules)
+        if self.full:
+            return self.facts.parameters
+        adapter = self.facts.lora_parameters(lora.rank, lora.target_modules)
+        return adapter + departures.magnitudes(self.facts, self.recipe)
+
+    @property
+    def begun(self) -> int:
+        """Numbers of the adapter as it began, which PiSSA has to remember."""
+        return 0 if self.full or self.recipe.lora.start != "pissa" else self.trained
 
     @property
     def table(self) -> int:
@@ -114,8 +122,8 @@ def _at(load: Load, **moment: int) -> Parts:
     standing = {
         "runtime": load.runtime + (0 if load.gpu else GROWTH_BYTES),
         "weights": weights(load),
-        "adapter": 0 if load.full else FP32 * load.trained,
-        "optimizer": ADAM_MOMENTS * FP32 * load.trained,
+        "adapter": 0 if load.full else FP32 * (load.trained + load.begun),
+        "optimizer": departures.optimizer_bytes(load.facts, load.recipe, load.trained),
         "loading": _mapped_bytes(load),
     }
     return dict.fromkeys(PARTS, 0) | standing | moment
@@ -151,7 +159,10 @@ def weights(load: Load) -> int:
     inside = load.facts.parts["attention"] + load.facts.parts["mlp"]
     if load.recipe.method != "qlora":
         return load.facts.parameters * load.weight_bytes
-    packed = quantised_bytes(inside, double=load.recipe.quantisation.double)
+    wanted = load.recipe.quantisation
+    # LLM.int8 keeps one scale for each row (arXiv 2208.07339, section 2.1).
+    rows = load.facts.layers * sum(linear.outputs for linear in load.facts.linears)
+    packed = inside + FP32 * rows if wanted.kind == "int8" else quantised_bytes(inside, double=wanted.double)
     return packed + (load.facts.parameters - inside) * load.weight_bytes
 
 
@@ -187,6 +198,8 @@ def saved_per_token(load: Load) -> int:
     hidden, inner = facts.hidden_size, facts.intermediate_size
     query, key = facts.heads * facts.head_dim, facts.kv_heads * facts.head_dim
     kept = 2 * hidden + 2 * query + 2 * key + facts.heads + 3 * inner
+    longest = min(load.tokens, load.recipe.batch.max_length)
+    kept += departures.of_family(facts, full=load.full, longest=longest) + departures.of_dora(facts, load.recipe)
     if load.full:
         return kept + 2 * hidden + (2 * hidden + query + inner)
     lora = load.recipe.lora
@@ -204,7 +217,8 @@ def backward(load: Load) -> int:
     """Gradients inside the last layer's MLP, before anything of that layer has been let go; a dequantised matrix."""
     hidden, inner = load.facts.hidden_size, load.facts.intermediate_size
     dequantised = hidden * inner if load.recipe.method == "qlora" else 0
-    return (load.tokens * (3 * inner + hidden) + dequantised) * load.number_bytes
+    passing = departures.passing(load.facts, load.recipe)
+    return (load.tokens * (3 * inner + hidden) + dequantised + passing) * load.number_bytes
 
 
 def logits(load: Load) -> int:
@@ -214,7 +228,8 @@ def logits(load: Load) -> int:
 
 
 def _chunk(load: Load) -> int:
-    return min(LOGITS_CHUNK_BYTES, FP32 * load.learned * load.facts.vocab_size)
+    chunks = departures.BENT_CHUNKS if load.facts.model_type == departures.BENT else 1
+    return chunks * min(LOGITS_CHUNK_BYTES, FP32 * load.learned * load.facts.vocab_size)
 
 
 def _second_table(load: Load) -> int:

@@ -1,0 +1,75 @@
+"""How families and methods need more, or less, memory than a Llama layer that learns by plain LoRA.
+
+Counted as in `memory`: floats per token that autograd keeps of one layer (tests/backend/test_forecast_measured.py).
+"""
+
+from backend.models.facts import ModelFacts
+from backend.recipes.schema import Recipe
+
+FP32 = 4
+ADAM_BYTES = {"adamw": 8.0, "paged_adamw": 8.0, "adamw_8bit": 2.1, "paged_adamw_8bit": 2.1}
+FOUR_NORMS = ("gemma2", "gemma3_text")
+NORMED_QUERIES = ("qwen3", "gemma3_text", "olmo2")
+# Its activation function is written out, and keeps every step of it.
+WRITTEN_OUT = 6
+BENT = "gemma2"
+# Chunks of logits that are there at once where they are bent.
+BENT_CHUNKS = 5
+
+
+def of_family(facts: ModelFacts, *, full: bool, longest: int) -> int:
+    """Floats per token and layer that this family keeps besides those of Llama; `longest`: tokens of a document."""
+    query, key = facts.heads * facts.head_dim, facts.kv_heads * facts.head_dim
+    both = 2 if full else 1
+    more = 0
+    if facts.model_type in FOUR_NORMS:
+        more += both * 2 * facts.hidden_size
+    if facts.model_type in NORMED_QUERIES:
+        more += both * (query + key)
+    if facts.model_type == "phi3":
+        more += query + key
+    if facts.model_type == "gpt2":
+        more += (WRITTEN_OUT - 3) * facts.intermediate_size
+    if facts.model_type == BENT:
+        more += 2 * facts.heads * longest + facts.heads
+    return more
+
+
+def of_dora(facts: ModelFacts, recipe: Recipe) -> int:
+    """DoRA keeps what a matrix gave and what its adapter gave, apart."""
+    if recipe.method == "full" or not recipe.lora.dora:
+        return 0
+    return 2 * sum(linear.outputs for linear in facts.targets(recipe.lora.target_modules))
+
+
+def passing(facts: ModelFacts, recipe: Recipe) -> int:
+    """Numbers that are there only for a moment: DoRA makes every matrix with its update to see how long it is."""
+    if recipe.method == "full" or not recipe.lora.dora:
+        return 0
+    return 3 * max(linear.inputs * linear.outputs for linear in facts.targets(recipe.lora.target_modules))
+
+
+def magnitudes(facts: ModelFacts, recipe: Recipe) -> int:
+    """The lengths that DoRA trains."""
+    if recipe.method == "full" or not recipe.lora.dora:
+        return 0
+    return facts.layers * sum(linear.outputs for linear in facts.targets(recipe.lora.target_modules))
+
+
+def optimizer_bytes(facts: ModelFacts, recipe: Recipe, trained: int) -> int:
+    """What the optimizer remembers: two moments in 32 or 8 bits, or (Adafactor) a row and a column of each matrix."""
+    known = ADAM_BYTES.get(recipe.schedule.optimizer)
+    if known is not None:
+        return round(known * trained)
+    if recipe.method == "full":
+        sides = sum(linear.inputs + linear.outputs for linear in facts.linears)
+        return FP32 * (facts.layers * sides + 2 * (facts.vocab_size + facts.hidden_size))
+    adapted = facts.targets(recipe.lora.target_modules)
+    return FP32 * facts.layers * sum(linear.inputs + linear.outputs + 2 * recipe.lora.rank for linear in adapted)
+
+
+def rough(facts: ModelFacts, recipe: Recipe) -> bool:
+    """Whether the time of such a run is only guessed: this machine is measured with plain LoRA and four bits."""
+    dora = recipe.method != "full" and recipe.lora.dora
+    int8 = recipe.method == "qlora" and recipe.quantisation.kind == "int8"
+    return dora or int8 or facts.model_type in ("gpt2", BENT) or recipe.schedule.optimizer != "adamw"
