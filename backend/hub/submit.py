@@ -96,6 +96,13 @@ def download(person: Person, jobs: Jobs, offer: Offer, *, accepted: str, name: s
     return jobs.submit(person, NewJob(KIND, called, {"download": asked.model_dump(mode="json")}, device=DEVICE))
 
 
+def downloads(person: Person, jobs: Jobs) -> list[Job]:
+    """This person's, newest first. How far one is stands in its status.json: `file`, `done` and `total` bytes,
+    `bytes_per_second`, `eta_seconds` (`backend.jobs.events.Transfer`).
+    """
+    return [job for job in jobs.all(person) if job.kind == KIND]
+
+
 def asked_for(folder: RunFolder) -> Download:
     return Download(**folder.read(folder.request)["download"])
 

@@ -8,9 +8,10 @@ from typing import Any
 from backend.errors import JobError
 from backend.paths import RECORDED
 
-
 # The device of a job that only fetches something.
 HUB = "hub"
+# Kinds of jobs that are no runs: they are shown where that is what they fetch.
+CHORES = frozenset({"download"})
 
 
 class JobState(StrEnum):

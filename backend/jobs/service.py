@@ -15,7 +15,7 @@ from backend import names
 from backend.errors import AccessError, JobError, SetupError
 from backend.jobs import order, recorded, rows
 from backend.jobs.folder import RunFolder, sync_folder
-from backend.jobs.model import ExitCode, Job, JobState, NewJob
+from backend.jobs.model import CHORES, ExitCode, Job, JobState, NewJob
 from backend.ledger.schema import jobs, wishes
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
@@ -117,8 +117,8 @@ class Jobs:
             return [rows.job_from(row) for row in opened.execute(mine)]
 
     def shown(self, person: Person) -> list[Job]:
-        """This person's own, newest first; then those that ship with the studio."""
-        return [*self.all(person), *recorded.every()]
+        """This person's own runs, newest first; then those that ship with the studio."""
+        return [*(job for job in self.all(person) if job.kind not in CHORES), *recorded.every()]
 
     def folder(self, job: Job) -> RunFolder:
         return RunFolder(self.workspace.run(job.id))

@@ -4,9 +4,11 @@ A model of a person is a folder of the workspace named by its id, with model.jso
 `location` when they stay where they were.
 """
 
+import errno
 import json
 import os
 import re
+import shutil
 import time
 import uuid
 from pathlib import Path
@@ -111,7 +113,16 @@ def adopt(person: Person, workspace: Workspace, model: Model, files: Path) -> Mo
     place = workspace.models / (model.id or uuid.uuid4().hex)
     made = model.model_copy(update={"id": place.name, "owner": person.id, "added_at": time.time(), "location": ""})
     _write(files, made)
-    files.rename(place)
+    shutil.rmtree(place, ignore_errors=True)  # what an interrupted copy has left is without a record
+    try:
+        files.rename(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # The models lie on another disk: the record comes last, for it is what makes a model of a folder.
+        shutil.copytree(files, place, ignore=shutil.ignore_patterns(RECORD))
+        _write(place, made)
+        shutil.rmtree(files)
     sync_folder(place.parent)
     return _own(place / RECORD)
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ def transfers(here: World, job: Job) -> list[events.Transfer]:
 def test_a_model_is_downloaded_checked_and_in_the_catalogue(here: World) -> None:
     job = here.submit()
     assert (job.kind, job.device, job.name) == ("download", "hub", "good")
+    assert submit.downloads(HOME, here.stage.jobs) == [job]
+    assert job not in here.stage.jobs.shown(HOME)
     assert here.work(job) == ExitCode.DONE
     is_the_good_model(here, job)
     (model,) = here.models()
@@ -362,6 +365,19 @@ def test_whoever_died_after_the_rename_is_done_when_it_is_tried_again(here: Worl
     assert here.work(job) == ExitCode.DONE
     assert here.folder(job).read(here.folder(job).result)["model"] == job.id
     is_the_good_model(here, job)
+
+
+def test_models_may_lie_on_another_disk(here: World, tmp_path: Path) -> None:
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no other disk here")
+    with tempfile.TemporaryDirectory(dir=other) as place:
+        here.stage.workspace.models.rmdir()
+        here.stage.workspace.models.symlink_to(place)
+        job = here.submit()
+        (here.stage.workspace.models / job.id).mkdir()  # as a copy that was interrupted leaves it
+        assert here.work(job) == ExitCode.DONE
+        is_the_good_model(here, job)
 
 
 def test_models_belong_to_whoever_downloaded_them(here: World) -> None:

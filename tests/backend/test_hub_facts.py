@@ -1,6 +1,8 @@
 """What is known of a model before it is fetched, and what stands against it: the real client, a Hub on loopback."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from backend.hub import architectures, desk, selection
 from backend.hub.offer import Offer, Query
 from backend.hub.online.client import Hub
 from backend.models.facts import FAMILIES
+from backend.paths import ROOT
 from backend.people import HOME
 from tests.hubserver import world
 from tests.hubserver.server import Repository, conversion, running
@@ -35,6 +38,14 @@ def problem(here: World, files: dict[str, bytes], **more: object) -> str:
     assert found is not None
     assert len({found.say(language) for language in ("en", "ro", "it")}) == 3
     return found.say()
+
+
+def test_the_page_loads_nothing_that_could_go_online() -> None:
+    names = ("bringing", "credentials", "curated", "desk", "removal", "submit")
+    code = ";".join(f"import backend.hub.{name}" for name in names)
+    code += "; import sys; print([m for m in ('huggingface_hub', 'torch', 'transformers') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_good_model_is_described_whole_by_the_process_that_asks(here: World) -> None:
