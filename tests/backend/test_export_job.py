@@ -15,7 +15,7 @@ from backend.export import capsule, snippets, source, submit
 from backend.export import run as export
 from backend.export.parity import questions
 from backend.export.parity.comparing import How, Speaker, compare, divergence, spoken
-from backend.export.parity.figures import BOUNDS, Parity, sentence_of
+from backend.export.parity.figures import BOUNDS, COARSE, Parity, sentence_of
 from backend.export.request import Choice, ExportRequest
 from backend.inference.shelf import Shelf
 from backend.jobs.context import JobContext
@@ -155,6 +155,8 @@ def test_divergence_is_that_of_kullback_and_leibler() -> None:
         ({"same_texts": 9}, "close"),
         ({"ends_agree": 99}, "close"),
         ({"kl_mean": 2 * BOUNDS["float16"]}, "differs"),
+        ({"kl_mean": 2 * BOUNDS["float16"], "coarse": True}, "same"),
+        ({"kl_mean": 2 * COARSE, "coarse": True}, "differs"),
         ({"kl_mean": float("nan")}, "differs"),
         ({"prompts_same": False}, "differs"),
     ],

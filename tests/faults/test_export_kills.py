@@ -98,6 +98,7 @@ def test_a_kill_at_each_point_leaves_a_whole_thing_or_none(world, form):
     assert not (world.runs / name / export.STAGING).exists()
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_leave_a_whole_thing_or_none(world):
     began = time.monotonic()
     assert tiny.fork(lambda: attempt(world, "whole", "merged")) == ExitCode.DONE

@@ -130,6 +130,7 @@ def compare(source: Source, exported: Path, questions: list[list[Message]], how:
         kl_max=float(apart.max()),
         ends_agree=sum(_ends_agree(sure, also, wanted.ends) for sure, also in zip(wanted.certain, found, strict=True)),
         same_texts=sum(one == two for one, two in zip(wanted.texts, again, strict=True)),
+        coarse=other.loaded.model.dtype.itemsize < torch.float32.itemsize,
         prompts_same=other.prompts(questions) == wanted.prompts and other.loaded.ends == wanted.ends,
     )
     del other
