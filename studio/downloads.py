@@ -51,7 +51,7 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
         "run": run,
         "made": mine.made(run),
         "beside": views.beside(request, mine.result(run), words),
-        "from": views.made_from(request, words),
+        "from": [*views.made_from(request, words), *views.made_of(mine.result(run), words)],
         "recipe": titles.get(words.language) or titles.get("en", ""),
         "changed": words.count("runs.changed", len(chosen.changed)) if chosen and chosen.changed else "",
         "settings": views.settings(chosen.recipe, chosen.meant and chosen.meant.recipe, words) if chosen else [],

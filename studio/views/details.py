@@ -46,6 +46,21 @@ def made_from(request: Mapping[str, Any], words: Words) -> list[dict[str, str]]:
     return said
 
 
+def made_of(result: Mapping[str, Any], words: Words) -> list[dict[str, str]]:
+    """What became of it: how much was trained, how much of the model was really rounded, and which state was kept."""
+    kept, steps = result.get("kept_step"), result.get("steps")
+    figures = {
+        "trained": result.get("trainable_parameters"),
+        "rounded": result.get("quantised_layers"),
+        "kept": kept if kept != steps else None,
+    }
+    return [
+        {"what": words.t(f"runs.result.{what}"), "value": words.number(count)}
+        for what, count in figures.items()
+        if count
+    ]
+
+
 def settings(recipe: Any, meant: Any, words: Words) -> list[dict[str, Any]]:
     """Every setting that has an effect, the changed ones first; `before` is the recipe's own value, or None."""
     rows = [

@@ -36,9 +36,17 @@ def test_a_finished_run_shows_its_forecast_beside_what_was_measured(client: Test
     said = client.get("/details", params={"run": SHIPPED.id, "language": "ro"}).json()
     assert [(one["key"], one["what"]) for one in said["beside"]] == [("memory", "Memorie"), ("time", "Timp")]
     assert all(one["forecast"] and one["measured"] for one in said["beside"])
-    assert [one["what"] for one in said["from"]] == ["Model de bază", "Set de date"]
+    assert [one["what"] for one in said["from"]] == ["Model de bază", "Set de date", "Numere antrenate"]
     assert "GB" in said["beside"][0]["measured"]
     assert {row["what"] for row in said["files"]["rows"]} >= {"Adaptor", "Jurnal"}
+
+
+def test_layers_that_were_really_rounded_and_a_state_that_is_not_the_last_are_shown() -> None:
+    result = {"trainable_parameters": 12000, "quantised_layers": 14, "kept_step": 40, "steps": 60}
+    said = [(one["what"], one["value"]) for one in details.made_of(result, Words("it"))]
+    assert said == [("Numeri addestrati", "12.000"), ("Strati a pochi bit", "14"), ("Tenuto: lo stato del passo", "40")]
+    plain = details.made_of({**result, "quantised_layers": 0, "kept_step": 60}, Words("it"))
+    assert [one["value"] for one in plain] == ["12.000"]
 
 
 def test_changed_settings_come_first_beside_what_the_recipe_has(services: Services, client: TestClient) -> None:
