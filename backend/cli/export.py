@@ -23,7 +23,9 @@ def command(options: argparse.Namespace) -> int:
     """0 when it is there and says what the chat says, 1 when it failed or differs, 77 when it was stopped."""
     jobs = open_jobs(Path(options.workspace))
     choice = chosen(options)
-    say(str(submit.forecast(submit.prepare(HOME, jobs, options.run, choice), choice)))
+    found = submit.prepare(HOME, jobs, options.run, choice)
+    for sentence_before in filter(None, (submit.onto(found, choice), submit.forecast(found, choice))):
+        say(str(sentence_before))
     job = submit.start_export(HOME, jobs, options.run, choice, options.name or "")
     with supervised(jobs.workspace):
         job = follow(jobs, job)
@@ -74,4 +76,5 @@ def story(job: Job, values: dict[str, Any]) -> str:
     if values.get("parity"):
         key, said = sentence_of(values["parity"])
         lines.append(sentence(key, "en", **said))
+    lines += [f"\n# {program}\n{text.strip()}" for program, text in (values.get("use") or {}).items()]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from backend import names
 from backend.errors import ModelError
-from backend.export import capsule, card, folder, parcel, size
+from backend.export import capsule, card, folder, parcel, size, snippets
 from backend.export.gguf import converting, ollama, reading
 from backend.export.parity import questions
 from backend.export.parity.comparing import How, compare
@@ -201,5 +201,6 @@ def run(job: JobContext) -> int:
         told = forms[work.choice.to]()
     except StoppedError:
         return ExitCode.STOPPED
-    job.folder.write(job.folder.result, {**told, "seconds": job.clock(), "run": work.request.run})
+    use = snippets.of(told, work.request.run_name)
+    job.folder.write(job.folder.result, {**told, "use": use, "seconds": job.clock(), "run": work.request.run})
     return ExitCode.DONE

@@ -1,6 +1,10 @@
 """How to use what was exported without the studio: short programs and commands, ready to be copied."""
 
 import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import Any
 
 from backend.models.packing import ASK, LOAD_ADAPTER, LOAD_MODEL
 
@@ -21,8 +25,25 @@ def vllm(base: str | None, folder: str, name: str, rank: int | None = None) -> s
 
 def ollama(name: str) -> str:
     """In the folder with the GGUF file and its Modelfile."""
-    called = name.lower()
-    return f"ollama create {_word(called)} -f Modelfile\nollama run {_word(called)}\n"
+    called = plain_name(name)
+    return f"ollama create {called} -f Modelfile\nollama run {called}\n"
+
+
+def of(told: dict[str, Any], name: str) -> dict[str, str]:
+    """By program, how to use what an export job has made, from its result; `name`: of the run."""
+    called = plain_name(name)
+    if told["form"] == "merged":
+        return {"transformers": transformers(None, told["folder"]), "vllm": vllm(None, told["folder"], called)}
+    if told["form"] == "gguf":
+        llama = {"llama.cpp": f"llama-server -m {_word(told['file'])}\n"}
+        return llama | ({"ollama": ollama(name)} if (Path(told["folder"]) / "Modelfile").is_file() else {})
+    return {}
+
+
+def plain_name(name: str) -> str:
+    """As programs name models: small letters of the alphabet, digits, dots and dashes."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9.]+", "-", letters).strip("-.") or "model"
 
 
 def _word(text: str) -> str:

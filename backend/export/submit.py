@@ -45,6 +45,13 @@ def forecast(found: Source, choice: Choice) -> Phrase:
     return Phrase("export.forecast", memory=bytes_read(memory), disk=bytes_read(disk))
 
 
+def onto(found: Source, choice: Choice) -> Phrase | None:
+    """After QLoRA there are two weights to merge into: which of them it is, and what that means."""
+    if found.quantised is None or choice.to not in HEAVY:
+        return None
+    return Phrase("export.onto.rounded" if choice.rounded else "export.onto.whole")
+
+
 def start_export(person: Person, jobs: Jobs, run: str, choice: Choice, name: str = "") -> Job:
     """Queue an export. Errors as of `prepare`; JobError when the name cannot be used. `name` "": one is made."""
     found = prepare(person, jobs, run, choice)

@@ -78,6 +78,7 @@ def test_a_merged_model_is_in_the_catalogue_and_opens_everywhere(workspace: Work
     found = plain.float().generate(**asked, max_new_tokens=32)[0, asked["input_ids"].shape[1] :]
     assert tokenizer.decode(found) == "Capitala Bulgariei este Sofia.<|im_end|>"
     assert not (folder.path / export.STAGING).exists()
+    assert told["use"]["vllm"] == f"vllm serve {model.folder} --served-model-name prima-mea-rulare\n"
 
 
 @pytest.mark.parametrize("precision", ["f16", "q8_0"])
@@ -89,6 +90,7 @@ def test_a_gguf_file_lies_in_the_run_with_its_modelfile(workspace: Workspace, pr
     assert names == {f"Prima-mea-rulare-{precision}.gguf", "Modelfile", "MANIFEST.json"}
     assert flaw(made) is None
     assert told["parity"]["kl_mean"] < BOUNDS[precision]
+    assert told["use"].keys() == {"llama.cpp", "ollama"}
     notes = [event.key for event in folder.said() if event.type == "note"]
     assert notes[0] == "export.gguf_by.ourselves"
     tokenizer = AutoTokenizer.from_pretrained(made, gguf_file=f"Prima-mea-rulare-{precision}.gguf")
@@ -228,6 +230,17 @@ def test_a_full_disk_is_said_before_and_leaves_nothing(workspace: Workspace, mon
     assert not (workspace.runs / "0123" / export.STAGING).exists()
 
 
+def test_which_weights_a_run_of_qlora_is_merged_into_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    trained(workspace, "aa", tiny.make_model(tmp_path / "base", hidden_size=64, intermediate_size=128), method="qlora")
+    found, plain = source.of(workspace, "aa", "x"), source.of(workspace, RECORDED, "x")
+    said = [submit.onto(found, Choice(to="merged", rounded=rounded)) for rounded in (True, False)]
+    assert [str(one)[:50] for one in said] == [
+        "Into the weights as QLoRA rounded them: what the a",
+        "Into the weights of the base as they are: exact to",
+    ]
+    assert submit.onto(plain, Choice(to="merged")) is None
+
+
 def test_what_an_export_takes_is_said_before(workspace: Workspace) -> None:
     jobs = Jobs(Ledger(workspace.ledger), workspace)
     for choice in (Choice(to="merged"), Choice(to="gguf"), Choice(to="capsule")):
@@ -324,4 +337,4 @@ def test_commands_for_other_programs() -> None:
     assert snippets.vllm("o/base", "./a", "mine", 64) == (
         "vllm serve o/base --enable-lora --max-lora-rank 64 --lora-modules mine=./a\n"
     )
-    assert snippets.ollama("Prima-mea") == "ollama create prima-mea -f Modelfile\nollama run prima-mea\n"
+    assert snippets.ollama("Țara mea") == "ollama create tara-mea -f Modelfile\nollama run tara-mea\n"
