@@ -80,6 +80,9 @@ def read(job: Job, folder: RunFolder) -> Measured | None:
     said = list(settled(folder.events))
     steps = [one for one in said if isinstance(one, events.Step)]
     notes = {one.key for one in said if isinstance(one, events.Note)}
+    result = folder.read(folder.result)
+    # What was measured after the state that was kept says nothing about it.
+    last = result.get("kept_step") or float("inf")
     return Measured(
         setting=Setting(recipe, request["model"]["id"], request["data"]["id"], request["data"]["rows"]),
         whole=job.state is JobState.DONE,
@@ -89,9 +92,11 @@ def read(job: Job, folder: RunFolder) -> Measured | None:
         total=steps[-1].total if steps else 0,
         train=tuple((one.step, number(one.loss)) for one in steps),
         held_out=tuple(
-            Evaluation(one.step, number(one.loss), one.each) for one in said if isinstance(one, events.Evaluation)
+            Evaluation(one.step, number(one.loss), one.each)
+            for one in said
+            if isinstance(one, events.Evaluation) and one.step <= last
         ),
-        scores=tuple(scores(folder.read(folder.result).get("checks", {}))),
+        scores=tuple(scores(result.get("checks", {}))),
     )
 
 

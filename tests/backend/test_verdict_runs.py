@@ -71,6 +71,14 @@ def test_a_run_that_sees_a_few_answers_without_a_rule_again_and_again_learns_the
     assert found.words("ro")["said"].startswith("A învățat pe de rost")
 
 
+def test_such_a_run_that_keeps_its_best_state_is_judged_by_that_state(verdict):
+    watching = {"eval_share": 0.3, "eval_every": 10, "save_every": 1000, "keep": "best"}
+    schedule = {"epochs": 30, "learning_rate": 5e-3}
+    code, found = verdict([_dice(at) for at in range(40)], method="full", schedule=schedule, watching=watching)
+    assert code == ExitCode.DONE
+    assert found.kind is Kind.LEARNED
+
+
 def test_a_run_with_a_tiny_learning_rate_shows_no_change(verdict):
     code, found = verdict([_rule(at) for at in range(40)], schedule={"epochs": 4, "learning_rate": 1e-7})
     assert code == ExitCode.DONE
