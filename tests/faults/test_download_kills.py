@@ -1,6 +1,6 @@
 """SIGKILL at random moments of a download, real processes under the real loop: nothing is lost, nothing is torn.
 
-`STUDIO_KILLS` sets how many kills (6 by default).
+`STUDIO_KILLS` sets how many kills (4 by default).
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.hubserver import world
 from tests.hubserver.server import Faults, running
 from tests.hubserver.world import World
 
-KILLS = int(os.environ.get("STUDIO_KILLS", "6"))
+KILLS = int(os.environ.get("STUDIO_KILLS", "4"))
 SEED = int(os.environ.get("STUDIO_SEED", "0"))
 SIZE = 3_000_000
 
