@@ -70,7 +70,7 @@ def take(person: Person, jobs: Jobs, archive: Path, name: str = "") -> Job:
             if (found / WEIGHTS).is_dir():
                 shutil.copytree(found / WEIGHTS, folder.adapter)
 
-        taken = [job.name for job in jobs.all(person)]
+        taken = [job.name for job in jobs.shown(person)]
         called = name or names.free(names.from_file(str(index["name"]), "run"), taken)
         return jobs.keep(person, NewJob(KIND, called, request, device=DEVICE), fill)
 

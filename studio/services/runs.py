@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from backend.errors import JobError
+from backend.export import capsule
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
 from backend.jobs.service import Jobs
@@ -103,6 +104,9 @@ class MyRuns:
         return self.jobs.pin(self.person, run, pinned=pinned)
 
     def import_zip(self, archive: Path, name: str) -> Job:
+        """An adapter, or a capsule of a run that was made elsewhere."""
+        if capsule.is_one(archive):
+            return capsule.take(self.person, self.jobs, archive, name)
         return imports.from_zip(self.person, self.jobs, archive, name)
 
     def import_folder(self, typed: str, name: str) -> Job:
