@@ -18,7 +18,7 @@ from backend.inference.decoding.batch import Batch, Size
 from backend.inference.decoding.loaded import Loaded
 from backend.inference.decoding.run import made_row
 from backend.inference.sampling import Sampling
-from backend.inference.shelf import Target
+from backend.inference.shelf import Quantised, Target
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
 from backend.models import adapters
@@ -246,3 +246,16 @@ def test_a_mixture_of_experts_is_refused_in_one_sentence(kind: str, tmp_path: Pa
     with pytest.raises(ModelError, match="mixture of experts") as caught:
         facts(tmp_path)
     assert kind in str(caught.value)
+
+
+@torch.no_grad()
+def test_an_adapter_learned_on_eight_bits_is_asked_on_those_weights(tmp_path: Path) -> None:
+    model = families.make("llama-3", tmp_path)
+    target = Target("tiny", "tiny", str(model), quantised=Quantised("int8", double=False))
+    weight = Loaded(target, CPU).model.get_submodule("model.layers.0.mlp.up_proj").weight
+    exact = AutoModelForCausalLM.from_pretrained(model).get_submodule("model.layers.0.mlp.up_proj").weight
+    assert weight.dtype is torch.float32
+    assert not torch.equal(weight, exact)
+    # LLM.int8 keeps 255 values for each row, of which the largest is exact.
+    torch.testing.assert_close(weight, exact, rtol=0, atol=float(exact.abs().max()) / 127)
+    assert max(len(row.unique()) for row in weight) <= 255
