@@ -29,7 +29,6 @@ from backend.models import adapters, catalogue, packing
 from backend.models.catalogue import RECORD, Model
 from backend.paths import Workspace
 from backend.people import Person
-from backend.settings import Settings
 from backend.training.checkpoints import flaw, sync_file
 
 STAGING, MADE = ".export", "export"
@@ -140,7 +139,7 @@ class Export:
                 shutil.copyfile(path, into / path.name)
 
     def job_of_run(self) -> Job:
-        ledger = Ledger(Settings.read().database_url or self.workspace.ledger)
+        ledger = Ledger.of(self.workspace)
         try:
             return Jobs(ledger, self.workspace).get(Person(self.owner), self.request.run)
         finally:

@@ -420,12 +420,14 @@ def test_stopped_behind_the_best_step_and_resumed_it_keeps_the_same(best: Any, t
 
 
 def test_a_model_trained_whole_keeps_its_best_state_too(model: Path, tmp_path: Path) -> None:
-    wanted = merged(WORSE, {"watching": {"keep": "best"}, "schedule": {"max_steps": 40, "learning_rate": 0.02}})
-    folder, said = ran(tmp_path, model, method="full", **wanted)
-    figures = folder.read(folder.result)
-    measured = {event.step: event.loss for event in said if event.type == "eval" and event.step}
-    at = figures["kept_step"]
-    assert at == min(measured, key=lambda step: measured[step])
+    for rate in (0.03, 0.05, 0.1):  # by rounding, each of them may be at its best in the last step on some processor
+        wanted = merged(WORSE, {"watching": {"keep": "best"}, "schedule": {"max_steps": 40, "learning_rate": rate}})
+        folder, said = ran(tmp_path / str(rate), model, method="full", **wanted)
+        at = folder.read(folder.result)["kept_step"]
+        measured = {event.step: event.loss for event in said if event.type == "eval" and event.step}
+        assert at == min(measured, key=lambda step: measured[step])
+        if at < 40:
+            break
     assert at < 40
     wanted["schedule"] |= {"max_steps": at}
     other, _ = ran(tmp_path / "again", model, method="full", **wanted)

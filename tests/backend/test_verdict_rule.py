@@ -151,7 +151,7 @@ def test_a_check_is_told_in_words_with_its_counts():
     said = card.made_of(run(scores=scores)).words("en")["forgotten"]
     assert said == [
         "English: 29 of 30 right before, 4 of 30 after: mostly forgotten.",
-        "Italian: 29 of 30 right before, 1 of 30 after: forgotten.",
+        "Italian: 29 of 30 right before, 1 of 30 after: nearly all forgotten.",
         "Romanian: 28 of 30 right before, 20 of 30 after: partly forgotten.",
         "fr: 20 of 30 right before, 21 of 30 after: kept.",
     ]
@@ -247,3 +247,29 @@ def test_a_diverged_run_is_to_learn_ten_times_slower():
     assert changes(run(train=falling(3, 9), held_out=evaluated(3.0, 9.0), setting=Setting(recipe=recipe))) == [
         ("same", {"schedule.learning_rate": "0.05"})
     ]
+
+
+def forgetful(recipe):
+    setting = Setting(recipe=recipe, model="starter", data="starter-ro", rows=3000)
+    return card.made_of(run(setting=setting, scores=(score(0, 27, 27, 0, "ro"), score(29, 4, 0, 25))))
+
+
+def test_the_learning_rate_that_a_recipe_brings_is_not_called_wrong():
+    from backend.recipes.load import shipped, with_changes
+
+    recipe = next(file.recipe for file in shipped() if file.id == "starter-lora")
+    assert "verdict.why.recipe_rate" in [one.key for one in forgetful(recipe).why]
+    chosen = forgetful(with_changes(recipe, {"schedule.learning_rate": "0.02"}))
+    assert "verdict.why.high_rate" in [one.key for one in chosen.why]
+    assert "verdict.why.recipe_rate" not in [one.key for one in chosen.why]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_names_a_setting_as_the_form_does(language):
+    from backend.recipes.leaves import by_name
+
+    for case in CASES:
+        made = card.made_of(case)
+        for advice, said in zip(made.advice, made.words(language)["try"], strict=True):
+            if advice.recipe == "same" and list(advice.changes)[0].startswith("schedule."):
+                assert by_name()[next(iter(advice.changes))].label(language) in said

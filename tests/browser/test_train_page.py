@@ -207,7 +207,7 @@ def starts_and_uses_it_again(page: Page) -> None:
     tab(page, "home")
     expect(page.locator("#first")).to_have_text(re.compile("(Watch|Chat with) “first one”"))
     expect(page.locator("#first")).to_have_text("Chat with “first one”", timeout=LONG)
-    expect(page.locator("#story")).to_contain_text("Its adapter is ready")
+    expect(page.locator("#story")).to_contain_text("It is ready: ask it something.")
     page.locator("#look").click()
     expect(page.locator("#tab-runs-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator(".run-head h2")).to_contain_text("first one")

@@ -50,7 +50,7 @@ def test_an_advice_opens_train_with_its_recipe_already_chosen(page: Page, studio
 
 
 def test_an_advice_opens_train_with_the_setting_it_names(page: Page) -> None:
-    button = page.get_by_role("button", name="A lower learning rate: ")
+    button = page.get_by_role("button", name="Lower “Learning rate”: ")
     rate = button.inner_text().split(": ")[1]
     button.click()
     expect(page.locator("#start")).to_be_visible()

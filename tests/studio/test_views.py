@@ -57,7 +57,7 @@ def test_the_forecast_card_says_whether_it_fits_and_what_the_memory_is_for(servi
     card = forecast_card(forecast, Words("en"))
     assert "Fits: needs about 926 MB of memory; 21 GB is free." in card
     assert [said in card for said in ("about 1 min 40 s", "400 steps", "12 MB")] == [True, True, True]
-    assert ("rough estimate" in card) is not forecast.measured
+    assert ("a rough guess" in card) is not forecast.measured
     tight = forecast.model_copy(update={"free_bytes": 1000, "seconds": None, "advice": "forecast.advice_model"})
     said = forecast_card(tight, Words("en"))
     assert "Does not fit" in said
@@ -72,3 +72,9 @@ def test_the_command_quotes_what_a_shell_would_read() -> None:
     said = command("starter-lora", "starter", "my data", "it's mine", {"lora.rank": "8"})
     assert said.startswith("python3 launch.py train starter-lora --model starter --data 'my data' --name ")
     assert shlex.split(said)[-4:] == ["--name", "it's mine", "--set", "lora.rank=8"]
+
+
+@pytest.mark.parametrize(("measured", "said"), [(False, "about 50 s, a rough guess"), (True, "50 s")])
+def test_a_time_that_is_a_guess_is_told_as_one_beside_what_was_measured(measured: bool, said: str) -> None:
+    (time,) = details.beside({"forecast": {"seconds": 50.0, "measured": measured}}, {}, Words("en"))
+    assert time["forecast"] == said
