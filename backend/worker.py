@@ -31,6 +31,7 @@ from backend.jobs.process import Identity
 from backend.jobs.upkeep import disk
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
+from backend.quiet import keep_quiet
 from backend.settings import Settings
 
 CALIBRATION = "backend.training.calibrate"
@@ -53,6 +54,7 @@ class Runner(Protocol):
 
 def main(arguments: list[str], runners: Mapping[str, str] = RUNNERS) -> int:
     os.umask(0o077)
+    keep_quiet()
     stop = StopSignal().install()
     if arguments[0] != "--warm":
         return work(Path(arguments[0]), runners, stop)

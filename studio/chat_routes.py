@@ -99,6 +99,10 @@ class Chat:
             for one in shipped()
         ]
 
+    def learned(self, form: Form, words: Words) -> Any:
+        """The language that a run was trained on; "" when it is not known."""
+        return {"language": self.services.learned(text(form, "model"))}
+
     def corrections(self, form: Form, words: Words) -> Any:
         return [
             {"id": one.id, "model": one.model, "question": one.messages[-1]["content"], "corrected": one.corrected}
@@ -126,7 +130,7 @@ class Chat:
         return {"said": words.t("chat.unloaded", size=words.size(self.services.unload()))}
 
 
-GET = ("list", "one", "ideas", "corrections", "loaded")
+GET = ("list", "one", "ideas", "learned", "corrections", "loaded")
 POST = (
     "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "dataset",
     "unload",

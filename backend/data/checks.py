@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from backend.data import datasets, rows
 from backend.data.datasets import Dataset
 from backend.data.rows import Row, answers, question
@@ -76,5 +78,7 @@ def _parts(groups: dict[str, list[Row]]) -> Iterator[str]:
 @lru_cache(maxsize=16)
 def _described(path: Path, _changed: int) -> Dataset:
     raw = path.read_bytes()
-    values: dict[str, Any] = {"shipped": True, "shape": "chat", "sha256": hashlib.sha256(raw).hexdigest()}
+    titles = yaml.safe_load((SHIPPED / "index.yaml").read_text(encoding="utf-8")).get(path.stem, {})
+    values: dict[str, Any] = {"shipped": True, "shape": "chat", "titles": titles}
+    values["sha256"] = hashlib.sha256(raw).hexdigest()
     return Dataset(id=path.stem, name=path.stem, path=path, rows=sum(1 for _ in rows.read(path)), **values)

@@ -13,8 +13,8 @@ from backend.verdict.measured import Measured, read
 from backend.verdict.reasons import Advice, Sentence, loss
 from backend.verdict.rule import Finding, HeldOut, Kind, Language, judge
 
-# A language whose right answers fell to less than these shares is forgotten, or mostly.
-FORGOTTEN, MOSTLY = 0.1, 0.5
+# Of what was known no more than these shares is left: nearly all is forgotten, or most.
+NEARLY_ALL, MOSTLY = 0.1, 0.5
 KNOWN_SHARE = 0.8
 
 
@@ -74,7 +74,7 @@ def made_of(run: Measured) -> Card:
 def _lead(run: Measured, found: Finding) -> Sentence:
     key = found.kind.value
     if found.kind is Kind.LEARNED and reasons.forgot(found):
-        key = "learned_and_forgot_most" if _forgot_most(found) else "learned_and_forgot"
+        key = _how_much_was_forgotten(found)
     elif found.kind is Kind.OVER_FITTED and found.held_out and found.held_out.learned:
         key = "over_fitted_late"
     elif found.kind is Kind.DIVERGED and not run.made:
@@ -82,10 +82,13 @@ def _lead(run: Measured, found: Finding) -> Sentence:
     return Sentence(f"verdict.{key}.lead")
 
 
-def _forgot_most(found: Finding) -> bool:
-    """Whether of every language that it knew before, less than half is left."""
+def _how_much_was_forgotten(found: Finding) -> str:
+    """Most, where of every language that it knew less than half is left; nearly all, where all together a tenth is."""
     known = [language for language in found.languages if language.score.before and not language.gained]
-    return all(language.lost and language.score.after < MOSTLY * language.score.before for language in known)
+    if not all(language.lost and language.score.after < MOSTLY * language.score.before for language in known):
+        return "learned_and_forgot"
+    before, after = (sum(getattr(one.score, when) for one in known) for when in ("before", "after"))
+    return "learned_and_forgot_nearly_all" if after <= NEARLY_ALL * before else "learned_and_forgot_most"
 
 
 def _learned(found: Finding) -> Iterator[Sentence]:
@@ -120,7 +123,9 @@ def _forgotten(run: Measured, found: Finding) -> Iterator[Sentence]:
 
 def _how_much(language: Language) -> str:
     left = language.score.after / language.score.before
-    return "forgotten" if left < FORGOTTEN else "mostly_forgotten" if left < MOSTLY else "partly_forgotten"
+    if not left:
+        return "forgotten"
+    return "nearly_forgotten" if left <= NEARLY_ALL else "mostly_forgotten" if left < MOSTLY else "partly_forgotten"
 
 
 def scored(how: str, language: Language) -> Sentence:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import ceil
 
-from backend.messages import Count, Number
+from backend.messages import Count, Number, Phrase
+from backend.recipes import load
 from backend.verdict.measured import Measured
 from backend.verdict.rule import FEWEST_HELD_OUT, Finding, Kind
 
 STARTER, STARTER_CHECK, STARTER_REPLAY = "starter", "starter-dev", "starter-en-it"
 MIXED, MIXED_IS_OF = "starter-mixed", "starter-ro"
 SAME = "same"
+RATE, EPOCHS, STEPS = "schedule.learning_rate", "schedule.epochs", "schedule.max_steps"
 HIGH_RATE, LOW_RATE = 1e-3, 2e-5
 FEW_STEPS, FEW_ROWS = 50, 200
 MOST = 3
@@ -53,6 +55,11 @@ def _said(key: str, **values: object) -> Sentence:
     return Sentence(f"verdict.{key}", values)
 
 
+def _about(setting: str, key: str, **values: object) -> Sentence:
+    """A sentence that names a setting as the form does."""
+    return _said(key, setting=Phrase(f"recipe_fields.{setting}"), **values)
+
+
 def plain(value: float) -> Number:
     """0.00004, not 4e-05; at most three figures."""
     return Number(f"{Decimal(f'{value:.3g}'):f}")
@@ -81,7 +88,15 @@ def _why_learned(run: Measured, found: Finding) -> Iterator[Sentence]:
     if recipe.method == "full":
         yield _said("why.full")
     if recipe.method != "full" and recipe.schedule.learning_rate >= HIGH_RATE:
-        yield _said("why.high_rate", rate=plain(recipe.schedule.learning_rate))
+        key = "why.recipe_rate" if _as_shipped(run) else "why.high_rate"
+        yield _about(RATE, key, rate=plain(recipe.schedule.learning_rate))
+
+
+def _as_shipped(run: Measured) -> bool:
+    """Whether the learning rate is the one that a recipe of the studio brought: nobody chose it."""
+    recipe = run.setting.recipe
+    same = (file.recipe for file in load.shipped() if file.recipe.title == recipe.title)
+    return any(one.schedule.learning_rate == recipe.schedule.learning_rate for one in same)
 
 
 def _why_over_fitted(run: Measured, found: Finding) -> Iterator[Sentence]:
@@ -98,7 +113,7 @@ def _why_over_fitted(run: Measured, found: Finding) -> Iterator[Sentence]:
 def _why_no_change(run: Measured, _: Finding) -> Iterator[Sentence]:
     rate = run.setting.recipe.schedule.learning_rate
     if rate <= LOW_RATE:
-        yield _said("why.low_rate", rate=plain(rate))
+        yield _about(RATE, "why.low_rate", rate=plain(rate))
     if run.steps < FEW_STEPS:
         yield _said("why.few_steps", steps=steps(run.steps))
     yield _said("why.chance")
@@ -109,7 +124,7 @@ def _why_diverged(run: Measured, found: Finding) -> Iterator[Sentence]:
         yield _said("why.no_number", step=run.steps)
     else:
         yield _said("why.rose", first=loss(found.train_first), last=loss(found.train_last))
-    yield _said("why.rate", rate=plain(run.setting.recipe.schedule.learning_rate))
+    yield _about(RATE, "why.rate", rate=plain(run.setting.recipe.schedule.learning_rate))
 
 
 def _why_unmeasured(run: Measured, found: Finding) -> Iterator[Sentence]:
@@ -157,7 +172,7 @@ def _try_mixing(run: Measured) -> Iterator[Advice]:
     elif setting.model == STARTER:
         yield Advice(_said("try.mix_starter"), SAME, {"replay.data": STARTER_REPLAY, "replay.share": "0.5"})
     else:
-        yield Advice(_said("try.mix"))
+        yield Advice(_about("replay.data", "try.mix"))
 
 
 def _try_over_fitted(run: Measured, found: Finding) -> Iterator[Advice]:
@@ -167,7 +182,7 @@ def _try_over_fitted(run: Measured, found: Finding) -> Iterator[Advice]:
         yield _other_passes(passes(run) * share)
     else:
         fewer = str(max(found.held_out.best_step, 1))
-        yield Advice(_said("try.fewer_steps", steps=fewer), SAME, {"schedule.max_steps": fewer})
+        yield Advice(_about(STEPS, "try.fewer_steps", steps=fewer), SAME, {STEPS: fewer})
     yield _other_rate(run, "try.lower_rate", 0.5)
     yield Advice(_said("try.more_data"))
 
@@ -180,7 +195,7 @@ def _try_no_change(run: Measured, _: Finding) -> Iterator[Advice]:
         yield _other_passes(3 * passes(run), "try.more_passes")
     else:
         more = str(3 * recipe.schedule.max_steps)
-        yield Advice(_said("try.more_steps", steps=more), SAME, {"schedule.max_steps": more})
+        yield Advice(_about(STEPS, "try.more_steps", steps=more), SAME, {STEPS: more})
     yield Advice(_said("try.more_data"))
 
 
@@ -195,10 +210,10 @@ def _try_unmeasured(run: Measured, found: Finding) -> Iterator[Advice]:
         return
     if found.held_out is None and setting.rows >= 2 * FEWEST_HELD_OUT:
         share = min(0.5, ceil(200 * FEWEST_HELD_OUT / setting.rows) / 100)
-        said = _said("try.hold_out", share=round(100 * share))
+        said = _about("watching.eval_share", "try.hold_out", share=round(100 * share))
         yield Advice(said, SAME, {"watching.eval_share": str(share)})
     if setting.recipe.schedule.max_steps is not None:
-        yield Advice(_said("try.all_steps"), SAME, {"schedule.max_steps": ""})
+        yield Advice(_about(STEPS, "try.all_steps"), SAME, {STEPS: ""})
     if not found.languages and setting.model == STARTER and setting.recipe.objective == "chat":
         yield Advice(_said("try.check"), SAME, {"watching.check": STARTER_CHECK})
     if found.held_out is None and setting.rows < 2 * FEWEST_HELD_OUT:
@@ -221,9 +236,9 @@ def passes(run: Measured) -> float:
 
 def _other_passes(wanted: float, key: str = "try.fewer_passes") -> Advice:
     written = plain(max(wanted, 0.1) if wanted < 1 else round(wanted, 1))
-    return Advice(_said(key, passes=written), SAME, {"schedule.epochs": str(written)})
+    return Advice(_about(EPOCHS, key, passes=written), SAME, {EPOCHS: str(written)})
 
 
 def _other_rate(run: Measured, key: str, times: float) -> Advice:
     rate = plain(min(1.0, max(1e-7, run.setting.recipe.schedule.learning_rate * times)))
-    return Advice(_said(key, rate=rate), SAME, {"schedule.learning_rate": str(rate)})
+    return Advice(_about(RATE, key, rate=rate), SAME, {RATE: str(rate)})

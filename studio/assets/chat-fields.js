@@ -12,11 +12,23 @@
     chat.fields[name] = value;
     chat.store(KEPT, JSON.stringify(chat.fields));
     if (!["base", "adapters"].includes(name)) checkSoon();
+    if (name === "adapters") learned();
   };
   chat.seed = (values) => {
     FIELDS.forEach((name, index) => (chat.fields[name] = values[index]));
     check();
+    learned();
     chat.start();
+  };
+  // Questions are offered in the language that the first adapter learned: in others it may have forgotten to answer.
+  const learned = async () => {
+    const model = chat.fields.adapters?.[0] ?? "";
+    if (model === chat.learnedBy) return;
+    chat.learnedBy = model;
+    const found = model ? await chat.get("learned", { model }) : {};
+    if (chat.learnedBy !== model) return;
+    chat.learned = found.language ?? "";
+    page.told("chat", chat.view);
   };
   chat.situation = () => {
     const told = { chat: chat.id, kept: JSON.parse(localStorage.getItem(KEPT) ?? "null"), with: chat.wanted };

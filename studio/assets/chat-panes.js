@@ -150,7 +150,7 @@
 
   // Nothing asked yet: questions to begin with, in each language
   const ideas = () => {
-    const language = chat.ideasIn ?? chat.chosen?.language ?? page.language;
+    const language = chat.ideasIn ?? chat.chosen?.language ?? (chat.learned || page.language);
     const preset = chat.chosen?.language === language ? chat.chosen : chat.ideas.find((one) => one.language === language);
     const names = [["en", "English"], ["ro", "Română"], ["it", "Italiano"]];
     return element("div", { class: "ideas" },

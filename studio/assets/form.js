@@ -15,6 +15,12 @@
   };
   page.keepField = (name, value) => save({ fields: { ...draft().fields, [name]: value ?? "" } });
   page.forgetFields = () => (save({ fields: {} }), page.draft());
+  // These fields as the person left them for this recipe, whatever has been filled in since. One value is no list.
+  page.typed = (names, recipe, ...values) => {
+    const kept = draft();
+    const found = names.map((name, index) => (kept.recipe === recipe ? kept.fields?.[name] : undefined) ?? values[index]);
+    return found.length === 1 ? found[0] : found;
+  };
   // The recipe that the form shows; another one than before begins a new draft.
   page.settled = (recipe) => save({ recipe });
   page.adopted = (recipe) => draft().recipe !== recipe && page.keep("recipe", recipe);
@@ -100,7 +106,7 @@
     set(wrap, "data-away", !seen(name, words) && "yes");
     for (const input of inputs(wrap)) {
       set(input, "aria-invalid", fault ? "true" : null);
-      set(input, "aria-describedby", [words && `hint-${name}`, fault && `fault-${name}`].filter(Boolean).join(" ") || null);
+      set(input, "aria-describedby", [words && `hint-${name}`, name === "recipe" && document.getElementById("recipe-about") && "recipe-about", fault && `fault-${name}`].filter(Boolean).join(" ") || null);
     }
   };
 

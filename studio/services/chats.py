@@ -12,6 +12,7 @@ from backend.chats.feedback import Correction, Feedback, Mark
 from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Chats, Line
+from backend.data import datasets, languages
 from backend.data.datasets import Dataset
 from backend.errors import ChatError, StudioError
 from backend.inference.client import Engine
@@ -61,6 +62,21 @@ class ChatServices:
         folder = RunFolder(self.workspace.run(model.removeprefix(RUN)))
         found: str | None = folder.read(folder.request).get("model", {}).get("id")
         return found
+
+    def learned(self, model: str) -> str:
+        """The language of the examples that `run:<id>` was trained on, else of its test questions; "" if not known."""
+        try:
+            job = self.jobs.get(self.person, model.removeprefix(RUN))
+        except StudioError:
+            return ""
+        folder = self.jobs.folder(job)
+        request = folder.read(folder.request)
+        data = str(request.get("data", {}).get("id", ""))
+        found = next((one for one in datasets.available(self.person, self.workspace) if one.id == data), None)
+        if found:
+            return languages.of_rows(found.path)
+        asked = request.get("recipe", {}).get("watching", {}).get("questions", [])
+        return languages.of(str(one.get("question", "")) for one in asked)
 
     def names(self, language: str) -> dict[str, str]:
         """How everything that can be asked is called now."""

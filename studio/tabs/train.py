@@ -43,6 +43,7 @@ class View:
     side: Side
     hidden: dict[str, gr.Textbox]
     asks: gr.HTML
+    about: gr.HTML
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def layout(handlers: Handlers) -> View:
     with gr.Row(elem_classes="halves train", elem_id="train-form"):
         with gr.Column(scale=11, min_width=320):
             choices = choosing(handlers)
+            about = filled(elem_id="about")
             with gr.Row(elem_classes="unfold"):
                 panels = {name: opener(name, words) for name in ("data", "recipes")}
             add_data = AddData.create(words)
@@ -84,7 +86,9 @@ def layout(handlers: Handlers) -> View:
             side = beside(words)
     hidden = {name: gr.Textbox(visible="hidden", elem_id=f"train-{name}") for name in ("started", "problem", "draft")}
     hidden["state"] = gr.Textbox(visible="hidden", elem_id="train-state")
-    return View(choices, form, panels | form.panels, add_data, tools, find, count, reset, start, side, hidden, asks)
+    return View(
+        choices, form, panels | form.panels, add_data, tools, find, count, reset, start, side, hidden, asks, about
+    )
 
 
 def choosing(handlers: Handlers) -> dict[str, Any]:
@@ -156,13 +160,21 @@ def wire_tools(view: View, shared: Shared, handlers: Handlers, before: list[Any]
         fill = partial(handlers.filled, names)
         wanted = {"inputs": [recipe, draft], "outputs": [view.form.inputs[name] for name in names]}
         for event in [*before, *adopted]:
-            then(event, fill, words, js="(recipe) => [recipe, studioPage.draft()]", **wanted)
-        on(view.reset.click, fill, words, js="(recipe) => [recipe, studioPage.forgetFields()]", **wanted)
+            keep_typed(then(event, fill, words, js="(recipe) => [recipe, studioPage.draft()]", **wanted), names, view)
+        forgotten = on(view.reset.click, fill, words, js="(recipe) => [recipe, studioPage.forgetFields()]", **wanted)
+        keep_typed(forgotten, names, view)
+
+
+def keep_typed(filled: Any, names: list[str], view: View) -> None:
+    """What was typed while the recipe was on its way has been filled over: it comes back from the draft."""
+    fields = [view.form.inputs[name] for name in names]
+    script = f"(...values) => studioPage.typed({json.dumps(names)}, ...values)"
+    then_in_browser(filled, script, inputs=[view.choices["recipe"], *fields], outputs=fields)
 
 
 def wire_review(view: View, words: Words, handlers: Handlers) -> None:
     side, state = view.side, view.hidden["state"]
-    outputs = [side.card, side.questions, side.command, view.start, view.count, view.reset, state]
+    outputs = [side.card, side.questions, side.command, view.start, view.count, view.reset, state, view.about]
     # The page asks again by itself too: memory becomes free, and this computer is measured meanwhile.
     changed = [*(component.change for component in view.inputs.values()), view.asks.select]
     on(changed, handlers.review, words, inputs_kwargs=view.inputs, outputs=outputs, trigger_mode="always_last")

@@ -26,12 +26,18 @@ def beside(request: Mapping[str, Any], result: Mapping[str, Any], words: Words) 
         {
             "key": what,
             "what": words.t(f"runs.beside.{what}"),
-            "forecast": written(said) if said else "",
+            "forecast": _guessed(written(said), what, forecast, words) if said else "",
             "measured": written(measured) if measured else "",
         }
         for what, said, measured, written in pairs
         if said or measured
     ]
+
+
+def _guessed(said: str, what: str, forecast: Mapping[str, Any], words: Words) -> str:
+    """A time that was guessed is told as on the button and on the card that it was started from."""
+    rough = what == "time" and not forecast.get("measured")
+    return words.t("forecast.guess", time=said) if rough else said
 
 
 def made_from(request: Mapping[str, Any], words: Words) -> list[dict[str, str]]:

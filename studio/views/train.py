@@ -59,7 +59,8 @@ def figure(name: str, value: str, note: str | None) -> SafeHtml:
 def time_of(forecast: Forecast, words: Words) -> str:
     if forecast.seconds is None:
         return words.t("forecast.unknown")
-    return words.t("forecast.about", time=words.duration(forecast.seconds))
+    key = "forecast.about" if forecast.measured else "forecast.guess"
+    return words.t(key, time=words.duration(forecast.seconds))
 
 
 def rough(forecast: Forecast, words: Words) -> str | None:
@@ -84,6 +85,13 @@ def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:
             element("ul", join(names), class_="memory-parts", aria_label=words.t("forecast.parts")),
         ]
     )
+
+
+def about(recipe: Recipe, words: Words) -> SafeHtml:
+    """What the chosen recipe is for, in the page's language; nothing where it does not say."""
+    texts = {str(language): text for language, text in recipe.about.items()}
+    said = texts.get(words.language) or texts.get("en")
+    return element("p", said, class_="hint", id="recipe-about") if said else SafeHtml("")
 
 
 def questions(recipe: Recipe, words: Words) -> SafeHtml:

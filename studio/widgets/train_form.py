@@ -53,6 +53,7 @@ class Review(NamedTuple):
     count: Any
     reset: Any
     state: str
+    about: SafeHtml
 
 
 class Started(NamedTuple):
@@ -100,6 +101,7 @@ class Handlers:
             gr.update(value=self._counted(len(changed)), interactive=bool(changed)),
             gr.update(interactive=bool(changed)),
             state.as_json(),
+            views.about(self.services.cookbook.find(recipe), self.words),
         )
 
     def start(self, model: str, data: str, recipe: str, name: str, **values: Any) -> Started:
@@ -223,7 +225,13 @@ class Handlers:
         return self.words.count("train.changed", changed) if changed else self.words.t("train.changed.none")
 
     def _command(self, recipe: str, model: str, data: str, name: str, changed: dict[str, str]) -> str:
-        return views.command(recipe, model, data, name, changed, self.services.cookbook.elsewhere())
+        return views.command(self._called(recipe), model, data, name, changed, self.services.cookbook.elsewhere())
+
+    def _called(self, recipe: str) -> str:
+        """As a person would write it: her own recipe, or the run that it was, by its name."""
+        if recipe.startswith(OF_RUN):
+            return OF_RUN + self.services.run(recipe.removeprefix(OF_RUN)).name
+        return next((file.title() for file in self.services.cookbook.own() if file.id == recipe), recipe)
 
     def _known_recipe(self, recipe: str) -> str:
         try:

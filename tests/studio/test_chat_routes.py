@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from backend.chats.model import Answer
 from backend.errors import ChatError
 from backend.inference.loads import Expected
+from backend.jobs.model import NewJob
 from studio.chat_routes import add_chat_routes
 from studio.services.chats import ChatServices
 from studio.text import Words
@@ -256,3 +257,15 @@ def test_little_context_left_is_said_before_it_is_too_late() -> None:
     assert views.detail(nearly.model_copy(update={"seconds": 2.0, "first_seconds": 0.123}), words) == (
         "100 de tokeni · 50 tokeni/s · început după 0,12 s · context 1.800 din 2.048"
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "language"), [("starter-ro", [], "ro"), ("gone", ["Quante zampe ha?"], "it")]
+)
+def test_questions_are_offered_in_the_language_that_a_run_was_trained_on(
+    page: TestClient, chats: FakeChats, data: str, asked: str, language: str
+) -> None:
+    recipe = {"watching": {"questions": [{"question": asked}]}}
+    run = chats.jobs.submit(chats.person, NewJob("train", "prima", {"data": {"id": data}, "recipe": recipe}))
+    assert page.get("/chat/learned", params={"model": f"run:{run.id}"}).json() == {"language": language}
+    assert page.get("/chat/learned", params={"model": "run:nobody"}).json() == {"language": ""}

@@ -102,6 +102,24 @@ def test_the_command_is_read_by_the_real_parser_and_means_the_same_recipe(
     assert [plain(setting) for setting in (None, True, 0.0002)] == ["none", "true", "0.0002"]
 
 
+def test_the_command_names_a_recipe_of_ones_own_and_a_run_by_their_names(
+    handlers: Handlers, services: FakeServices, values: dict[str, object]
+) -> None:
+    kept = services.cookbook.save("My class", services.recipe_now)
+    services.jobs["run1"] = job(1, "prima")
+    for recipe, called in ((kept.id, "My class"), ("run:run1", "run:prima")):
+        review = handlers.review("starter", "starter-ro", recipe, "alta", **values)
+        assert shlex.split(review.command)[3] == called
+
+
+def test_what_the_chosen_recipe_is_for_is_said_in_the_pages_language(
+    handlers: Handlers, services: FakeServices, values: dict[str, object]
+) -> None:
+    assert handlers.review(**CHOICE, name="prima", **values).about == ""
+    services.recipe_now = services.recipe_now.model_copy(update={"about": {"en": "For <b>all</b>", "ro": "Pentru <b>"}})
+    assert "Pentru &lt;b&gt;" in handlers.review(**CHOICE, name="prima", **values).about
+
+
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_bad_name_is_said_at_the_name_and_the_forecast_stays(
     handlers: Handlers, values: dict[str, object], name: str
@@ -195,7 +213,7 @@ def test_the_settings_of_a_run_are_a_recipe_to_start_from(handlers: Handlers, se
     assert recipe["choices"][-1] == ("Ca la pornirea rulării „prima mea”", "run:run1")
     assert (model, data, name) == ("starter", "starter-ro", "prima mea 2")
     assert handlers.filled(["lora__rank"], "run:run1", "") == "16"
-    assert "run:run1" in handlers.review(model, data, "run:run1", name, **shown(
+    assert "run:prima mea" in handlers.review(model, data, "run:run1", name, **shown(
         services.recipe_now, services.fields(), Words("ro"))).command  # fmt: skip
 
 

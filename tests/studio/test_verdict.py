@@ -63,7 +63,10 @@ def test_a_group_without_a_language_is_named_and_what_a_person_called_one_stays_
     assert [one["name"] for one in said["languages"]] == ["Tutte le domande", "<img src=x>"]
 
 
-@pytest.mark.parametrize(("left", "said"), [(14, "forgot most of"), (16, "forgot part of"), (6, "forgot nearly all of"), (7, "forgot most of")])
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [(14, "forgot most of"), (16, "forgot part of"), (6, "forgot nearly all of"), (7, "forgot most of")],
+)
 def test_the_card_says_whether_a_part_or_most_was_forgotten(left: int, said: str) -> None:
     """Of two languages that it knew, one is gone; of the other one this many answers of thirty are left."""
     scores = (Score("ro", 0, 29, 30, 29, 0), Score("en", 30, 0, 30, 0, 30), Score("it", 30, left, 30, 0, 30 - left))

@@ -5,7 +5,7 @@ import pytest
 from backend.jobs.events import Note, Step
 from backend.jobs.model import JobState
 from studio.text import Words
-from studio.views import runs
+from studio.views import details, runs
 from studio.views.curves.series import Curves
 from studio.views.html import element, join
 from studio.views.train import command, forecast_card, memory_bar

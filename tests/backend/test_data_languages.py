@@ -1,0 +1,26 @@
+"""The language of examples, by their commonest words."""
+
+import pytest
+
+from backend.data import languages
+from backend.data.datasets import SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("What is the capital of Bulgaria?", "en"),
+        ("Care este capitala Bulgariei?", "ro"),
+        ("Quante zampe ha il pinguino?", "it"),
+        ("42", ""),
+        ("", ""),
+    ],
+)
+def test_a_sentence_is_in_the_language_of_its_common_words(text: str, language: str) -> None:
+    assert languages.of([text]) == language
+
+
+def test_the_shipped_sets_are_in_the_language_they_say() -> None:
+    found = {path.stem: languages.of_rows(path) for path in SHIPPED.glob("*.jsonl")}
+    assert (found["starter-ro"], found["starter-ro-plain"]) == ("ro", "ro")
+    assert found["starter-en-it"] in ("en", "it")
