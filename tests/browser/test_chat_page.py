@@ -129,7 +129,7 @@ def test_a_suggested_question_is_answered_by_base_and_newest_adapter(page: Page)
     same = base.locator(".words").first.inner_text()
     expect(adapter.locator(".words").first).to_have_text(same)
     expect(adapter.locator(".detail")).to_contain_text(
-        re.compile(r"tokeni(/s)? · început după .* s · context \d+ din 1\.024")
+        re.compile(r"tokeni(/s)? · primul cuvânt după .* s · context \d+ din 1\.024")
     )
     expect(page.locator("[aria-live=polite].unseen")).to_contain_text(f"a doua: {same}")
     expect(page.locator("#chat-list li button")).to_have_count(1)
@@ -240,7 +240,7 @@ def test_an_edited_question_goes_on_from_there_and_the_old_conversation_is_kept(
     press(page, "Editează", ".turn >> nth=1")
     expect(page.get_by_text("Așa cum a fost până acum, rămâne în listă.")).to_be_visible()
     page.locator("[data-key=edit-field]").fill("Care este capitala Bulgariei?")
-    press(page, "Întreabă asta în loc", ".chat-scroll")
+    press(page, "Pune întrebarea aceasta", ".chat-scroll")
     taken(page, "Care este capitala Bulgariei?", 2)
     assert turns > 2
     answered(page, 3)
@@ -387,7 +387,7 @@ def test_what_a_model_or_a_run_name_says_is_never_markup(page: Page, services: S
 
 def test_large_type_for_a_room_and_back(page: Page) -> None:
     page.locator("#chat-new").click()
-    press(page, "Litere mari", ".chat-bar")
+    press(page, "Text mare", ".chat-bar")
     expect(page.locator("#chat-list")).to_be_hidden()
     expect(page.locator("#tab-chat-button")).to_be_hidden()
     expect(page.locator("#question textarea")).to_be_visible()

@@ -116,7 +116,7 @@ def test_what_is_being_typed_stays_when_the_other_window_changes_something(first
     field.fill("Come va oggi?")
     field.press("ArrowLeft")
     press(first, "Nu e bun")
-    expect(second.locator(".turn").last.get_by_role("button", name="Non va", exact=True).first).to_have_attribute(
+    expect(second.locator(".turn").last.get_by_role("button", name="Non buona", exact=True).first).to_have_attribute(
         "aria-pressed", "true"
     )
     expect(field).to_have_value("Come va oggi?")

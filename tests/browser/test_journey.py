@@ -39,7 +39,7 @@ def comes_in(page: Page, studio: Studio) -> None:
     expect(page.get_by_text("deschide adresa afișată în terminal")).to_be_visible()
     opened(page, f"{studio.address}/?token={TOKEN}")
     expect(page).to_have_url(f"{studio.address}/ro/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Învață un model de limbă ceva nou")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Învață un model de limbaj ceva nou")
     page.locator("#first").click()
 
 

@@ -255,7 +255,7 @@ def test_little_context_left_is_said_before_it_is_too_late() -> None:
     assert views.said(nearly.model_copy(update={"text": " "}), None, words) == "Nu a spus nimic."
     assert "tokeni/s" not in views.detail(nearly.model_copy(update={"seconds": 0.01, "first_seconds": 0.1}), words)
     assert views.detail(nearly.model_copy(update={"seconds": 2.0, "first_seconds": 0.123}), words) == (
-        "100 de tokeni · 50 tokeni/s · început după 0,12 s · context 1.800 din 2.048"
+        "100 de tokeni · 50 tokeni/s · primul cuvânt după 0,12 s · context 1.800 din 2.048"
     )
 
 

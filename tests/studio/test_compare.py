@@ -57,16 +57,16 @@ def test_a_run_has_in_the_chart_the_colour_that_it_has_in_the_chat(services: Ser
 
 def test_results_stand_side_by_side_and_the_lowest_held_out_loss_is_marked(services: Services) -> None:
     results = seen(services, language="ro")["results"]
-    held_out = row(results, "Pierderea pe ce nu a văzut, la sfârșit")
+    held_out = row(results, "Pierderea pe exemple nevăzute, la sfârșit")
     assert held_out["values"][1] == "1,75"
     assert held_out["best"] == [True, False]
-    assert row(results, "Cea mai multă memorie")["values"][1] == "6 GB"
+    assert row(results, "Memoria maximă")["values"][1] == "6 GB"
     assert row(results, "Stare")["values"] == ["terminată", "terminată"]
 
 
 def test_one_run_alone_is_not_the_best(services: Services) -> None:
     one = services.compare.of([services.jobs.all(services.person)[0].id])
-    assert row(compared(one, "loss", Words("en"))["results"], "Held-out loss at the end")["best"] is None
+    assert row(compared(one, "loss", Words("en"))["results"], "Loss on unseen examples, at the end")["best"] is None
 
 
 def test_settings_say_what_differs_and_what_has_no_effect(services: Services) -> None:

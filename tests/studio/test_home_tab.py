@@ -23,7 +23,7 @@ def test_home_says_how_long_the_first_adapter_takes_here_and_warms_a_worker(
     handlers: Handlers, services: FakeServices
 ) -> None:
     news = handlers.opened()
-    assert "(circa 1 min 40 s, una stima grossolana)" in news.first["value"]
+    assert "(circa 1 min 40 s, una previsione approssimativa)" in news.first["value"]
     assert (news.where, news.again["visible"], news.last) == ("train", False, "")
     assert services.asked == [("page_opened", None)]
     assert "Scegli" in news.story
