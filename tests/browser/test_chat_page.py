@@ -293,7 +293,7 @@ def test_a_conversation_is_renamed_found_exported_seen_elsewhere_and_deleted(
     press(page, "Redenumește", ".chat-bar")
     page.locator("#chat-name").fill("   ")
     page.locator("#chat-name").press("Enter")
-    expect(page.locator(".renaming .field-fault")).to_contain_text("de 1 până la 100 de caractere")
+    expect(page.locator(".renaming .field-fault")).to_contain_text("de la 1 la 100 de caractere")
     page.locator("#chat-name").fill(f"Numită {PROBE[:40]}")
     page.locator("#chat-name").press("Enter")
     expect(page.locator(".chat-bar h2")).to_have_text(f"Numită {PROBE[:40]}")
