@@ -10,10 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from backend.export import parcel
 from backend.export import run as export
 from backend.export.request import Choice, ExportRequest
+from backend.inference.decoding import threads
 from backend.jobs.context import JobContext, mend
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
@@ -46,6 +48,9 @@ def world(tmp_path_factory):
 
 
 def attempt(workspace: Workspace, name: str, form: str) -> int:
+    """Only in a fork, which waits for ever if it computes on several threads after its parent did."""
+    torch.set_num_threads(1)
+    threads.MOST = 1
     folder = RunFolder(workspace.runs / name)
     folder.path.mkdir(exist_ok=True)
     request = ExportRequest(run="aa", run_name="mine", choice=Choice(to=form)).model_dump(mode="json")
