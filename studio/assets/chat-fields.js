@@ -28,7 +28,8 @@
     const found = model ? await chat.get("learned", { model }) : {};
     if (chat.learnedBy !== model) return;
     chat.learned = found.language ?? "";
-    page.told("chat", chat.view);
+    // A conversation that is being fetched is drawn when it comes; drawn without it, what was typed there would be closed.
+    if (chat.view || !chat.id) page.told("chat", chat.view);
   };
   chat.situation = () => {
     const told = { chat: chat.id, kept: JSON.parse(localStorage.getItem(KEPT) ?? "null"), with: chat.wanted };
