@@ -55,6 +55,12 @@ def test_every_folder_of_the_code_is_in_the_readme() -> None:
     assert {name for name in folders if name not in text and "migrations" not in name} == set()
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Side by side in one process, pytest takes the second for the first and runs none of its tests."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert {name for name in names if names.count(name) > 1} == set(), "Name it by what it is about."
+
+
 def test_the_agents_page_stays_short() -> None:
     assert len((ROOT / "AGENTS.md").read_text("utf-8").splitlines()) <= 60
 

@@ -67,9 +67,15 @@
 
   // Gradio makes the fields when they are unfolded: a moment later they are there.
   chat.unfolded = () => setTimeout(check, 150);
-  const check = async () => {
+  const checked = () => {
     const { base, adapters, ...settings } = chat.values();
+    return settings;
+  };
+  // Answers may overtake one another: one to what the fields no longer hold is asked again.
+  const check = async () => {
+    const settings = checked();
     const found = await chat.post("check", settings);
+    if (JSON.stringify(settings) !== JSON.stringify(checked())) return checkSoon();
     if (found.tooLarge) return chat.fault("system", found.said);
     if (!found.faults) return;
     for (const name of Object.keys(settings)) {
@@ -82,4 +88,9 @@
     clearTimeout(waiting);
     waiting = setTimeout(check, 300);
   };
+  // Gradio tells a change only once it has taken up a field that was unfolded just now.
+  document.addEventListener("input", (event) => {
+    const name = /^chat-(\w+)$/.exec(event.target.closest?.("[id^=chat-]")?.id ?? "")?.[1];
+    if (FIELDS.slice(2).includes(name)) checkSoon();
+  });
 })();

@@ -31,7 +31,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shelf")
     for name in ("leaf", "twig"):
         make_wheel(folder, name)
-    make_wheel(folder, "tree", modules=300)
+    make_wheel(folder, "tree", modules=3000)
     uv_wheel(folder)
     return folder
 

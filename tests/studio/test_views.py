@@ -1,8 +1,9 @@
 import shlex
+from dataclasses import replace
 
 import pytest
 
-from backend.jobs.events import Note, Step
+from backend.jobs.events import Attempt, Note, Phase, Step
 from backend.jobs.model import JobState
 from studio.text import Words
 from studio.views import details, runs
@@ -30,6 +31,31 @@ def test_a_running_run_says_step_time_and_speed() -> None:
     assert line["detail"] == "pasul 140 din 400 · 0:34 până acum, încă 1:02 · 2.410 tokeni/s"
     assert line["share"] == pytest.approx(0.35)
     assert line["word"] == "în lucru"
+
+
+def test_before_its_first_step_a_run_says_what_it_does_from_the_first_second() -> None:
+    starting = job(1, "a", JobState.STARTING)
+    assert runs.run_line(starting, None, Words("en"))["detail"] == "loading the libraries and the model…"
+    assert runs.run_line(starting, folded(), Words("ro"))["detail"] == "se încarcă bibliotecile și modelul…"
+    said = runs.status(job(1, "a", JobState.RUNNING), folded(Attempt(number=1), Phase(name="checking")), Words("en"))
+    assert (said["detail"], said["phase"]) == ("checking the data", "")
+
+
+def test_after_resume_it_says_that_it_loads_and_not_the_speed_it_had() -> None:
+    resumed = replace(job(1, "a", JobState.RUNNING), attempt=2)
+    before = (Attempt(number=1), Phase(name="training"), step(181))
+    loads = runs.status(resumed, folded(*before), Words("en"))
+    assert (loads["detail"], loads["phase"]) == ("loading the libraries and the model… · goes on at step 181", "")
+    silent = runs.status(resumed, folded(*before, Attempt(number=2, from_step=181)), Words("en"))
+    assert silent["detail"] == loads["detail"]
+    again = (Attempt(number=2, from_step=181), Phase(name="checking"))
+    assert (
+        runs.status(resumed, folded(*before, *again), Words("en"))["detail"]
+        == "checking the data · goes on at step 181"
+    )
+    goes = runs.status(resumed, folded(*before, *again, Phase(name="training"), step(182)), Words("en"))
+    assert goes["detail"].startswith("step 182 of 400 · ")
+    assert goes["phase"] == "training"
 
 
 def test_a_queued_run_waits_and_a_finished_one_is_whole() -> None:
