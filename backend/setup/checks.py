@@ -1,5 +1,6 @@
 """`launch.py test`: every check a change must pass, in the order in which a failure is cheapest to see."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from backend.setup import commands, output
@@ -16,6 +18,27 @@ from backend.setup.voice import Voice
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NAMED = "STUDIO_CHROMIUM"
 """The variable that tells the browser tests which Chromium to drive; without it they are skipped."""
+TIMED = ("tests/browser/", "tests/faults/", "tests/journeys/")
+"""Tests that wait for real processes and a real browser."""
+MOST_AGAIN = 3
+"""More than these have not failed by chance."""
+
+
+@dataclass
+class Running:
+    """Checks as they are run, and what is told of them at the end."""
+
+    environment: Environment
+    variables: dict[str, str]
+    voice: Voice
+    report: list[dict[str, object]] = field(default_factory=list)
+
+    def status(self, name: str, command: list[str]) -> int:
+        started = time.monotonic()
+        self.voice.line(f"== {name}")
+        status = subprocess.run(command, cwd=self.environment.root, env=self.variables, check=False).returncode
+        self.report.append({"name": name, "status": status, "seconds": round(time.monotonic() - started, 1)})
+        return status
 
 
 def run(options: Namespace, environment: Environment, voice: Voice) -> int:
@@ -24,27 +47,44 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
     browser = chromium(environment, voice)
     if browser is not None:
         variables[NAMED] = browser
-    report: list[dict[str, object]] = []
-    status = commands.DONE
-    for name, command in planned(options, environment):
-        started = time.monotonic()
-        voice.line(f"== {name}")
-        status = subprocess.run(command, cwd=environment.root, env=variables, check=False).returncode
-        report.append({"name": name, "status": status, "seconds": round(time.monotonic() - started, 1)})
-        if status != commands.DONE:
-            break
-    voice.answer({"checks": report})
+    running = Running(environment, variables, voice)
+    last_failed(environment).unlink(missing_ok=True)
+    status = next(filter(None, (running.status(*one) for one in planned(options, environment))), commands.DONE)
+    again = [] if status == commands.DONE or options.pytest else to_run_again(environment)
+    if again:
+        # All of them, whatever the first says.
+        statuses = [running.status(f"{file} again, alone", _pytest(options, environment, file)) for file in again]
+        status = next(filter(None, statuses), commands.DONE)
+    voice.answer({"checks": running.report})
     return status
+
+
+def last_failed(environment: Environment) -> Path:
+    """Where pytest writes what failed."""
+    return environment.root / ".pytest_cache/v/cache/lastfailed"
+
+
+def to_run_again(environment: Environment) -> list[str]:
+    """The files whose tests failed, if all of them drive a browser or other processes, and they are few; else none."""
+    try:
+        failed = json.loads(last_failed(environment).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    files = sorted({str(test).partition("::")[0] for test in failed})
+    return files if len(files) <= MOST_AGAIN and all(file.startswith(TIMED) for file in files) else []
+
+
+def _pytest(options: Namespace, environment: Environment, *arguments: str) -> list[str]:
+    return [str(environment.python), "-m", "pytest", *([] if options.all else ["-m", "not slow"]), *arguments]
 
 
 def planned(options: Namespace, environment: Environment) -> list[tuple[str, list[str]]]:
     """Each check and its command. With arguments for pytest, pytest alone."""
     python = [str(environment.python), "-m"]
-    chosen = [] if options.all else ["-m", "not slow"]
     if options.pytest:
-        return [("pytest", [*python, "pytest", *chosen, *options.pytest])]
+        return [("pytest", _pytest(options, environment, *options.pytest))]
     # Two files at a time: most tests wait for processes, and no file needs another.
-    tests = ("pytest", [*python, "pytest", "-n", "2", "--dist", "loadfile", *chosen])
+    tests = ("pytest", _pytest(options, environment, "-n", "2", "--dist", "loadfile"))
     contracts = environment.scripts / ("lint-imports.exe" if sys.platform == "win32" else "lint-imports")
     return [
         ("ruff check", [*python, "ruff", "check"]),

@@ -1,6 +1,7 @@
 """Setting up, part by part: what is said when, which torch, what is installed."""
 
 import ast
+import json
 import os
 import pty
 import re
@@ -147,12 +148,58 @@ def test_a_machine_without_a_driver_has_no_card(tmp_path: Path, monkeypatch: pyt
 def test_tests_choose_pytest_alone_when_it_gets_arguments(tmp_path: Path) -> None:
     every = checks.planned(commands.read(["test"]), Environment(tmp_path))
     assert [name for name, _ in every] == ["ruff check", "ruff format", "mypy", "import contracts", "pytest"]
-    assert every[-1][1][-2:] == ["-m", "not slow"]
+    assert every[-1][1][3:5] == ["-m", "not slow"]
     long = checks.planned(commands.read(["test", "--all"]), Environment(tmp_path))
     assert "not slow" not in long[-1][1]
     (name, command), *others = checks.planned(commands.read(["test", "tests/x.py", "-k", "one"]), Environment(tmp_path))
     assert (name, others) == ("pytest", [])
     assert command[-3:] == ["tests/x.py", "-k", "one"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "again"),
+    [
+        (
+            {"tests/browser/test_a.py::test_x": True, "tests/browser/test_a.py::test_y": True},
+            ["tests/browser/test_a.py"],
+        ),
+        ({f"{BROWSER}::test_x": True, "tests/backend/test_b.py::test_y": True}, []),
+        ({f"tests/faults/test_{name}.py::test_x": True for name in "abcd"}, []),
+    ],
+)
+def test_only_few_files_that_wait_for_processes_run_a_second_time(
+    tmp_path: Path, failed: dict[str, bool], again: list[str]
+) -> None:
+    environment = Environment(tmp_path)
+    assert checks.to_run_again(environment) == []
+    checks.last_failed(environment).parent.mkdir(parents=True)
+    checks.last_failed(environment).write_text(json.dumps(failed))
+    assert checks.to_run_again(environment) == again
+
+
+@pytest.mark.parametrize(("file", "status"), [("faults", 0), ("faults_always", 1), ("backend", 1)])
+def test_a_file_that_passes_when_it_runs_alone_has_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, status: int
+) -> None:
+    environment = Environment(tmp_path)
+    environment.scripts.mkdir(parents=True)
+    environment.python.symlink_to(sys.executable)
+    test = tmp_path / "tests" / file.removesuffix("_always") / "test_one.py"
+    test.parent.mkdir(parents=True)
+    happens = "False" if file.endswith("_always") else "seen.read_text() == 'xx'"
+        "False" if file.endswith("_always") else "len((seen := Path(__file__).with_suffix('.seen')).read_text()) > 1"
+    )
+    test.write_text(
+        "from pathlib import Path\n\ndef test_one():\n"
+        "    seen = Path(__file__).with_suffix('.seen')\n"
+        "    seen.write_text((seen.read_text() if seen.exists() else '') + 'x')\n"
+        f"    assert {happens}\n"
+    )
+    monkeypatch.setattr(checks, "chromium", lambda *_: None)
+    one = [str(environment.python), "-m", "pytest", "-q", str(tmp_path / "tests")]
+    monkeypatch.setattr(checks, "planned", lambda *_: [("pytest", one)])
+    options = commands.read(["test"])
+    assert checks.run(options, environment, voice.Voice("en", as_json=False)) == status
 
 
 def test_a_named_chromium_comes_first_and_is_not_replaced_when_it_is_missing(tmp_path: Path) -> None:
