@@ -61,27 +61,6 @@
   window.addEventListener("blur", released);
   page.news = news;
 
-  page.run = () => new URLSearchParams(location.hash.slice(1)).get("run");
-  page.look = (run) => {
-    if (run === page.run()) return;
-    history.replaceState(null, "", run ? `#run=${encodeURIComponent(run)}` : location.pathname);
-    news.curves = news.status = undefined;
-    page.told("chosen", run);
-    page.listen();
-  };
-  page.forget = () => page.look(null);
-  page.open = (tab, run) => {
-    if (run) page.look(run);
-    document.getElementById(`tab-${tab}-button`)?.click();
-    window.scrollTo(0, 0);
-  };
-
-  // The open tab is kept in this window: a reload and another language open it again (verdict.js, `reopen`).
-  document.addEventListener("click", (event) => {
-    const tab = /^tab-(\w+)-button$/.exec(event.target.closest?.("[role=tab]")?.id ?? "");
-    if (tab) sessionStorage.setItem("studio-open-tab", tab[1]);
-  });
-
   // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).
   const dark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : null);
   const obey = () => {

@@ -129,7 +129,7 @@
 
   // On a phone the run stands below the list: it is brought up.
   const choose = (run) => {
-    page.look(run);
+    page.look(run, true);
     if (window.innerWidth <= 720) page.bringUp = run;
   };
 

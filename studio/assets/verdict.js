@@ -2,7 +2,6 @@
 (() => {
   const page = window.studioPage;
   const { element, t } = page;
-  const OPEN = "studio-open-tab";
 
   // Train reads its draft when the page is opened; so the draft is written and the page opened again at Train.
   page.trainWith = ({ recipe, model, data, fields = {} }) => {
@@ -10,21 +9,9 @@
     page.keep("model", model);
     page.keep("data", data);
     for (const [name, value] of Object.entries(fields)) page.keepField(name, value);
-    sessionStorage.setItem(OPEN, "train");
+    page.goTo("train");
     location.reload();
   };
-
-  // Gradio draws its tabs some time after the page has come.
-  const reopen = (tries = 200) => {
-    const wanted = sessionStorage.getItem(OPEN);
-    if (!wanted) return;
-    const tab = document.getElementById(`tab-${wanted}-button`);
-    if (tab) {
-      sessionStorage.removeItem(OPEN);
-      page.open(wanted);
-    } else if (tries) setTimeout(reopen, 100, tries - 1);
-  };
-  reopen();
 
   const share = (value) => `width:${(100 * value).toFixed(1)}%`;
   const bars = (one) =>
