@@ -180,7 +180,7 @@
     if (!curves || !board.node.clientWidth) return;
     const empty = !curves.steps.t.length && !curves.eval.t.length && !curves.memory.t.length;
     board.hint.hidden = !empty;
-    board.hint.textContent = running() || page.news.status?.state === "queued" ? t("waiting") : t("chart.none");
+    board.hint.textContent = running() ? [page.news.status?.detail, t("waiting")].filter(Boolean).join(" · ") : page.news.status?.state === "queued" ? t("waiting") : t("chart.none");
     board.figures.hidden = board.tools.hidden = empty;
     if (empty) return;
     for (const one of board.charts) {
@@ -283,7 +283,7 @@
     const was = place.kept.state;
     place.kept.state = status?.state;
     // The axis ends elsewhere once the run has ended; between two states the curves' own news say everything.
-    if (event === "status" && was === status?.state) return;
+    if (event === "status" && was === status?.state && board.hint.hidden) return;
     if (event === "theme") anew(board);
     if (event === "prefs" && board.x !== prefs.x) {
       zoomless(board);

@@ -35,7 +35,9 @@
     }
     keep({ open: wanted });
     page.told("compare", wanted);
+    if (!wanted) page.toHead();
   };
+  page.leaveComparison = () => kept.open && open(false);
 
   page.draws("compare-door", ["runs", "compare"], (place) => {
     place.root.className = "compare-door";
@@ -212,6 +214,7 @@
 
   page.draws("compare", ["compare", "runs", "prefs", "theme", "chosen"], (place, news, event) => {
     place.root.className = kept.open ? "compare-place open" : "compare-place";
+    place.root.hidden = !kept.open;
     // Who presses a run in the list wants to see that run.
     if (event === "chosen" && kept.open) return open(false);
     if (!kept.open) return;

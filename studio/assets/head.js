@@ -177,6 +177,7 @@
     const detail = [live?.detail ?? run.detail, live?.phase].filter(Boolean).join(" · ");
     kept.top.replaceChildren(
       element("h2", {}, run.name, " ", state(run), ...badges(run)),
+      ...(page.justImported === run.id ? [element("p", { class: "saved", role: "status" }, t("imported_as", { name: run.name }))] : []),
       ...[bar(run), waits(run)].filter(Boolean),
       ...(detail ? [element("p", { class: "detail", id: "run-detail" }, detail)] : []),
       ...(live?.reason ? [element("p", { class: `reason ${run.state}` }, live.reason)] : []),
@@ -192,10 +193,6 @@
       redraw(kept.remove, JSON.stringify([run.active, kept.asking === "delete", page.refused(run.id, "delete"), Boolean(detailsOf(run))]), () => (run.active ? [] : remove(place, run)));
     }
     needDetails(run);
-    if (page.bringUp === run.id && live) {
-      page.bringUp = null;
-      setTimeout(() => root.scrollIntoView({ block: "start" }), 100);
-    }
   };
 
   const buttons = (place, run) => {

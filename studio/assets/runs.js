@@ -72,8 +72,11 @@
     if (wrong) refused[run] = { action, wrong };
     else if (action === "delete") return forget(run);
     else if (line) known(line);
-    if (action === "import" && !wrong) localStorage.removeItem(IMPORT);
-    if (["repeat", "import"].includes(action) && !wrong) return page.look(run);
+    if (action === "import" && !wrong) {
+      localStorage.removeItem(IMPORT);
+      page.justImported = run;
+    }
+    if (["repeat", "import"].includes(action) && !wrong) return choose(run);
     page.told("acted", { action, run, wrong });
   };
 
@@ -127,14 +130,25 @@
   const found = (run, { words, state: wanted }) =>
     (!wanted || run.state === wanted || run.kind === wanted) && words.every((word) => `${run.name} ${run.note} ${run.word}`.toLocaleLowerCase().includes(word));
 
-  // On a phone the run stands below the list: it is brought up.
+  // On a phone the run stands below the list, and whoever compared or imported may be far down: its head is brought up.
+  page.toHead = (tries = 20) => setTimeout(() => {
+    const head = document.querySelector(".run-head");
+    // Its tab is being opened.
+    if (!head?.offsetParent) return tries && page.toHead(tries - 1);
+    const { top } = head.getBoundingClientRect();
+    const deep = window.innerWidth <= 720 ? 0 : window.innerHeight / 2;
+    if (top < 0 || top > deep) head.scrollIntoView({ block: "start" });
+  }, 100);
   const choose = (run) => {
+    page.leaveComparison();
+    if (run !== page.justImported) page.justImported = null;
     page.look(run, true);
-    if (window.innerWidth <= 720) page.bringUp = run;
+    page.toHead();
   };
 
   const group = (place, { name, title, holds }, runs, filter) => {
     const mine = name === "queue" ? queued(runs) : runs.filter(holds);
+    if (name === "ended") mine.sort((a, b) => (b.ended ?? 0) - (a.ended ?? 0));
     const matching = name === "ended" ? mine.filter((run) => found(run, filter)) : mine;
     const shown = matching.slice(0, name === "ended" ? place.kept.most ?? MOST_SHOWN : matching.length);
     if (!mine.length) return null;
@@ -193,6 +207,10 @@
   };
   page.draws("runs", ["runs", "chosen"], list);
 
+  const visit = (run) => {
+    page.open("runs");
+    choose(run);
+  };
   page.draws("now", ["runs"], (place, { runs }) => {
     if (!runs) return;
     place.root.className = "now";
@@ -200,9 +218,10 @@
     const waiting = queued(runs);
     const next = waiting.slice(0, MOST_WAITING);
     if (!active.length && !waiting.length) return place.root.replaceChildren();
+    const part = (title, mine) => (mine.length ? [element("h2", {}, t(title)), element("ul", {}, ...mine.map((run) => row(run, null, visit)))] : []);
     place.root.replaceChildren(
-      element("h2", {}, t("now")),
-      element("ul", {}, ...[...active, ...next].map((run) => row(run, null, (id) => page.open("runs", id)))),
+      ...part("now", active),
+      ...part("group_queue", next),
       ...(next.length < waiting.length ? [element("p", { class: "hint" }, t("now_more", { count: (waiting.length - next.length).toLocaleString(page.language) }))] : []));
   });
 

@@ -41,8 +41,10 @@ def progress(job: Job, curves: Curves | None, words: Words) -> str:
     last = curves.last if curves else None
     if job.state is JobState.QUEUED:
         return ""
+    if job.active and (curves is None or _begins(job, curves)):
+        return _beginning(job, curves, words)
     if curves is None or last is None:
-        return words.t(f"phase.{curves.phases[-1][1]}") if curves and curves.phases and job.active else ""
+        return ""
     said = [words.t("runs.step", step=words.number(last.step), total=words.number(last.total))]
     if not job.active:
         return " · ".join([*said, clock(curves.now)])
@@ -52,12 +54,28 @@ def progress(job: Job, curves: Curves | None, words: Words) -> str:
     return " · ".join(said)
 
 
+def _begins(job: Job, curves: Curves) -> bool:
+    """It has made no step yet since it was started or resumed: what an earlier attempt said of its speed is past."""
+    return curves.last is None or curves.loading or curves.attempt < job.attempt > 1
+
+
+def _beginning(job: Job, curves: Curves | None, words: Words) -> str:
+    """What it does before its first step; the libraries take a while before the run itself can say anything."""
+    silent = curves is None or curves.doing is None or curves.attempt < job.attempt > 1
+    said = "runs.loading" if curves is None or silent else f"phase.{curves.doing}"
+    if curves is None or not curves.step:
+        return words.t(said)
+    return f"{words.t(said)} · {words.t('runs.goes_on', step=words.number(curves.step))}"
+
+
 def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
     """What stands over and under the curves of the chosen run."""
     return {
         **run_line(job, curves, words),
         "reason": words.said(job.reason_key, job.reason_values),
-        "phase": words.t(f"phase.{curves.phases[-1][1]}") if curves.last and curves.phases and job.active else "",
+        "phase": words.t(f"phase.{curves.phases[-1][1]}")
+        if curves.phases and job.active and not _begins(job, curves)
+        else "",
         "peak": words.size(curves.peak_memory) if curves.peak_memory else "",
         "notes": [words.said(note.key, note.values) for note in curves.notes[-5:] if note.key != job.reason_key],
     }

@@ -282,6 +282,23 @@ def compares(page: Page, *names: str) -> Locator:
     return panel
 
 
+@pytest.mark.parametrize("leave", ["back", "list"])
+def test_whoever_leaves_the_comparison_sees_the_head_of_the_run(
+    page: Page, runs: tuple[Studio, dict[str, RunFolder]], leave: str
+) -> None:
+    shows(page, runs, "first")
+    panel = compares(page, "first", "second")
+    if leave == "back":
+        panel.get_by_role("button", name="Back to the run").click()
+    else:
+        page.locator(".runs-list button.run", has_text="second").click()
+    expect(panel).to_be_hidden()
+    expect(page.get_by_role("button", name="Compare runs")).to_be_visible()
+    head = page.locator(".run-head h2")
+    expect(head).to_contain_text("first" if leave == "back" else "second")
+    expect(head).to_be_in_viewport(ratio=1)
+
+
 def test_results_and_settings_of_several_runs_stand_side_by_side(
     page: Page, runs: tuple[Studio, dict[str, RunFolder]]
 ) -> None:

@@ -17,6 +17,7 @@ from backend.jobs import recorded, rows
 from backend.jobs.events import Phase, Step
 from backend.jobs.model import JobState
 from studio.services.door import Services
+from studio.text import Words
 from tests.browser.person import Studio, Watch, opened, running, signed_in, still, tab, until
 from tests.fakes import write_events
 
@@ -285,8 +286,13 @@ def test_the_adapter_is_downloaded_and_imported_again(page: Page, runs: Runs, tm
     with zipfile.ZipFile(archive) as opened_zip:
         assert opened_zip.testzip() is None
     page.get_by_text("Import an adapter").click()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.locator("#import input[type=file]").set_input_files(archive)
     expect(page.locator(".run-head h2")).to_contain_text("din altă parte")
+    expect(page.locator(".run-head .saved").first).to_have_text(
+        Words("en").t("live.imported_as", name="din altă parte")
+    )
+    expect(page.locator(".run-head h2")).to_be_in_viewport(ratio=1)
     expect(page.locator(".run-head h2 .badge")).to_have_text("Imported")
     expect(page.locator(".run-head [data-action='chat']")).to_be_visible()
 

@@ -25,6 +25,7 @@ class Curves:
     """Grows with `fold`, but never beyond a bound: a run of a million steps takes no more memory than one of 2,000.
 
     What an interrupted attempt said about steps that were then repeated is forgotten. Times are seconds of run time.
+    `attempt`: the newest that has said anything; `loading`: it has made no step yet; `doing`: its phase.
     `new_phases`, `new_answers` (steps) and `fewer_answers` are what nobody has been told yet; who tells it clears them.
     """
 
@@ -32,6 +33,9 @@ class Curves:
     eval: Thinned = field(default_factory=lambda: Thinned(EVALUATIONS))
     memory: Thinned = field(default_factory=lambda: Thinned(MEMORY))
     phases: list[tuple[float, str]] = field(default_factory=list)
+    attempt: int = 0
+    loading: bool = False
+    doing: str | None = None
     resumed: list[tuple[float, int]] = field(default_factory=list)
     answers: dict[int, dict[int, Sample]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -58,8 +62,8 @@ class Curves:
                 self._answer(event)
             case Note():
                 self.notes = [*self.notes[1 - MOST_NOTES :], event]
-            case Attempt() if event.number > 1:
-                self._go_back_to(event)
+            case Attempt():
+                self._attempt(event)
 
     @property
     def step(self) -> int:
@@ -76,7 +80,7 @@ class Curves:
         return self.eval.last("loss")
 
     def _step(self, said: Step) -> None:
-        self.last = said
+        self.last, self.loading = said, False
         loss = said.loss
         self.steps.append(
             said.t, said.step, said.tokens, loss, loss, loss, said.learning_rate, said.grad_norm, said.tokens_per_second
@@ -99,11 +103,16 @@ class Curves:
             self.fewer_answers = True
 
     def _phase(self, t: float, name: str) -> None:
-        self.new_phases = True
+        self.new_phases, self.doing = True, name
         if not self.phases or self.phases[-1][1] != name:
             self.phases.append((t, name))
         if len(self.phases) > MOST_PHASES:
             self.phases = longest(self.phases)
+
+    def _attempt(self, said: Attempt) -> None:
+        self.attempt, self.loading, self.doing = said.number, True, None
+        if said.number > 1:
+            self._go_back_to(said)
 
     def _go_back_to(self, said: Attempt) -> None:
         self.resumed.append((said.t, said.from_step))
