@@ -9,8 +9,9 @@ from studio.widgets.add_data import Handlers as AddDataHandlers
 from studio.widgets.recipe_form import shown
 from studio.widgets.recipe_tools import Handlers
 from studio.widgets.train_form import Handlers as TrainHandlers
+from tests.bad_names import NEVER_NAMES
 from tests.fakes import FakeServices, job
-from tests.studio.test_train_tab import BAD_NAMES, CHOICE
+from tests.studio.test_train_tab import CHOICE
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_recipe_is_replaced_only_after_a_second_press_for_the_very_same_name(
     assert (replaced.asked, services.cookbook.own()[0].title()) == ("", "mine")
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, "First adapter (LoRA)"])
+@pytest.mark.parametrize("name", [*NEVER_NAMES.values(), "First adapter (LoRA)"], ids=[*NEVER_NAMES, "shipped"])
 def test_a_name_no_recipe_can_have_is_said_at_the_name(
     tools: Handlers, services: FakeServices, form: dict[str, Any], name: str
 ) -> None:
@@ -160,10 +161,11 @@ def test_a_file_of_ones_own_is_added_chosen_and_not_kept_in_the_upload_folder(
     assert (added.file, added.name) == (None, "")
 
 
-@pytest.mark.parametrize("name", [name for name in BAD_NAMES if name.strip()])
+@pytest.mark.parametrize("key", [key for key, name in NEVER_NAMES.items() if name.strip()])
 def test_a_bad_name_of_a_data_set_is_said_at_the_name_and_the_file_stays_for_another_try(
-    services: FakeServices, tmp_path: Path, name: str
+    services: FakeServices, tmp_path: Path, key: str
 ) -> None:
+    name = NEVER_NAMES[key]
     upload = tmp_path / "x.jsonl"
     upload.write_text("{}")
     refused = adding(services).add(str(upload), name, skip_bad=False)

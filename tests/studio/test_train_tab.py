@@ -9,14 +9,10 @@ from backend.setup import commands
 from studio.text import Words
 from studio.widgets.recipe_form import GROUPS, changes, dotted, flat, group_of, plain, shown, without_effect
 from studio.widgets.train_form import Draft, Handlers
+from tests.bad_names import NEVER_NAMES
 from tests.fakes import FakeServices, job
 
 CHOICE = {"model": "starter", "data": "starter-ro", "recipe": "starter-lora"}
-BAD_NAMES = [
-    "", "   ", "../../etc", "a/b", "a\\b", "C:\\x", "\\\\host\\x", ".", "..", ".hidden", "name.", "CON", "nul.txt",
-    "LPT1", "x" * 300, "😀" * 70, "a\0b", "a\nb", "\x1b[31m", "a\u202eb", "a\u200bb", "-rf", "--help", "; touch x",
-    "$(id)", "`id`", "<img src=x onerror=alert(1)>", "{0.__class__}", "%s%n",
-]  # fmt: skip
 BAD_NUMBERS = [
     ("schedule__learning_rate", "inf"), ("schedule__learning_rate", "nan"), ("schedule__learning_rate", "-1"),
     ("schedule__learning_rate", "abc"), ("schedule__learning_rate", "1e3"), ("schedule__learning_rate", "<b>1</b>"),
@@ -120,7 +116,7 @@ def test_what_the_chosen_recipe_is_for_is_said_in_the_pages_language(
     assert "Pentru &lt;b&gt;" in handlers.review(**CHOICE, name="prima", **values).about
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("name", NEVER_NAMES.values(), ids=NEVER_NAMES)
 def test_a_bad_name_is_said_at_the_name_and_the_forecast_stays(
     handlers: Handlers, values: dict[str, object], name: str
 ) -> None:
