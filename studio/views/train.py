@@ -59,8 +59,7 @@ def figure(name: str, value: str, note: str | None) -> SafeHtml:
 def time_of(forecast: Forecast, words: Words) -> str:
     if forecast.seconds is None:
         return words.t("forecast.unknown")
-    key = "forecast.about" if forecast.measured else "forecast.guess"
-    return words.t(key, time=words.duration(forecast.seconds))
+    return words.t("forecast.about", time=words.duration(forecast.seconds))
 
 
 def rough(forecast: Forecast, words: Words) -> str | None:

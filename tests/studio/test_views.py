@@ -83,7 +83,7 @@ def test_the_forecast_card_says_whether_it_fits_and_what_the_memory_is_for(servi
     card = forecast_card(forecast, Words("en"))
     assert "Fits: needs about 926 MB of memory; 21 GB is free." in card
     assert [said in card for said in ("about 1 min 40 s", "400 steps", "12 MB")] == [True, True, True]
-    assert ("a rough guess" in card) is not forecast.measured
+    assert ("A rough guess" in card) is not forecast.measured
     tight = forecast.model_copy(update={"free_bytes": 1000, "seconds": None, "advice": "forecast.advice_model"})
     said = forecast_card(tight, Words("en"))
     assert "Does not fit" in said
