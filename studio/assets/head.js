@@ -157,8 +157,7 @@
 
   const waits = (run) => {
     if (run.state !== "queued") return null;
-    const starts = run.startAt ? t("starts_at", { time: moment(run.startAt) }) : page.when(run);
-    return element("p", { class: "detail" }, [run.position ? t("position", { position: run.position }) : "", starts].filter(Boolean).join(" · "));
+    return element("p", { class: "detail" }, [run.position ? t("position", { position: run.position }) : "", page.when(run)].filter(Boolean).join(" · "));
   };
 
   const draw = (place, { status }, event) => {

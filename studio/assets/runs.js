@@ -34,9 +34,11 @@
 
   // When a waiting run will start, or when an ended one ended, in a few words.
   const when = (run) => {
-    if (run.state === "queued" && run.startAt) return t("starts_at", { time: moment(run.startAt) });
-    if (run.state === "queued") return run.starts ? t("starts_about", { time: moment(Math.max(run.starts, Date.now() / 1000)) }) : t("starts_unknown");
-    return run.ended ? moment(run.ended) : "";
+    if (run.state !== "queued") return run.ended ? moment(run.ended) : "";
+    const now = Date.now() / 1000;
+    // The moment that was set, unless others will still be before it then.
+    if (run.startAt > now && !(run.starts > run.startAt + 60)) return t("starts_at", { time: moment(run.startAt) });
+    return run.starts ? t(run.sure ? "starts_about" : "starts_after", { time: moment(Math.max(run.starts, now)) }) : t("starts_unknown");
   };
   page.when = when;
 
@@ -93,7 +95,7 @@
   // The line as the server has just told it; what only the stream knows of it stays.
   const known = (line) => {
     const before = find(line.id);
-    const kept = before ? { ...before, ...line, share: line.share ?? before.share, detail: line.detail || (line.active ? before.detail : ""), position: line.state === "queued" ? before.position : null, starts: before.starts } : line;
+    const kept = before ? { ...before, ...line, share: line.share ?? before.share, detail: line.detail || (line.active ? before.detail : ""), position: line.state === "queued" ? before.position : null, starts: before.starts, sure: before.sure } : line;
     page.told("runs", before ? page.news.runs.map((run) => (run.id === line.id ? kept : run)) : [kept, ...(page.news.runs ?? [])]);
     if (page.news.status?.id === line.id) page.told("status", { ...page.news.status, ...kept });
   };

@@ -3,17 +3,33 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from backend.jobs.model import Job, JobState
 from studio.views.curves.series import Curves
 
+MINUTE = 60.0
+ASKING = ("evaluating", "answering")
+
 
 @dataclass(frozen=True)
 class Place:
-    """`position` counts from 1; `start` is UTC epoch seconds, None when a forecast before it is missing."""
+    """`position` counts from 1; `start` is UTC epoch seconds, None when nothing is known of it.
+
+    `sure`: everything before it is forecast; if not, `start` is the earliest that it can be.
+    """
 
     position: int
     start: float | None
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Going:
+    """What an active run still needs, in seconds (None: nobody knows), and how many times its forecast it takes."""
+
+    left: float | None
+    slower: float = 1.0
 
 
 def waiting(jobs: Iterable[Job]) -> list[Job]:
@@ -22,48 +38,87 @@ def waiting(jobs: Iterable[Job]) -> list[Job]:
 
 
 def places(
-    jobs: Iterable[Job], left: Mapping[str, float | None], seconds: Callable[[Job], float | None], now: float
+    jobs: Iterable[Job], going: Mapping[str, Going], seconds: Callable[[Job], float | None], now: float
 ) -> dict[str, Place]:
-    """By run. `left`: seconds that each active run still needs; `seconds`: what a waiting run will take.
+    """By run. `going`: the active runs; `seconds`: what a waiting run was forecast to take.
 
-    One run at a time on each device, in the order of the queue; one that may not start yet lets others pass.
+    One run at a time on each device, in the order of the queue; one that may not start yet lets others pass. Where the
+    active run takes longer than was forecast, so will those behind it.
     """
     every = list(jobs)
     queue = waiting(every)
-    starts: dict[str, float | None] = {}
+    starts: dict[str, tuple[float, bool]] = {}
     for device in {job.device for job in queue}:
-        busy = [left.get(job.id) for job in every if job.active and job.device == device]
-        free = None if None in busy else now + sum(time or 0.0 for time in busy)
-        starts |= _in_turn([job for job in queue if job.device == device], free, seconds)
-    return {job.id: Place(number, starts[job.id]) for number, job in enumerate(queue, start=1)}
+        busy = [going.get(job.id, Going(None)) for job in every if job.active and job.device == device]
+        free = now + sum(one.left or 0.0 for one in busy)
+        slower = max((one.slower for one in busy), default=1.0)
+        mine = [job for job in queue if job.device == device]
+        takes = {job.id: _longer(seconds(job), slower) for job in mine}
+        starts |= _in_turn(mine, free, takes, sure=all(one.left is not None for one in busy))
+    return {job.id: _place(number, *starts[job.id], now) for number, job in enumerate(queue, start=1)}
 
 
 def in_queue(
-    jobs: Iterable[Job], curves: Mapping[str, Curves], seconds: Callable[[Job], float | None]
+    jobs: Iterable[Job],
+    curves: Mapping[str, Curves],
+    seconds: Callable[[Job], float | None],
+    now: Callable[[], float] = time.time,
 ) -> dict[str, Place]:
     """As `places`, now; what an active run still needs is what it says itself, before its first step its forecast."""
     every = list(jobs)
     if not waiting(every):
         return {}
-
-    def left(job: Job) -> float | None:
-        last = curves[job.id].last if job.id in curves else None
-        return seconds(job) if last is None else last.eta_seconds
-
-    return places(every, {job.id: left(job) for job in every if job.active}, seconds, time.time())
+    moment = now()
+    active = {job.id: going(job, curves.get(job.id), seconds(job), moment) for job in every if job.active}
+    return places(every, active, seconds, moment)
 
 
-def _in_turn(queue: list[Job], free: float | None, seconds: Callable[[Job], float | None]) -> dict[str, float | None]:
-    """`free`: when the device is free for the first of them; None when nobody knows."""
-    starts: dict[str, float | None] = {}
+def going(job: Job, curves: Curves | None, forecast: float | None, now: float) -> Going:
+    """`forecast` is seconds for the whole of it; `now` UTC epoch seconds.
+
+    The questions that were asked before the first step are asked again at the end, and take as long.
+    """
+    last = curves.last if curves else None
+    if curves is None or last is None or last.eta_seconds is None:
+        return Going(forecast)
+    asking = _asking(curves)
+    if curves.begins(job.attempt):
+        return Going(last.eta_seconds + _before_training(curves) + asking)
+    whole = last.t + last.eta_seconds + asking
+    slower = max(whole / forecast, 1.0) if forecast else 1.0
+    return Going(max(last.at + last.eta_seconds + asking - now, 0.0), slower)
+
+
+def _longer(forecast: float | None, slower: float) -> float | None:
+    return None if forecast is None else forecast * slower
+
+
+def _before_training(curves: Curves) -> float:
+    return next((t for t, name in curves.phases if name == "training"), 0.0)
+
+
+def _asking(curves: Curves) -> float:
+    """Seconds that its questions took before it was trained."""
+    begun = _before_training(curves)
+    return sum(after - t for (t, name), (after, _) in pairwise(curves.phases) if name in ASKING and after <= begun)
+
+
+def _place(number: int, start: float, sure: bool, now: float) -> Place:
+    """That it is later than now says nothing."""
+    return Place(number, start if sure or start > now + MINUTE else None, sure)
+
+
+def _in_turn(
+    queue: list[Job], free: float, takes: Mapping[str, float | None], *, sure: bool
+) -> dict[str, tuple[float, bool]]:
+    """`free`: when the device is free for the first of them; if not `sure`, the earliest that it can be."""
+    starts: dict[str, tuple[float, bool]] = {}
     rest = list(queue)
     while rest:
-        if free is None:
-            return starts | {job.id: None for job in rest}
         moment = max(free, min(job.start_at or 0.0 for job in rest))
         following = next(job for job in rest if (job.start_at or 0.0) <= moment)
         rest.remove(following)
-        starts[following.id] = moment
-        takes = seconds(following)
-        free = None if takes is None else moment + takes
+        starts[following.id] = moment, sure
+        needs = takes[following.id]
+        free, sure = moment + (needs or 0.0), sure and needs is not None
     return starts

@@ -1,19 +1,19 @@
 """Runs as things to show: one line of the list, what stands over the curves. Plain values out."""
 
+from math import ceil
 from typing import Any
 
 from backend.jobs.model import Job, JobState
 from studio.text import Words, clock
 from studio.views.curves.series import Curves
-from studio.views.queue import Place
-
-MINUTE = 60.0
+from studio.views.queue import MINUTE, Place
 
 
 def run_line(job: Job, curves: Curves | None, words: Words, place: Place | None = None) -> dict[str, Any]:
     """One row of the list of runs. Moments are UTC epoch seconds: the browser knows the person's time zone.
 
-    `share` is 0 to 1, or None while nothing is known; `starts` is to the minute, so that it does not flicker.
+    `share` is 0 to 1, or None while nothing is known; `starts` is to the minute, so that it does not flicker, and
+    never too early; not `sure`: the earliest that it can be.
     """
     last = curves.last if curves else None
     return {
@@ -30,7 +30,8 @@ def run_line(job: Job, curves: Curves | None, words: Words, place: Place | None 
         "ended": job.ended_at if job.ended else None,
         "position": place.position if place else None,
         "startAt": job.start_at if job.state is JobState.QUEUED else None,
-        "starts": round(place.start / MINUTE) * MINUTE if place and place.start is not None else None,
+        "starts": ceil(place.start / MINUTE) * MINUTE if place and place.start is not None else None,
+        "sure": place.sure if place else True,
         "share": 1.0 if job.state is JobState.DONE else last.step / last.total if last and last.total else None,
         "detail": progress(job, curves, words),
     }
@@ -41,7 +42,7 @@ def progress(job: Job, curves: Curves | None, words: Words) -> str:
     last = curves.last if curves else None
     if job.state is JobState.QUEUED:
         return ""
-    if job.active and (curves is None or _begins(job, curves)):
+    if job.active and (curves is None or curves.begins(job.attempt)):
         return _beginning(job, curves, words)
     if curves is None or last is None:
         return ""
@@ -54,14 +55,9 @@ def progress(job: Job, curves: Curves | None, words: Words) -> str:
     return " · ".join(said)
 
 
-def _begins(job: Job, curves: Curves) -> bool:
-    """It has made no step yet since it was started or resumed: what an earlier attempt said of its speed is past."""
-    return curves.last is None or curves.loading or curves.attempt < job.attempt > 1
-
-
 def _beginning(job: Job, curves: Curves | None, words: Words) -> str:
     """What it does before its first step; the libraries take a while before the run itself can say anything."""
-    silent = curves is None or curves.doing is None or curves.attempt < job.attempt > 1
+    silent = curves is None or curves.doing is None or curves.silent(job.attempt)
     said = "runs.loading" if curves is None or silent else f"phase.{curves.doing}"
     if curves is None or not curves.step:
         return words.t(said)
@@ -74,7 +70,7 @@ def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
         **run_line(job, curves, words),
         "reason": words.said(job.reason_key, job.reason_values),
         "phase": words.t(f"phase.{curves.phases[-1][1]}")
-        if curves.phases and job.active and not _begins(job, curves)
+        if curves.phases and job.active and not curves.begins(job.attempt)
         else "",
         "peak": words.size(curves.peak_memory) if curves.peak_memory else "",
         "notes": [words.said(note.key, note.values) for note in curves.notes[-5:] if note.key != job.reason_key],

@@ -65,6 +65,14 @@ class Curves:
             case Attempt():
                 self._attempt(event)
 
+    def silent(self, attempt: int) -> bool:
+        """This attempt, the newest, has said nothing yet: what is known was said by an earlier one."""
+        return self.attempt < attempt > 1
+
+    def begins(self, attempt: int) -> bool:
+        """This attempt has made no step yet: what an earlier one said of its speed is past."""
+        return self.last is None or self.loading or self.silent(attempt)
+
     @property
     def step(self) -> int:
         """The newest that counts."""
