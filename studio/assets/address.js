@@ -5,11 +5,12 @@
   const page = window.studioPage;
   // The tab for an address that says nothing, in this window.
   const OPEN = "studio-open-tab";
+  const FIRST = "home";
 
   const said = () => {
     const told = new URLSearchParams(location.hash.slice(1));
     const run = told.get("run") || null;
-    return { run, tab: told.get("tab") || (run && "runs") };
+    return { run, tab: told.get("tab") || (run ? "runs" : null) };
   };
 
   let at = said();
@@ -20,9 +21,9 @@
   const write = (next, anew = false) => {
     at = next;
     sessionStorage.setItem(OPEN, at.tab);
-    const hash = `#${new URLSearchParams(at.run ? { run: at.run, tab: at.tab } : { tab: at.tab })}`;
-    if (hash === location.hash) return;
-    history[anew && !entered ? "pushState" : "replaceState"](null, "", hash);
+    const told = `${new URLSearchParams({ ...(at.run && { run: at.run }), ...((at.run || at.tab !== FIRST) && { tab: at.tab }) })}`;
+    if (told === location.hash.slice(1)) return;
+    history[anew && !entered ? "pushState" : "replaceState"](null, "", told ? `#${told}` : location.pathname + location.search);
     if (!anew) return;
     entered = true;
     setTimeout(() => (entered = false));
@@ -66,13 +67,14 @@
 
   window.addEventListener("popstate", () => {
     const next = said();
-    if (!next.tab) return;
+    if (!next.tab && location.hash) return;
+    next.tab ??= FIRST;
     const other = next.run !== at.run;
     write(next);
     show();
     if (other) chosen();
   });
 
-  write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? "home" });
+  write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? FIRST });
   show();
 })();
