@@ -101,6 +101,8 @@ class Run:
             self.check.before()
         trainer.go(checkpoint)
         if trainer.stopped:
+            if trainer.stopped == "save":
+                self._keep(trainer, trainer.state.global_step)
             return ExitCode.STOPPED
         self._finish(trainer)
         return ExitCode.DONE
@@ -200,15 +202,21 @@ class Run:
         trainer.look(trainer.state.global_step, answer=False)
         trainer.take_best()
         trainer.require_finite()
-        final = folder.model if request.recipe.method == "full" else folder.adapter
-        record = outcome.record(request, trainer.kept_step, self._way(trainer))
-        outcome.keep(final, partial(self._write, trainer.network), record)
+        final = self._keep(trainer, trainer.kept_step)
         trainer.look(trainer.state.global_step, evaluate=False)
         checks = self.check.after(trainer.state.global_step) if self.check else {}
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
         workspace = Workspace(folder.path.parent.parent)
         calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
+
+    def _keep(self, trainer: StudioTrainer, step: int) -> Path:
+        """What was trained, as it is at `step`, for whoever wants to ask it; a run that is resumed replaces it."""
+        folder, request = self.job.folder, self.request
+        final = folder.model if request.recipe.method == "full" else folder.adapter
+        record = outcome.record(request, step, self._way(trainer))
+        outcome.keep(final, partial(self._write, trainer.network), record)
+        return final
 
     def _way(self, trainer: StudioTrainer) -> dict[str, Any]:
         """Which of our shorter ways this model could take."""

@@ -59,7 +59,7 @@ def made_of(run: Measured) -> Card:
     found = judge(run)
     return Card(
         kind=found.kind,
-        headline=Sentence(f"verdict.{found.kind.value}"),
+        headline=Sentence(f"verdict.{'not_whole' if _so_far(run, found) else found.kind.value}"),
         lead=_lead(run, found),
         learned=list(_learned(found)),
         forgotten=list(_forgotten(run, found)),
@@ -79,7 +79,14 @@ def _lead(run: Measured, found: Finding) -> Sentence:
         key = "over_fitted_late"
     elif found.kind is Kind.DIVERGED and not run.made:
         key = "diverged_nothing"
+    elif _so_far(run, found):
+        key = "not_whole"
     return Sentence(f"verdict.{key}.lead")
+
+
+def _so_far(run: Measured, found: Finding) -> bool:
+    """It ended before its end, and something is known of how it stood then."""
+    return found.kind is Kind.UNMEASURED and not run.whole and found.held_out is not None
 
 
 def _how_much_was_forgotten(found: Finding) -> str:

@@ -26,6 +26,10 @@
     place.root.querySelector(`[data-action="${action ? `${action}-now` : back}"]`)?.focus();
   };
 
+  // What goes when it is stopped without saving.
+  const savedOf = (run) => (page.news.status?.id === run.id ? page.news.status.saved : 0);
+  const discards = (run) => (savedOf(run) ? t("discard_from", { step: savedOf(run).toLocaleString(page.language) }) : t("discard_all"));
+
   const adapterAddress = (run) => `${page.prefix}/adapter?run=${encodeURIComponent(run.id)}&language=${page.language}`;
 
   // What can be done now, most wanted first.
@@ -37,7 +41,7 @@
       run.resumable ? act("resume", t("resume"), { class: "act first" }) : null,
       made && idle ? button(t("chat"), () => page.chat.with(run.id), { class: run.state === "done" ? "act first" : "act", "data-action": "chat" }) : null,
       run.active && !run.stopping ? act("stop", t("stop")) : null,
-      run.active && !run.stopping && run.kind === "train" ? twice(place, run, "discard", t("discard"), t("discard_sure"), t("discard")) : null,
+      run.active && !run.stopping && run.kind === "train" ? twice(place, run, "discard", t("discard"), discards(run), t("discard")) : null,
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,
       run.state === "queued" ? act("stop", t("unqueue")) : null,
       made && idle ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, made === "model" ? t("download.model") : t("download.adapter")) : null,
@@ -143,8 +147,8 @@
     input.value = place.kept.values[action] = { rename: now.name, note: now.note, start: now.startAt ? local(now.startAt) : "" }[action];
   };
 
-  // What was measured at the end; while it runs, the highest memory so far.
-  const measured = (one, status) => one.measured || (one.key === "memory" && status?.peak) || "";
+  // What was measured at the end; before that the highest memory so far, and of a run that was stopped its time.
+  const measured = (one, status) => one.measured || status?.[{ memory: "peak", time: "time" }[one.key]] || "";
 
   const facts = (run, status) => {
     const known = detailsOf(run);
@@ -195,7 +199,7 @@
   };
 
   const buttons = (place, run) => {
-    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, detailsOf(run)?.made, place.kept.asking, page.noticeState?.(run), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
+    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, detailsOf(run)?.made, place.kept.asking, savedOf(run), page.noticeState?.(run), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
     redraw(place.kept.acts, seen, () => actions(place, run));
   };
 
@@ -208,9 +212,9 @@
     if (action) root.querySelector(`[data-action="${action}"]`)?.focus();
   };
 
-  // Settings, files and figures are asked for once for each run and state.
+  // Settings, files and figures are asked for once for each run and state, and when a checkpoint has been saved.
   const needDetails = async (run) => {
-    const wanted = `${run.id} ${run.state}`;
+    const wanted = `${run.id} ${run.state} ${savedOf(run)}`;
     if (page.detailsOf === wanted) return;
     page.detailsOf = wanted;
     const answer = await fetch(`${page.prefix}/details?run=${encodeURIComponent(run.id)}&language=${page.language}`).catch(() => null);

@@ -42,7 +42,7 @@ def steps(words: Words) -> SafeHtml:
 
 def last_run(job: Job, words: Words, *, made: bool) -> SafeHtml:
     """The run that ended last: how it ended, and what comes next; `made`: it left something to chat with."""
-    next_key = "home.done" if made else "home.go_on" if job.resumable else None
+    next_key = "home.done" if made and job.state is JobState.DONE else "home.go_on" if job.resumable else None
     reason = words.said(job.reason_key, job.reason_values)
     return element(
         "div",

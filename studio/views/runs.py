@@ -68,10 +68,23 @@ def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
     """What stands over and under the curves of the chosen run."""
     return {
         **run_line(job, curves, words),
-        "reason": words.said(job.reason_key, job.reason_values),
+        "reason": reason(job, curves, words),
+        "saved": curves.saved,
+        "time": words.duration(curves.now) if job.ended and curves.now else "",
         "phase": words.t(f"phase.{curves.phases[-1][1]}")
         if curves.phases and job.active and not curves.begins(job.attempt)
         else "",
         "peak": words.size(curves.peak_memory) if curves.peak_memory else "",
         "notes": [words.said(note.key, note.values) for note in curves.notes[-5:] if note.key != job.reason_key],
     }
+
+
+def reason(job: Job, curves: Curves, words: Words) -> str:
+    """Why it ended; of a run that was stopped also what was saved, and from where it would go on."""
+    if job.reason_key != "jobs.stopped" or job.kind != "train":
+        return words.said(job.reason_key, job.reason_values)
+    if curves.step and curves.saved == curves.step:
+        return words.t("runs.stopped.saved", step=words.number(curves.saved))
+    if curves.saved:
+        return words.t("runs.stopped.before", step=words.number(curves.saved))
+    return words.t("runs.stopped.nothing")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from backend.errors import DataError, JobError
+from backend.inference.shelf import askable
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
 from backend.models import adapters
@@ -235,8 +236,26 @@ def test_a_run_that_is_asked_to_stop_is_stopped_and_not_done(model, tmp_path, sa
     assert code == ExitCode.STOPPED
     assert [event.step for event in _of(said, "step")] == [1]
     assert [path.name for path in folder.checkpoints.glob("*")] == (["checkpoint-1"] if save else [])
-    assert not folder.adapter.exists()
+    assert folder.adapter.exists() is save
     assert not folder.result.exists()
+
+
+def test_what_a_run_saved_when_it_was_stopped_can_be_asked_and_is_replaced_at_its_end(model, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    folder.write(folder.stop, {"save": True})
+    asked = tiny.request(tmp_path, model, tiny.chats(40))
+    tiny.run(folder.path, asked)
+    assert askable(folder)
+    assert folder.read(folder.adapter / "studio.json")["steps"] == 1
+    saved, kept = (load_file(folder.path / place / "adapter_model.safetensors") for place in
+                   ("checkpoints/checkpoint-1", "adapter"))  # fmt: skip
+    assert saved.keys() == kept.keys()
+    assert all(torch.equal(saved[name], kept[name]) for name in saved)
+    folder.stop.unlink()
+    code, said = tiny.run(folder.path, asked, attempt=2)
+    assert code == ExitCode.DONE
+    assert folder.read(folder.adapter / "studio.json")["steps"] == _of(said, "step")[-1].step > 1
 
 
 def test_a_full_disk_is_said_before_the_first_step(model, tmp_path, monkeypatch):

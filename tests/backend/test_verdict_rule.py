@@ -127,6 +127,14 @@ def test_what_was_hardly_measured_is_not_judged(values, key):
     assert card.made_of(found).why[0].key == key
 
 
+def test_a_run_that_ended_before_its_end_says_how_it_stood_then_and_does_not_contradict_itself():
+    stopped = card.made_of(run(whole=False, stopped=True))
+    assert (stopped.headline.key, stopped.lead.key) == ("verdict.not_whole", "verdict.not_whole.lead")
+    assert stopped.learned[0].key.startswith("verdict.held_out.")
+    nothing = card.made_of(run(whole=False, train=(), held_out=(), total=0))
+    assert (nothing.headline.key, nothing.lead.key) == ("verdict.unmeasured", "verdict.unmeasured.lead")
+
+
 def test_ten_rows_held_out_are_enough():
     assert judge(run(held_out=evaluated(3.0, 0.5, count=10))).kind is Kind.LEARNED
 

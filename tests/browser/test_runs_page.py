@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from backend.jobs import recorded, rows
-from backend.jobs.events import Phase, Step
+from backend.jobs.events import Checkpoint, Phase, Step
 from backend.jobs.model import JobState
 from studio.services.door import Services
 from studio.text import Words
@@ -211,14 +211,19 @@ def test_stopping_without_saving_asks_first(page: Page, runs: Runs) -> None:
     folder = runs.services.folder(run)
     choose(page, "going")
     press(page, "discard")
-    expect(page.locator(".sure")).to_contain_text("is lost")
+    words = Words("en")
+    expect(page.locator(".sure")).to_contain_text(words.t("live.discard_all"))
     press(page, "keep")
     expect(page.locator(".sure")).to_have_count(0)
     assert not folder.stop.exists()
+    write_events(folder, Checkpoint(t=80, step=80, name="checkpoint-80"))
     press(page, "discard")
+    expect(page.locator(".sure")).to_contain_text(words.t("live.discard_from", step=80))
     press(page, "discard-now")
     expect(page.locator(".run-head .state")).to_have_text("stopping…")
     assert folder.read(folder.stop) == {"save": False}
+    runs.becomes(run, "stopped", reason_key="jobs.stopped")
+    expect(page.locator(".run-head .reason")).to_have_text(words.t("runs.stopped.saved", step=80))
 
 
 def test_a_failed_run_says_why_in_plain_words(page: Page, runs: Runs) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from backend.jobs.events import Attempt, Note, Phase, Step
+from backend.jobs.events import Attempt, Checkpoint, Note, Phase, Step
 from backend.jobs.model import JobState
 from studio.text import Words
 from studio.views import details, runs
@@ -56,6 +56,25 @@ def test_after_resume_it_says_that_it_loads_and_not_the_speed_it_had() -> None:
     goes = runs.status(resumed, folded(*before, *again, Phase(name="training"), step(182)), Words("en"))
     assert goes["detail"].startswith("step 182 of 400 · ")
     assert goes["phase"] == "training"
+
+
+def test_a_run_that_was_stopped_says_what_was_saved_and_from_where_it_would_go_on() -> None:
+    stopped = replace(job(1, "a", JobState.STOPPED), reason_key="jobs.stopped")
+    saved = (Attempt(number=1), step(40), Checkpoint(step=40, name="checkpoint-40"))
+    words = Words("en")
+    assert runs.status(stopped, folded(*saved), words)["reason"] == words.t("runs.stopped.saved", step=40)
+    lost = runs.status(stopped, folded(*saved, step(57)), words)
+    assert (lost["reason"], lost["saved"]) == (words.t("runs.stopped.before", step=40), 40)
+    assert runs.status(stopped, folded(Attempt(number=1), step(7)), words)["reason"] == words.t("runs.stopped.nothing")
+    again = folded(*saved, step(57), Attempt(number=2, from_step=40), step(41))
+    assert runs.status(stopped, again, words)["reason"] == lost["reason"]
+    queued = replace(stopped, reason_key="jobs.stopped_in_queue")
+    assert runs.status(queued, folded(), words)["reason"] == words.said("jobs.stopped_in_queue")
+
+
+def test_the_time_that_a_stopped_run_took_stands_beside_its_forecast() -> None:
+    assert runs.status(job(1, "a", JobState.STOPPED), folded(step(40)), Words("en"))["time"] != ""
+    assert runs.status(job(1, "a", JobState.RUNNING), folded(step(40)), Words("en"))["time"] == ""
 
 
 def test_a_queued_run_waits_and_a_finished_one_is_whole() -> None:

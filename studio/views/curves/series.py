@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from backend.jobs.events import Attempt, Evaluation, Memory, Note, Phase, Said, Sample, Step
+from backend.jobs.events import Attempt, Checkpoint, Evaluation, Memory, Note, Phase, Said, Sample, Step
 from studio.views.curves.thinned import Fold, Thinned
 
 MOST_PHASES = 400
@@ -25,7 +25,8 @@ class Curves:
     """Grows with `fold`, but never beyond a bound: a run of a million steps takes no more memory than one of 2,000.
 
     What an interrupted attempt said about steps that were then repeated is forgotten. Times are seconds of run time.
-    `attempt`: the newest that has said anything; `loading`: it has made no step yet; `doing`: its phase.
+    `attempt`: the newest that has said anything; `loading`: it has made no step yet; `doing`: its phase; `saved`: the
+    step that it would go on from.
     `new_phases`, `new_answers` (steps) and `fewer_answers` are what nobody has been told yet; who tells it clears them.
     """
 
@@ -36,6 +37,7 @@ class Curves:
     attempt: int = 0
     loading: bool = False
     doing: str | None = None
+    saved: int = 0
     resumed: list[tuple[float, int]] = field(default_factory=list)
     answers: dict[int, dict[int, Sample]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -62,8 +64,8 @@ class Curves:
                 self._answer(event)
             case Note():
                 self.notes = [*self.notes[1 - MOST_NOTES :], event]
-            case Attempt():
-                self._attempt(event)
+            case Attempt() | Checkpoint():
+                self._place(event)
 
     def silent(self, attempt: int) -> bool:
         """This attempt, the newest, has said nothing yet: what is known was said by an earlier one."""
@@ -117,8 +119,12 @@ class Curves:
         if len(self.phases) > MOST_PHASES:
             self.phases = longest(self.phases)
 
-    def _attempt(self, said: Attempt) -> None:
-        self.attempt, self.loading, self.doing = said.number, True, None
+    def _place(self, said: Attempt | Checkpoint) -> None:
+        """From where it goes on, or would."""
+        if isinstance(said, Checkpoint):
+            self.saved = said.step
+            return
+        self.attempt, self.loading, self.doing, self.saved = said.number, True, None, said.from_step
         if said.number > 1:
             self._go_back_to(said)
 
