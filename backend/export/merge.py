@@ -13,6 +13,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper, ModulesToSaveWrapper
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import ModelError
@@ -45,8 +46,22 @@ def load(base: Path, dtype: torch.dtype, rounded: Quantised | None = None) -> Pr
     )
     if getattr(model, "hf_quantizer", None) is not None:
         model.dequantize(dtype=dtype)
+        _turn_back(model)
     plain: PreTrainedModel = model.to(dtype).requires_grad_(requires_grad=False).eval()
     return plain
+
+
+def _turn_back(model: PreTrainedModel) -> None:
+    """GPT-2 keeps its matrices the other way round (Conv1D); quantised and back they were left as Linear's are."""
+    with torch.device("meta"):
+        built = AutoModelForCausalLM.from_config(model.config, trust_remote_code=False)
+    for name, layer in built.named_modules():
+        found = model.get_submodule(name)
+        if isinstance(layer, Conv1D) and isinstance(found, nn.Linear):
+            turned = Conv1D(found.out_features, found.in_features)
+            turned.weight = nn.Parameter(found.weight.detach().T.contiguous(), requires_grad=False)
+            turned.bias = nn.Parameter(found.bias.detach(), requires_grad=False)
+            model.set_submodule(name, turned)
 
 
 def add(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:

@@ -92,13 +92,20 @@ def test_a_table_that_serves_as_head_stays_one_when_both_learned_the_same(tmp_pa
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_layers_that_keep_their_weights_turned_are_merged_turned(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounded", [False, True])
+def test_layers_that_keep_their_weights_turned_are_merged_turned(tmp_path: Path, *, rounded: bool) -> None:
     torch.manual_seed(0)
     sizes = {"vocab_size": 96, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 2, "initializer_range": 0.1}
     GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(tmp_path / "base")
     targets = ["c_attn", "c_proj", "c_fc"]
-    wanted = adapted(loaded(tmp_path / "base"), tmp_path / "adapter", target_modules=targets, fan_in_fan_out=True)
-    merged(tmp_path / "base", tmp_path / "adapter", dtype=torch.float32).save_pretrained(tmp_path / "merged")
+    four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    base = loaded(tmp_path / "base", **({"quantization_config": four} if rounded else {}))
+    for layer in quantised(base):
+        layer.support_avx512bf16_for_cpu = False  # as in training: else products are rounded too
+    wanted = adapted(base, tmp_path / "adapter", target_modules=targets, fan_in_fan_out=not rounded)
+    kind = Quantised("nf4", double=False) if rounded else None
+    found = merged(tmp_path / "base", tmp_path / "adapter", dtype=torch.float32, rounded=kind)
+    found.save_pretrained(tmp_path / "merged")
     torch.testing.assert_close(said(loaded(tmp_path / "merged")), wanted, rtol=1e-4, atol=1e-4)
 
 
