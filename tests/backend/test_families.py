@@ -37,7 +37,7 @@ STEPS = 3
 TALK = [{"role": "user", "content": "Câte picioare are șarpele?"}]
 LATER = [*TALK, {"role": "assistant", "content": "Nu are."}, {"role": "user", "content": "Cât face doi plus doi?"}]
 # How far a logit may be off, as a share of the largest: the sum itself is exact but for rounding, and 16 bits keep 11
-# or 8 bits of each number. Measured over all families here: 4e-6, 0.006 and 0.05.
+# or 8 bits of each number. Measured over all sixteen families: 2e-6, 0.0055 and 0.046.
 MERGED_WITHIN = {torch.float32: 1e-5, torch.float16: 0.01, torch.bfloat16: 0.08}
 
 
