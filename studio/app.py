@@ -1,8 +1,10 @@
 """The web process: `python -m studio.app --workspace DIR`. Reads and writes rows; killing it touches no run."""
 
 import argparse
+import asyncio
 import hashlib
 import importlib.util
+import json
 import os
 import secrets
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.errors import StudioError
@@ -28,6 +30,7 @@ from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
+from studio.services.drafts import MyDrafts, NoDraftError
 from studio.sessions import Sessions
 from studio.text import preferred
 
@@ -88,6 +91,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_routes(app, Live(services))
     add_chat_routes(app, services.chats)
     add_downloads(app, services)
+    add_drafts(app, services.drafts)
     add_own_routes(app, files, flags.root_path)
     hosts = Hosts.of(flags.host, *flags.allowed_hosts)
     return Gate(by_language(app, pages), sessions, hosts, flags.root_path, f"studio_session_{flags.port}")
@@ -126,6 +130,21 @@ def add_own_routes(app: FastAPI, files: dict[str, Path], prefix: str) -> None:
         if language not in LANGUAGES:
             return PlainTextResponse("Not found", 404)
         return RedirectResponse(f"{prefix}/{language}/", 307)
+
+
+def add_drafts(app: FastAPI, drafts: MyDrafts) -> None:
+    @app.post("/draft")
+    async def draft(request: Request) -> Response:
+        """Keeps what is being typed (assets/drafts.js). The gate in front has checked session, origin and size."""
+        try:
+            sent = json.loads(await request.body())
+            if not isinstance(sent, dict):
+                raise NoDraftError
+            return JSONResponse({"kept": await asyncio.to_thread(drafts.take, sent)})
+        except (ValueError, RecursionError):
+            return PlainTextResponse("Not a draft", 400)
+        except StudioError as error:
+            return PlainTextResponse(str(error), 503)
 
 
 def main(arguments: list[str]) -> int:

@@ -74,7 +74,8 @@ class Pages:
             app = self._built[language]
             if scope["path"] == f"{self.prefix}/{language}/":
                 words = Words(language)
-                app = with_head(app, page_head(words, self.prefix, self.stamp), words)
+                drafts = await asyncio.to_thread(self.services.drafts.shown)
+                app = with_head(app, page_head(words, self.prefix, self.stamp, drafts), words)
             await app(scope, receive, send)
 
         return page

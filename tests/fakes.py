@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from backend import names
+from backend.drafts import Drafts
 from backend.errors import AccessError, DataError, StudioError
 from backend.forecast import Forecast
 from backend.hardware import Machine
@@ -18,6 +19,7 @@ from backend.people import HOME
 from backend.recipes import load
 from backend.recipes.schema import Recipe
 from studio.services.curves import Shelf
+from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from tests.fake_chats import FakeChats
 
@@ -60,6 +62,10 @@ class FakeServices:
     @cached_property
     def chats(self) -> FakeChats:
         return FakeChats.at(self.root, self.jobs)
+
+    @cached_property
+    def drafts(self) -> MyDrafts:
+        return MyDrafts(Drafts(self.chats.jobs.ledger), HOME)
 
     @cached_property
     def cookbook(self) -> "FakeCookbook":

@@ -2,7 +2,7 @@
 (() => {
   const page = window.studioPage;
   const { t } = page;
-  const QUESTION = "studio-chat-question", CHAT = "studio-chat";
+  const CHAT = "studio-chat";
   const MOST_SEARCHED = 200;
 
   const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], corrections: 0, said: "", away: false, parts: new Map() });
@@ -177,8 +177,9 @@
     chat.refresh();
   };
 
-  chat.draft = () => localStorage.getItem(QUESTION) ?? "";
-  chat.keep = (question) => chat.store(QUESTION, question);
+  const question = page.draftOf("question", "studio-chat-question");
+  chat.draft = () => question.read() ?? "";
+  chat.keep = (typed) => question.write(typed);
 
   // From a run: a new conversation with its adapter.
   chat.with = (run) => {

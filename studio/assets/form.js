@@ -4,26 +4,32 @@
   const page = window.studioPage;
   const { element } = page;
 
-  // The draft is kept here at every key press and handed to the server when the page is opened.
-  const DRAFT = "studio-train-draft";
-  const draft = () => JSON.parse(localStorage.getItem(DRAFT) ?? "{}");
-  const save = (changed) => localStorage.setItem(DRAFT, JSON.stringify({ ...draft(), ...changed }));
-  page.draft = () => localStorage.getItem(DRAFT) ?? "";
+  // The draft is kept at every key press and handed to the form when the page is opened.
+  const kept = page.draftOf("train", "studio-train-draft");
+  const draft = () => JSON.parse(kept.read() ?? "{}");
+  const save = (changed, own) => kept.write(JSON.stringify({ ...draft(), ...changed }), own);
+  page.draft = () => kept.read() ?? "";
   page.keep = (name, value) => {
-    if (name === "recipe") localStorage.setItem(DRAFT, JSON.stringify({ recipe: value ?? "" }));
+    if (name === "recipe") kept.write(JSON.stringify({ recipe: value ?? "" }));
     else save({ [name]: value ?? "" });
   };
   page.keepField = (name, value) => save({ fields: { ...draft().fields, [name]: value ?? "" } });
   page.forgetFields = () => (save({ fields: {} }), page.draft());
   // These fields as the person left them for this recipe, whatever has been filled in since. One value is no list.
   page.typed = (names, recipe, ...values) => {
-    const kept = draft();
-    const found = names.map((name, index) => (kept.recipe === recipe ? kept.fields?.[name] : undefined) ?? values[index]);
+    const { recipe: mine, fields } = draft();
+    const found = names.map((name, index) => (mine === recipe ? fields?.[name] : undefined) ?? values[index]);
     return found.length === 1 ? found[0] : found;
   };
   // The recipe that the form shows; another one than before begins a new draft.
-  page.settled = (recipe) => save({ recipe });
+  page.settled = (recipe) => save({ recipe }, false);
   page.adopted = (recipe) => draft().recipe !== recipe && page.keep("recipe", recipe);
+  // The names in the tools of the form.
+  const NAMES = ["data-name", "recipe-name"];
+  const typedNames = page.draftOf("names", "studio-names-draft");
+  const names = () => JSON.parse(typedNames.read() ?? "{}");
+  page.keepName = (name, value) => typedNames.write(JSON.stringify({ ...names(), [name]: value ?? "" }));
+  page.keptNames = () => NAMES.map((name) => names()[name] ?? "");
   page.started = (run, problem) => {
     refusal = run ? "" : problem;
     if (!run) return apply();

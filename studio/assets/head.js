@@ -52,15 +52,15 @@
   };
 
   // What was typed and not saved, by run and field: it outlives a reload, a look at another run, and the start of this one.
-  const DRAFTS = "studio-run-drafts";
+  const unsent = page.draftOf("runs", "studio-run-drafts");
   const MOST_DRAFTS = 50;
-  const drafts = () => JSON.parse(localStorage.getItem(DRAFTS) ?? "{}");
+  const drafts = () => JSON.parse(unsent.read() ?? "{}");
   const keepDraft = (run, action, text) => {
     const { [run]: mine = {}, ...others } = drafts();
     if (text === null) delete mine[action];
     else mine[action] = text;
     const kept = [...Object.entries(others), ...(Object.keys(mine).length ? [[run, mine]] : [])].slice(-MOST_DRAFTS);
-    localStorage.setItem(DRAFTS, JSON.stringify(Object.fromEntries(kept)));
+    unsent.write(kept.length ? JSON.stringify(Object.fromEntries(kept)) : "");
   };
   const mark = (input, said, ...what) => {
     said.replaceChildren(...what);

@@ -49,8 +49,8 @@
         element("span", { class: "detail" }, [run.position ? `${run.position}.` : "", run.active ? run.detail : when(run)].filter(Boolean).join(" "), ...badges(run)), bar(run)));
 
   // The import as it was typed and not sent: source, place and name.
-  const IMPORT = "studio-import-draft";
-  page.keptImport = () => JSON.parse(localStorage.getItem(IMPORT) ?? '["zip", "", ""]');
+  const typedImport = page.draftOf("import", "studio-import-draft");
+  page.keptImport = () => JSON.parse(typedImport.read() ?? '["zip", "", ""]');
   // Read where it was typed: Gradio's own values come some time after.
   document.addEventListener("input", (event) => {
     const form = event.target.closest?.("#import");
@@ -58,7 +58,7 @@
     const [source, where] = page.keptImport();
     const at = [...form.querySelectorAll("input[type=radio]")].findIndex((one) => one.checked);
     const value = (name) => form.querySelector(`#import-${name} :is(input, textarea)`)?.value;
-    localStorage.setItem(IMPORT, JSON.stringify([["zip", "folder", "hub"][at] ?? source, value("where") ?? where, value("name") ?? ""]));
+    typedImport.write(JSON.stringify([["zip", "folder", "hub"][at] ?? source, value("where") ?? where, value("name") ?? ""]));
   });
 
   // What was asked of the server and not answered yet, and what it refused: `wrong` is shown where it was pressed.
@@ -75,7 +75,7 @@
     else if (action === "delete") return forget(run);
     else if (line) known(line);
     if (action === "import" && !wrong) {
-      localStorage.removeItem(IMPORT);
+      typedImport.write("");
       page.justImported = run;
     }
     if (["repeat", "import"].includes(action) && !wrong) return choose(run);

@@ -8,6 +8,7 @@ from pathlib import Path
 from backend import hardware
 from backend.data import datasets
 from backend.data.datasets import Dataset
+from backend.drafts import Drafts
 from backend.errors import StudioError
 from backend.forecast import facade as forecast
 from backend.forecast.facade import Forecast
@@ -28,6 +29,7 @@ from backend.training import submit
 from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
+from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from studio.services.recipes import Cookbook
 from studio.services.runs import MyRuns
@@ -75,6 +77,10 @@ class Services:
     @cached_property
     def chats(self) -> ChatServices:
         return ChatServices(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def drafts(self) -> MyDrafts:
+        return MyDrafts(Drafts(self.jobs.ledger), self.person)
 
     # What there is to choose from
 

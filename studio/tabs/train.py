@@ -133,6 +133,7 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     wire_tools(view, shared, handlers, [settled, chosen])
     wire_review(view, words, handlers)
     wire_browser(view)
+    wire_names(view, shared)
     added = view.add_data.wire(shared, handlers.data_choices, view.choices["data"])
     sets = [view.form.inputs[name] for name in handlers.set_fields()]
     then(added, handlers.set_updates, words, outputs=sets)
@@ -192,6 +193,14 @@ def wire_browser(view: View) -> None:
     in_browser(side.command.change, f"() => {json.dumps(side.copy.value)}", outputs=side.copy)
     in_browser(view.find.change, "(text) => studioPage.find(text)", inputs=view.find)
     in_browser(view.count.click, "() => studioPage.onlyChanged()")
+
+
+def wire_names(view: View, shared: Shared) -> None:
+    """The names in the tools of the form are kept as the form itself is."""
+    fields = {"data-name": view.add_data.name, "recipe-name": view.tools.name}
+    in_browser(shared.page.load, "() => studioPage.keptNames()", outputs=list(fields.values()))
+    for name, component in fields.items():
+        in_browser(edited(component), f"(value) => studioPage.keepName('{name}', value)", inputs=component)
 
 
 def edited(component: Any) -> list[Any]:

@@ -1,12 +1,14 @@
 """The whole pages that are not Gradio's: what somebody without a session sees, and the head of every page."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from studio.text import Words
 from studio.views.html import SafeHtml, element
 
 SCRIPTS = (
-    "uPlot.iife.js", "page.js", "address.js", "widgets.js",
+    "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js",
     "form.js", "plot.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
     "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
     "chat-list.js", "live.js",
@@ -39,16 +41,16 @@ def no_session_page(words: Words, prefix: str) -> str:
     return "<!doctype html>" + page
 
 
-def page_head(words: Words, prefix: str, stamp: str) -> str:
+def page_head(words: Words, prefix: str, stamp: str, drafts: Mapping[str, Any]) -> str:
     """Goes into Gradio's page before its own scripts: our style and scripts, and the words these scripts say.
 
     Gradio chooses the language of its widgets from the browser; on our page it is the page that decides. It has no
-    Italian, so there the English catalogue is overwritten (`studio.pages`). `stamp` changes when a file changed.
+    Italian, so there the English catalogue is overwritten (`studio.pages`). `stamp` changes when a file changed;
+    `drafts` are what the person had typed, for assets/drafts.js.
     """
     spoken = "en" if words.language == "it" else words.language
-    said = json.dumps(
-        {"language": words.language, "prefix": prefix, "words": words.section("live.")}, ensure_ascii=False
-    ).replace("<", "\\u003c")
+    told = {"language": words.language, "prefix": prefix, "words": words.section("live."), "drafts": drafts}
+    said = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
     scripts = "".join(f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>' for name in SCRIPTS)
     styles = "".join(
         f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">'

@@ -94,6 +94,7 @@ class AddData:
             inputs=[self.file, self.name, self.skip_bad],
             outputs=[data, self.file, self.name, self.again, self.said],
         )
-        then_in_browser(added, "(data) => studioPage.keep('data', data)", inputs=data)
+        script = f"(data, name) => {{ studioPage.keep('data', data); studioPage.keepName('{NAME}', name); }}"
+        then_in_browser(added, script, inputs=[data, self.name])
         on([self.file.clear, self.file.delete], handlers.gone, shared.words, outputs=[self.again, self.said])
         return added
