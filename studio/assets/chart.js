@@ -98,10 +98,14 @@
     return running() ? endOfTime(now) : Math.max(now, 1);
   };
 
-  // The values beside the titles: under the cursor, else the newest.
+  // Before its first step a run loads: time begins where something was measured.
+  const beginOf = ({ steps, eval: held }) => (prefs.x === "t" ? Math.min(steps.t[0] ?? Infinity, held.t[0] ?? steps.t[0] ?? 0) : 0);
+
+  // The values beside the titles: under the cursor, else the last ones, which is said.
   const tell = (board, at) => {
     board.at.textContent = at === null || at === undefined ? "" : where(board, at);
     for (const one of board.charts) {
+      one.last.hidden = at !== null && at !== undefined;
       const [xs, ...columns] = one.data;
       const index = at === null || at === undefined ? null : nearest(xs, at);
       const back = (value) => (one.chart.log?.() ? 10 ** value : value);
@@ -141,13 +145,14 @@
       one.dot === false ? null
         : element("span", { class: one.key ? "key" : "key alone" }, one.key ? element("i", { class: one.dash ? "dashed" : one.faint ? "faint" : "", style: `--c:var(${one.colour})` }) : null, one.word ? `${one.word()} ` : null, values[index]));
     const forecast = chart.name === "memory" ? element("span", { class: "key" }, element("i", { class: "dashed", style: "--c:var(--amber)" }), `${t("chart.forecast")} `, element("b", {})) : null;
-    const made = { chart, root, values, keys, forecast, data: [[]], plot: null };
-    made.node = element("figure", { class: `chart ${chart.name}` }, element("figcaption", {}, element("h4", {}, chart.title()), element("div", { class: "keys" }, ...keys, forecast)), root);
+    const last = element("span", { class: "last" }, t("chart.last"));
+    const made = { chart, root, values, keys, last, forecast, data: [[]], plot: null };
+    made.node = element("figure", { class: `chart ${chart.name}` }, element("figcaption", {}, element("h4", {}, chart.title()), element("div", { class: "keys" }, last, ...keys, forecast)), root);
     return made;
   };
 
   const zoomed = (board, range) => {
-    const full = [0, endOf(board.curves)];
+    const full = [beginOf(board.curves), endOf(board.curves)];
     board.zoom = range && [Math.max(full[0], range[0]), Math.min(full[1], range[1])];
     if (board.zoom && board.zoom[1] - board.zoom[0] >= (full[1] - full[0]) * 0.98) board.zoom = null;
     const [min, max] = board.zoom ?? full;
@@ -167,7 +172,7 @@
     one.plot = plot(one.root, {
       ...one.chart, height, key: "run",
       x: () => prefs.x,
-      range: () => board.zoom ?? [0, endOf(board.curves)],
+      range: () => board.zoom ?? [beginOf(board.curves), endOf(board.curves)],
       least: () => (one.chart.name === "memory" && board.curves.forecast ? board.curves.forecast * 1.04 : null) ?? -Infinity,
       zoomed: (range) => zoomed(board, range),
       moved: (index, self) => self === board.charts[0].plot && tell(board, (board.hover = index === null || self.cursor.left < 0 ? null : self.posToVal(self.cursor.left, "x"))),
@@ -202,11 +207,12 @@
       one.plot?.over.setAttribute("aria-label", said);
     }
     board.node.dataset.points = String(curves.steps.t.length);
-    phasesKey(board, curves.phases);
+    phasesKey(board, curves);
   };
 
-  const phasesKey = (board, phases) => {
-    const names = prefs.x === "t" ? [...new Set(phases.map(([, name]) => name))] : [];
+  const phasesKey = (board, curves) => {
+    const seen = curves.phases.filter((_, index, all) => (all[index + 1]?.[0] ?? Infinity) > beginOf(curves));
+    const names = prefs.x === "t" ? [...new Set(seen.map(([, name]) => name))] : [];
     if (names.join() === board.named) return;
     board.named = names.join();
     board.key.replaceChildren(...names.map((name) => element("span", {}, element("i", { style: `background:var(--phase-${name})` }), t(`phase.${name}`))));
@@ -259,10 +265,7 @@
 
   const anew = (board) => {
     board.colours = {};
-    for (const one of board.charts) {
-      one.plot?.destroy();
-      one.plot = null;
-    }
+    for (const one of board.charts) { one.plot?.destroy(); one.plot = null; }
   };
 
   const zoomless = (board) => {

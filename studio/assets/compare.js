@@ -142,6 +142,9 @@
   // Memory is not counted by tokens: there it stands over steps.
   const axis = (panel) => (kept.x === "tokens" && panel.metricShown === "memory" ? "step" : kept.x);
 
+  // Before their first step runs load: time begins where something was measured.
+  const beginOf = (panel) => (axis(panel) === "t" ? panel.data[0][0] ?? 0 : 0);
+
   const draw = (panel) => {
     if (!panel.found || !panel.root.clientWidth) return;
     const metric = METRICS[panel.metricShown];
@@ -165,7 +168,8 @@
     panel.plot?.destroy();
     const names = panel.found.runs.map((run) => run.name);
     panel.values = names.map(() => element("b", {}));
-    panel.keys.replaceChildren(...panel.found.runs.map((run, place) => element("span", { class: "key" }, element("i", { class: place > 3 ? "dashed" : "", style: `--c:var(${colour(run)})` }), `${run.name} `, panel.values[place])));
+    panel.last = element("span", { class: "last" }, t("chart.last"));
+    panel.keys.replaceChildren(panel.last, ...panel.found.runs.map((run, place) => element("span", { class: "key" }, element("i", { class: place > 3 ? "dashed" : "", style: `--c:var(${colour(run)})` }), `${run.name} `, panel.values[place])));
     panel.plot = plot(panel.root, {
       height: window.innerWidth < 720 ? 240 : 300,
       key: null,
@@ -173,7 +177,7 @@
       format: metric.format, tick: metric.tick, zero: metric.zero,
       log: () => metric.log && prefs.log,
       x: () => axis(panel),
-      range: () => panel.zoom ?? [0, Math.max(1, panel.data[0].at(-1) ?? 1)],
+      range: () => panel.zoom ?? [beginOf(panel), Math.max(1, panel.data[0].at(-1) ?? 1)],
       zoomed: (range) => zoomed(panel, range),
       moved: (index) => tell(panel, index),
     }, panel.data);
@@ -181,10 +185,11 @@
 
   const zoomed = (panel, range) => {
     const end = Math.max(1, panel.data[0].at(-1) ?? 1);
-    panel.zoom = range && [Math.max(0, range[0]), Math.min(end, range[1])];
-    if (panel.zoom && panel.zoom[1] - panel.zoom[0] >= end * 0.98) panel.zoom = null;
+    const begin = beginOf(panel);
+    panel.zoom = range && [Math.max(begin, range[0]), Math.min(end, range[1])];
+    if (panel.zoom && panel.zoom[1] - panel.zoom[0] >= (end - begin) * 0.98) panel.zoom = null;
     panel.everything.hidden = !panel.zoom;
-    const [min, max] = panel.zoom ?? [0, end];
+    const [min, max] = panel.zoom ?? [begin, end];
     panel.plot?.setScale("x", { min, max });
   };
 
@@ -193,6 +198,7 @@
     const metric = METRICS[panel.metricShown];
     const back = (value) => (metric.log && prefs.log ? 10 ** value : value);
     const x = index === null ? null : xs[index];
+    panel.last.hidden = index !== null;
     panel.at.textContent = x === null || x === undefined ? "" : axis(panel) === "t" ? along.t(x) : axis(panel) === "step" ? t("chart.step", { step: whole(x) }) : t("chart.token", { count: whole(x) });
     columns.forEach((column, place) => {
       const value = index === null ? lastOf(column) : column.slice(0, index + 1).findLast((one) => one !== null && one !== undefined);

@@ -34,6 +34,8 @@
 
   // When a waiting run will start, or when an ended one ended, in a few words.
   const when = (run) => {
+    // What ships with the studio was not trained here today: its whole date.
+    if (run.kind === "recorded") return new Intl.DateTimeFormat(page.language, { dateStyle: "medium" }).format(new Date(run.ended * 1000));
     if (run.state !== "queued") return run.ended ? moment(run.ended) : "";
     const now = Date.now() / 1000;
     // The moment that was set, unless others will still be before it then.

@@ -16,6 +16,7 @@ from backend.jobs.folder import RunFolder
 from backend.jobs.model import JobState
 from backend.paths import Workspace
 from benchmarks.living.staged import Course, stage, write
+from studio.text import Words
 from tests.browser.person import Studio, Watch, opened, running, signed_in, still, tab
 from tests.browser.test_accessible import faults
 
@@ -173,9 +174,12 @@ def test_cursor_and_zoom_are_shared_by_all_charts_with_mouse_and_keyboard(
     shows(page, runs, "first")
     expect(value(page, "rate")).to_have_text(re.compile(r"^\d"))
     newest = value(page, "rate").inner_text()
+    last = page.locator(".chart.loss .last")
+    expect(last).to_have_text(Words("en").t("live.chart.last"))
     over = page.locator(".chart.loss .u-over")
     points_at(page, over, page.locator(".charts .at").first, re.compile(r"^0:\d\d · step \d+ · \w+"))
     expect(value(page, "rate")).not_to_have_text(newest)
+    expect(last).to_be_hidden()
     everything = page.get_by_role("button", name="Show everything").first
     expect(everything).to_be_hidden()
     drag(page, over, 0.3, 0.6)
@@ -191,6 +195,14 @@ def test_cursor_and_zoom_are_shared_by_all_charts_with_mouse_and_keyboard(
     expect(everything).to_be_visible()
     over.press("Escape")
     expect(everything).to_be_hidden()
+
+
+def test_time_begins_where_something_was_measured(page: Page, runs: tuple[Studio, dict[str, RunFolder]]) -> None:
+    words = Words("it")
+    shows(page, runs, "first", "it")
+    key = page.locator(".charts .phases").first
+    expect(key).to_contain_text(words.t("live.phase.training"))
+    expect(key).not_to_contain_text(words.t("live.phase.loading"))
 
 
 def test_memory_of_a_card_has_three_lines(page: Page, runs: tuple[Studio, dict[str, RunFolder]]) -> None:

@@ -64,6 +64,17 @@ def test_results_stand_side_by_side_and_the_lowest_held_out_loss_is_marked(servi
     assert row(results, "Stare")["values"] == ["terminată", "terminată"]
 
 
+def test_what_a_run_came_to_is_called_what_it_is_also_before_its_end(services: Services) -> None:
+    words = Words("en")
+    jobs = {job.name: job.id for job in services.jobs.all(services.person)}
+    table = services.curves.of(services.folder(jobs["fast"])).steps.columns
+    results = compared(services.compare.of([jobs["fast"], jobs["slow"]]), "loss", words)["results"]
+    last = sum(table["loss"][-20:]) / 20
+    assert row(results, words.t("compare.final_loss"))["values"] == [words.number(last, 3), "1.5"]
+    speed = sum(table["speed"]) / len(table["speed"])
+    assert row(results, words.t("compare.speed"))["values"][0] == words.number(speed)
+
+
 def test_one_run_alone_is_not_the_best(services: Services) -> None:
     one = services.compare.of([services.jobs.all(services.person)[0].id])
     assert row(compared(one, "loss", Words("en"))["results"], "Loss on unseen examples, at the end")["best"] is None

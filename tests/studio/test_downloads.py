@@ -34,7 +34,7 @@ def client(services: Services) -> TestClient:
 
 def test_a_finished_run_shows_its_forecast_beside_what_was_measured(client: TestClient) -> None:
     said = client.get("/details", params={"run": SHIPPED.id, "language": "ro"}).json()
-    assert [(one["key"], one["what"]) for one in said["beside"]] == [("memory", "Memorie"), ("time", "Timp")]
+    assert [(one["key"], one["what"]) for one in said["beside"]] == [("memory", "Memoria maximă"), ("time", "Timp")]
     assert all(one["forecast"] and one["measured"] for one in said["beside"])
     assert [one["what"] for one in said["from"]] == ["Model de bază", "Set de date", "Numere antrenate"]
     assert "GB" in said["beside"][0]["measured"]

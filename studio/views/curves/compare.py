@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil, isfinite
+from statistics import fmean
 from typing import Any, Literal
 
 from backend.jobs.model import Job
@@ -12,6 +14,8 @@ from studio.views.curves.thinned import Thinned
 
 Metric = Literal["loss", "eval", "rate", "norm", "speed", "memory"]
 NOTHING = "–"
+# As many as a run's own `train_loss` is the mean of.
+LAST_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def results(runs: Sequence[Compared], words: Words) -> list[dict[str, Any]]:
     rows = [
         row("state", lambda one: words.t(f"state.{one.job.state.value}")),
         row("steps", lambda one: words.number(one.curves.step) if one.curves.step else None),
-        row("final_loss", lambda one: loss(one.result.get("train_loss") or one.curves.loss, words)),
+        row("final_loss", lambda one: loss(train_loss(one), words)),
         row("eval_before", lambda one: loss(one.curves.first_eval, words)),
         row("eval_loss", lambda one: loss(eval_loss(one), words)),
         row("time", lambda one: clock(one.curves.now) if one.curves.now else None),
@@ -82,6 +86,19 @@ def results(runs: Sequence[Compared], words: Words) -> list[dict[str, Any]]:
     known = {value for value in losses if value is not None}
     rows[4]["best"] = [value is not None and value == min(known) for value in losses] if len(known) > 1 else None
     return rows
+
+
+def train_loss(one: Compared) -> float | None:
+    """Mean of the last steps; of a run that is not done, of the points that stand for them."""
+    found: float | None = one.result.get("train_loss")
+    return mean(one.curves.steps, "loss", LAST_STEPS) if found is None else found
+
+
+def mean(table: Thinned, column: str, rows: int | None = None) -> float | None:
+    """Of a column, or of the points that stand for its last `rows`; None without a number."""
+    values = table.columns[column]
+    last = values if rows is None else values[-ceil(rows / table.width) :]
+    return fmean(numbers) if (numbers := [value for value in last if isfinite(value)]) else None
 
 
 def eval_loss(one: Compared) -> float | None:
@@ -94,7 +111,7 @@ def peak_memory(one: Compared) -> float:
 
 
 def speed(one: Compared, words: Words) -> str | None:
-    found = one.result.get("tokens_per_second") or one.curves.steps.last("speed")
+    found = one.result.get("tokens_per_second") or mean(one.curves.steps, "speed")
     return words.number(found) if found else None
 
 
