@@ -40,7 +40,9 @@
     const now = Date.now() / 1000;
     // The moment that was set, unless others will still be before it then.
     if (run.startAt > now && !(run.starts > run.startAt + 60)) return t("starts_at", { time: moment(run.startAt) });
-    return run.starts ? t(run.sure ? "starts_about" : "starts_after", { time: moment(Math.max(run.starts, now)) }) : t("starts_unknown");
+    if (!run.starts) return t("starts_unknown");
+    const time = moment(Math.max(run.starts, now));
+    return run.sure ? t("starts_about", { time }) : t("starts_after", { time });
   };
   page.when = when;
 
@@ -222,10 +224,10 @@
     const waiting = queued(runs);
     const next = waiting.slice(0, MOST_WAITING);
     if (!active.length && !waiting.length) return place.root.replaceChildren();
-    const part = (title, mine) => (mine.length ? [element("h2", {}, t(title)), element("ul", {}, ...mine.map((run) => row(run, null, visit)))] : []);
+    const part = (title, mine) => (mine.length ? [element("h2", {}, title), element("ul", {}, ...mine.map((run) => row(run, null, visit)))] : []);
     place.root.replaceChildren(
-      ...part("now", active),
-      ...part("group_queue", next),
+      ...part(t("now"), active),
+      ...part(t("group_queue"), next),
       ...(next.length < waiting.length ? [element("p", { class: "hint" }, t("now_more", { count: (waiting.length - next.length).toLocaleString(page.language) }))] : []));
   });
 
