@@ -1,6 +1,6 @@
-// Where one is: the open tab and the chosen run, as the address says it (`#run=…&tab=…`). Going elsewhere is an entry of
-// the browser's history: Back and Forward lead from tab to tab and from run to run, and a reload, another language and a
-// link open the same.
+// Where one is, as the address says it: the open tab and the chosen run (`#run=…&tab=…`), in Runs whether runs are
+// compared, in Chat which conversation. Going elsewhere is an entry of the browser's history: Back and Forward lead from
+// one to the next, and a reload, another language and a link open the same.
 (() => {
   const page = window.studioPage;
   // The tab for an address that says nothing, in this window.
@@ -10,24 +10,37 @@
   const said = () => {
     const told = new URLSearchParams(location.hash.slice(1));
     const run = told.get("run") || null;
-    return { run, tab: told.get("tab") || (run ? "runs" : null) };
+    const tab = told.get("tab") || (run ? "runs" : null);
+    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }) };
+  };
+  const hash = ({ run, tab, compare, chat }) => {
+    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "" };
+    return `${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
   };
 
   let at = said();
   page.run = () => at.run;
+  page.conversation = () => at.chat ?? "";
 
   // What comes of one act is one entry: who opens a run from Home goes once, not to a tab and then to a run.
   let entered = false;
   const write = (next, anew = false) => {
     at = next;
     sessionStorage.setItem(OPEN, at.tab);
-    const told = `${new URLSearchParams({ ...(at.run && { run: at.run }), ...((at.run || at.tab !== FIRST) && { tab: at.tab }) })}`;
+    const told = hash(at);
     if (told === location.hash.slice(1)) return;
     history[anew && !entered ? "pushState" : "replaceState"](null, "", told ? `#${told}` : location.pathname + location.search);
     if (!anew) return;
     entered = true;
     setTimeout(() => (entered = false));
   };
+
+  // Who compares and who talks tell it here; `comes` is called when Back or Forward lead to another of theirs.
+  const comes = {};
+  const part = (name) => (value, anew = false) => value !== at[name] && write({ ...at, [name]: value }, anew);
+  page.compares = part("compare");
+  page.talks = part("chat");
+  page.comesTo = (name, open) => (comes[name] = open);
 
   const chosen = () => {
     page.news.curves = page.news.status = undefined;
@@ -69,10 +82,11 @@
     const next = said();
     if (!next.tab && location.hash) return;
     next.tab ??= FIRST;
-    const other = next.run !== at.run;
-    write(next);
+    const before = at;
+    write({ ...before, ...next });
     show();
-    if (other) chosen();
+    if (next.run !== before.run) chosen();
+    for (const name of ["compare", "chat"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
   });
 
   write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? FIRST });

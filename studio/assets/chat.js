@@ -6,7 +6,8 @@
   const MOST_SEARCHED = 200;
 
   const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], corrections: 0, said: "", away: false, parts: new Map() });
-  chat.id = sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "";
+  chat.id = page.conversation() || (sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "");
+  page.talks(chat.id);
 
   // A browser keeps a few megabytes for us and no more: what does not fit is still on the page.
   chat.store = (name, value, stores = [localStorage]) => {
@@ -17,7 +18,10 @@
     }
     return true;
   };
-  const remember = () => chat.store(CHAT, chat.id, [sessionStorage, localStorage]);
+  const remember = () => {
+    chat.store(CHAT, chat.id, [sessionStorage, localStorage]);
+    page.talks(chat.id);
+  };
   const address = (name, values = {}) =>
     `${page.prefix}/chat/${name}?${new URLSearchParams({ language: page.language, ...values })}`;
   chat.file = (kind) => address("file", { kind, chat: chat.id });
@@ -36,12 +40,20 @@
   chat.post = (name, values) =>
     asked(address(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(values) });
 
+  // Answers may overtake one another: whether this question of its kind is still the last one that was asked.
+  const questions = {};
+  const asking = (kind) => {
+    const mine = (questions[kind] = (questions[kind] ?? 0) + 1);
+    return () => questions[kind] === mine;
+  };
+
   // The shown conversation, from the server; `restore` puts what it was asked with into the fields. Drawn again only
   // when it says something else.
   chat.load = async ({ restore = false } = {}) => {
-    const wanted = chat.id;
+    const wanted = chat.id, last = asking("one");
+    restoring ||= restore;
     const found = wanted ? await chat.get("one", { chat: wanted }) : null;
-    if (wanted !== chat.id) return;
+    if (wanted !== chat.id || !last()) return;
     if (found && !found.ok && found.turns === undefined) {
       if (found.field === undefined) return setTimeout(chat.load, 2000);
       if (chat.view) chat.said = found.said;
@@ -53,20 +65,27 @@
     if (now !== shown) page.told("chat", chat.view);
     else page.told("chat-ask", chat.said);
     shown = now;
-    if (restore) chat.restore?.(chat.id);
+    if (restoring) chat.restore?.(chat.id);
+    restoring = false;
     if (chat.view?.answering) follow();
   };
-  let shown;
-  chat.open = (id) => {
+  let shown, restoring = false;
+  chat.open = (id, anew = true) => {
     quiet();
     chat.id = id;
+    page.talks(id, anew);
     chat.said = "";
     chat.load({ restore: true });
     page.told("chats", chat.lines);
   };
+  page.comesTo("chat", (id) => {
+    if (chat.started && id !== chat.id) chat.open(id, false);
+    else chat.id = id;
+  });
   chat.refresh = async () => {
+    const last = asking("list");
     const found = await chat.get("list", { search: chat.search.slice(0, MOST_SEARCHED) });
-    if (!found.ok) return;
+    if (!found.ok || !last()) return;
     Object.assign(chat, { lines: found.lines, corrections: found.corrections });
     page.told("chats", chat.lines);
   };
@@ -173,7 +192,7 @@
   chat.rename = async (title) => changed(await chat.post("rename", { chat: chat.id, title }));
   chat.remove = async () => {
     const found = told(await chat.post("delete", { chat: chat.id }));
-    if (found.ok) chat.open("");
+    if (found.ok) chat.open("", false);
     chat.refresh();
   };
 

@@ -28,16 +28,19 @@
   const candidates = () => (page.news.runs ?? []).filter((run) => !["queued", "starting"].includes(run.state) && run.kind !== "import");
   const chosen = () => kept.runs.filter((id) => candidates().some((run) => run.id === id));
 
-  const open = (wanted) => {
+  const open = (wanted, anew = true) => {
     if (wanted && chosen().length < 2) {
       const first = candidates().map((run) => run.id);
       keep({ runs: [...new Set([page.run(), ...chosen(), ...first])].filter((id) => first.includes(id)).slice(0, 2) });
     }
     keep({ open: wanted });
+    page.compares(wanted, anew);
     page.told("compare", wanted);
     if (!wanted) page.toHead();
   };
   page.leaveComparison = () => kept.open && open(false);
+  page.compares(kept.open);
+  page.comesTo("compare", (wanted) => wanted !== kept.open && open(wanted, false));
 
   page.draws("compare-door", ["runs", "compare"], (place) => {
     place.root.className = "compare-door";
@@ -222,7 +225,7 @@
     place.root.className = kept.open ? "compare-place open" : "compare-place";
     place.root.hidden = !kept.open;
     // Who presses a run in the list wants to see that run.
-    if (event === "chosen" && kept.open) return open(false);
+    if (event === "chosen" && kept.open) return open(false, false);
     if (!kept.open) return;
     const panel = (place.kept.panel ??= made(place));
     if (event === "compare" || !panel.found) load(panel);

@@ -143,6 +143,23 @@ def test_an_edited_question_changes_the_other_window_and_the_old_conversation_is
     expect(first.locator(".reply .said").first).to_have_text("Oprit aici de tine.")
 
 
+def test_back_and_forward_lead_from_conversation_to_conversation(second: Page) -> None:
+    question = second.locator(".asked .words").first
+    expect(question).to_have_text(re.compile("Ce mai faci|Come va"))
+    here = question.text_content() or ""
+    there = "Come va?" if here == "Ce mai faci?" else "Ce mai faci?"
+    second.locator("#chat-list li button:not([aria-current=true])").click()
+    expect(question).to_have_text(there)
+    second.go_back()
+    expect(question).to_have_text(here)
+    second.go_forward()
+    expect(question).to_have_text(there)
+    second.reload()
+    expect(question).to_have_text(there)
+    second.go_back()
+    expect(question).to_have_text(here)
+
+
 def test_a_conversation_deleted_elsewhere_says_so(first: Page, second: Page) -> None:
     press(first, "Șterge…", ".chat-bar")
     press(first, "Șterge definitiv; răspunsurile corectate rămân", ".chat-bar")

@@ -112,6 +112,31 @@ def test_a_link_and_another_language_lead_to_the_same(page: Page, alone: Studio,
     is_at(page, "runs", "oldest")
 
 
+def test_comparing_is_a_step_too(page: Page, alone: Studio, runs: dict[str, str]) -> None:
+    opened(page, f"{alone.address}/en/#run={runs['oldest']}")
+    is_at(page, "runs", "oldest")
+    panel, lines = page.locator("section.compare"), page.locator(".compare .keys .key")
+    page.locator(".compare-door button").click()
+    expect(lines).to_have_count(2)
+    page.reload()
+    expect(lines).to_have_count(2)
+    choose(page, "middle")
+    is_at(page, "runs", "middle")
+    expect(panel).to_be_hidden()
+    page.go_back()
+    is_at(page, "runs", "oldest")
+    expect(panel).to_be_visible()
+    page.go_back()
+    expect(panel).to_be_hidden()
+    is_at(page, "runs", "oldest")
+    page.go_forward()
+    expect(panel).to_be_visible()
+    page.locator(".compare header button").click()
+    expect(panel).to_be_hidden()
+    page.go_back()
+    expect(panel).to_be_visible()
+
+
 def test_a_run_that_was_deleted_is_left_out_on_the_way_back(page: Page, alone: Studio) -> None:
     gone = Runs(alone.workspace).has("short-lived", "stopped")
     opened(page, f"{alone.address}/en/#run={gone}")
