@@ -1,4 +1,4 @@
-"""The page where there is no network at all: every tab in every language, in a namespace that has only loopback."""
+"""The page where there is no network at all: every tab and what is done there, in a namespace with only loopback."""
 
 import fcntl
 import os
@@ -7,12 +7,15 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from backend.paths import ROOT
-from tests.browser.person import TOKEN, Studio, Watch, opened, tab, window
+from tests.browser.person import TOKEN, Studio, Watch, opened, running, tab, window
+from tests.browser.walk import think_nothing, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 INSIDE = "STUDIO_TEST_ALONE"
@@ -38,7 +41,7 @@ def raise_loopback() -> None:
 def test_no_tab_needs_the_network() -> None:
     way = apart()
     if way is None:
-        pytest.skip("no network namespaces for us on this machine")
+        pytest.skip("`unshare --net` is refused here: no network namespace of our own can be made")
     command = [*way, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     inside = subprocess.run(command, cwd=ROOT, env=environment | {INSIDE: "1"}, capture_output=True, text=True)
@@ -52,8 +55,16 @@ def loopback() -> None:
         raise_loopback()
 
 
+@pytest.fixture(scope="module")
+def studio(loopback: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Nobody trains here, so no supervisor; what is asked is answered without thought."""
+    with running(tmp_path_factory.mktemp("alone"), supervised=False) as studio:
+        think_nothing(studio)
+        yield studio
+
+
 @pytest.mark.skipif(INSIDE not in os.environ, reason="run by the test above, in the namespace")
-def test_every_tab_opens_in_every_language(loopback: None, studio: Studio, browser: Browser) -> None:
+def test_nothing_that_is_done_on_the_page_asks_the_network(studio: Studio, browser: Browser, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="unreachable"):
         socket.create_connection(("192.0.2.1", 80), timeout=2)
     watch, failed = Watch(studio.address), list[str]()
@@ -65,4 +76,5 @@ def test_every_tab_opens_in_every_language(loopback: None, studio: Studio, brows
         opened(page, f"{studio.address}/{language}/")
         for name in TABS:
             tab(page, name)
+    walk(page, studio, studio.address, tmp_path, "senza rete")
     assert (watch.outside, watch.broken, failed) == ([], [], [])

@@ -1,4 +1,4 @@
-"""The page from another machine: behind a proxy with a path, with the path kept or taken away, and through a tunnel."""
+"""The page from another machine: behind a proxy with a path, kept or taken away, and through a tunnel."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.person import TOKEN, Studio, Watch, opened, running, window
+from tests.browser.person import TOKEN, Studio, Watch, opened, running, tab, window
 from tests.browser.proxy import reverse_proxy, served, tunnel
+from tests.browser.walk import think_nothing, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PREFIX = "/user/ana/proxy/7860"
@@ -16,8 +17,9 @@ PREFIX = "/user/ana/proxy/7860"
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """One that was told its path; nobody trains here, so no supervisor."""
+    """One that was told its path; nobody trains here, so no supervisor, and answers are not thought about."""
     with running(tmp_path_factory.mktemp("elsewhere"), PREFIX, supervised=False) as studio:
+        think_nothing(studio)
         yield studio
 
 
@@ -34,14 +36,15 @@ def test_the_whole_page_works_through_proxies_and_a_tunnel(studio: Studio, brows
             watch = Watch(address)
             page = watch.over(context.new_page())
             try:
-                opened(page, f"{address}/?token={TOKEN}" if way == "path kept" else f"{address}/")
+                opened(page, f"{address}/?token={TOKEN}" if way == "path kept" else f"{address}/it/")
                 expect(page).to_have_url(f"{address}/it/")
-                page.locator("#first").click()
-                # The device line came through the stream of events, the forecast through Gradio's own calls.
-                expect(page.locator(".forecast .verdict")).to_contain_text("Ci sta")
-                expect(page.locator("#start")).to_be_enabled()
                 sheet = "[...document.styleSheets].some((sheet) => sheet.href?.includes('/assets/studio.css'))"
                 assert page.evaluate(sheet)
+                if way == "path kept":
+                    tab(page, "train")
+                    expect(page.locator(".forecast .verdict")).to_contain_text("Ci sta")
+                else:
+                    walk(page, studio, address, tmp_path, f"cu {way}")
             except BaseException:
                 page.screenshot(path=tmp_path / f"{way}.png")
                 raise
