@@ -12,9 +12,12 @@ from studio.shared import Shared
 from studio.tabs import chat, home, runs, train
 from studio.text import Words
 from studio.theme import theme
+from studio.views.html import element
 from studio.views.pages import page_head
 
 TABS = (("home", home.build), ("train", train.build), ("runs", runs.build), ("chat", chat.build))
+# These have a heading that is seen.
+GREETED = {"home"}
 MOST_THREADS = 200
 QUEUE_SECONDS = 0.05
 UPLOAD = "500mb"
@@ -34,6 +37,8 @@ def build_page(services: Services, words: Words) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             for name, build in TABS:
                 with gr.Tab(words.t(f"tab.{name}"), id=name, elem_id=f"tab-{name}") as tab:
+                    if name not in GREETED:
+                        titled(words.t(f"tab.{name}"))
                     build(shared, tab)
     # Gradio never runs more events at once than this, however many people there are; it is read by queue().
     page.max_threads = MOST_THREADS
@@ -41,6 +46,12 @@ def build_page(services: Services, words: Words) -> gr.Blocks:
     # Its queue looks for work a thousand times a second, in each language: 4 % of a core for nothing.
     page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = QUEUE_SECONDS
     return page
+
+
+def titled(title: str) -> None:
+    """The heading of a tab, for who hears the page: the eye has it in the row of tabs."""
+    heading = element("h1", title)
+    gr.HTML(heading, html_template="${value}", apply_default_css=False, js_on_load=None, elem_classes="tab-title")
 
 
 def widget_words(words: Words) -> gr.I18n:

@@ -15,7 +15,7 @@
   const without = (values, key) => Object.fromEntries(Object.entries(values).filter(([name]) => name !== key));
   const press = (key, label, onclick, more = {}) => element("button", { type: "button", class: "quiet", "data-key": key, onclick, ...more }, label);
   // A small form in the place of what it changes; `keep` asks the server, `key` names what is typed here.
-  const form = ({ tag, key, id, label, value, word, closed, keep, note }) => {
+  const form = ({ tag, key, id, label, value, word, closed, keep, note, back }) => {
     const input = element(tag, { rows: tag === "textarea" ? "3" : null, type: tag === "input" ? "text" : null, "aria-label": label, "data-key": key, id,
       "aria-invalid": Boolean(state.said[key]), "aria-describedby": state.said[key] ? `said-${key}` : null, oninput: () => become({ typed: { ...state.typed, [key]: input.value } }) });
     input.value = state.typed[key] ?? value;
@@ -23,6 +23,7 @@
       become({ ...closed, typed: without(state.typed, key) });
       state.said = {};
       redraw();
+      goesOn(back);
     };
     const send = async (event) => {
       event.preventDefault();
@@ -38,7 +39,9 @@
       element("div", { class: "tools" }, element("button", { type: "submit", class: "chip strong" }, word), press("leave", t("chat.leave"), leave)),
       note && element("p", { class: "detail" }, note));
   };
-  const focused = (key) => document.querySelector(`[data-key="${key}"]`);
+  const focused = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  // Back to the button that opened the form; while an answer is written there is none.
+  const goesOn = (key) => (focused(key) ?? document.querySelector("#question textarea"))?.focus();
 
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll(".chat-bar .menu[open]")) menu.open = menu.contains(event.target);
@@ -54,11 +57,13 @@
     return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools));
   };
   const rename = (view) =>
-    element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: "chat-name", label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename }));
+    element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: "chat-name", label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename, back: "rename" }));
   const conversationTools = () => {
+    const keep = () => ((state.deleting = false), redraw(), focused("delete")?.focus());
+    const remove = async () => ((state.deleting = false), await chat.remove(), document.querySelector("#chat-new")?.focus());
     if (state.deleting)
-      return [press("delete", t("chat.delete.now"), () => ((state.deleting = false), chat.remove()), { class: "quiet danger" }),
-        press("leave", t("chat.delete.leave"), () => ((state.deleting = false), redraw()))];
+      return [element("span", { class: "sure tools" }, press("delete", t("chat.delete.now"), remove, { class: "quiet danger" }),
+        press("leave", t("chat.delete.leave"), keep, { "data-action": "keep" }))];
     const files = [["md", "Markdown"], ["json", "JSON"], ["jsonl", t("chat.export.jsonl")]];
     return [
       press("rename", t("chat.rename"), () => (become({ renaming: true }), redraw(), focused("title")?.select())),
@@ -72,7 +77,7 @@
   const question = (turn, number) => {
     if (state.edited === number) {
       const made = form({ tag: "textarea", key: "edit-field", label: t("chat.question"), value: turn.question, word: t("chat.edit.send"),
-        closed: { edited: null }, keep: (text) => chat.edit(number, text), note: t("chat.edit.kept") });
+        closed: { edited: null }, keep: (text) => chat.edit(number, text), back: `edit-${number}`, note: t("chat.edit.kept") });
       return element("div", { class: "asked editing" }, made);
     }
     const edit = () => (become({ edited: number }), redraw(), focused("edit-field")?.focus());
@@ -90,7 +95,7 @@
   const correction = (one) => {
     if (state.corrected === one.id)
       return element("div", { class: "correcting" }, form({ tag: "textarea", key: "correct-field", label: t("chat.corrected"), value: one.corrected || one.text, word: t("chat.keep"),
-        closed: { corrected: null }, keep: (text) => chat.correct(one.id, text, one.corrected), note: t("chat.correct.why") }));
+        closed: { corrected: null }, keep: (text) => chat.correct(one.id, text, one.corrected), back: `correct-${one.id}`, note: t("chat.correct.why") }));
     return one.corrected ? element("div", { class: "corrected" }, element("b", {}, t("chat.corrected")), element("p", { class: "words" }, one.corrected)) : null;
   };
   const copy = async (one, button) => {

@@ -170,6 +170,8 @@
     if (!kept.top) {
       Object.assign(kept, { top: element("div", { class: "top-of-run" }), acts: element("div", { class: "acts" }), forms: element("div", { class: "forms" }), saids: {}, inputs: {}, values: {} });
       root.className = "run-head";
+      root.setAttribute("role", "region");
+      root.setAttribute("aria-labelledby", "run-name");
     }
     if (!run) {
       kept.formsOf = null;
@@ -179,7 +181,7 @@
     const live = status?.id === run.id ? status : null;
     const detail = [live?.detail ?? run.detail, live?.phase].filter(Boolean).join(" · ");
     kept.top.replaceChildren(
-      element("h2", {}, run.name, " ", state(run), ...badges(run)),
+      element("h2", { id: "run-name" }, run.name, " ", state(run), ...badges(run)),
       ...(page.justImported === run.id ? [element("p", { class: "saved", role: "status" }, t("imported_as", { name: run.name }))] : []),
       ...[bar(run), waits(run)].filter(Boolean),
       ...(detail ? [element("p", { class: "detail", id: "run-detail" }, detail)] : []),

@@ -87,12 +87,17 @@
 
   page.draws("top", ["machine", "connection"], (place, { machine, connection }) => {
     const { element, t } = page;
+    const said = connection === "lost" ? t("lost") : machine ?? "";
+    // Only this changes: what has the focus keeps it.
+    if (place.kept.device) return (place.kept.device.textContent = said);
+    place.kept.device = element("span", { class: "device", id: "device" }, said);
     const languages = [["en", "English"], ["ro", "Română"], ["it", "Italiano"]].map(([code, name]) =>
       element("a", { href: `${page.prefix}/${code}/`, onclick: (event) => (event.currentTarget.hash = location.hash), lang: code, title: name, "aria-current": code === page.language && "true" }, code.toUpperCase()));
     place.root.className = "top";
     place.root.replaceChildren(
+      element("a", { class: "skip", href: "#tabs", onclick: (event) => page.skip(event) }, t("skip")),
       element("span", { class: "brand" }, "Romanza", element("i", {}, "Studio")),
-      element("span", { class: "device", id: "device" }, connection === "lost" ? t("lost") : machine ?? ""),
+      place.kept.device,
       element("nav", { class: "languages", "aria-label": t("language") }, ...languages),
       element("button", { class: "theme", type: "button", "aria-label": t("theme"), title: t("theme"), onclick: page.toggleTheme }, "◐"),
     );

@@ -164,7 +164,7 @@
       return made;
     });
     return element("section", { class: `group ${name}` },
-      element("h3", {}, title, mine.length > 1 ? element("span", { class: "count" }, mine.length.toLocaleString(page.language)) : null),
+      element("h2", {}, title, mine.length > 1 ? element("span", { class: "count" }, mine.length.toLocaleString(page.language)) : null),
       name === "ended" && mine.length > 5 ? place.kept.filter : null,
       lines.length ? element("ul", { "aria-label": title }, ...lines) : element("p", { class: "hint" }, t("no_run_found")),
       shown.length < matching.length

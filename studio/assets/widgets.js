@@ -23,6 +23,11 @@
     for (const one of document.querySelectorAll(named))
       for (const name of ["aria-label", "title"])
         if (LABELS[one.getAttribute(name)] && LABELS[one.getAttribute(name)] !== one.getAttribute(name)) one.setAttribute(name, LABELS[one.getAttribute(name)]);
+    // A chosen one is taken away by a cross, which Gradio calls by its number.
+    for (const cross of document.querySelectorAll(".token > .token-remove")) {
+      const label = t("widget.remove", { name: cross.parentElement.textContent.trim() });
+      for (const name of ["aria-label", "title"]) if (cross.getAttribute(name) !== label) cross.setAttribute(name, label);
+    }
     for (const message of document.querySelectorAll(".toast-title, .toast-message-text"))
       for (const node of message.childNodes)
         if (node.nodeType === Node.TEXT_NODE)

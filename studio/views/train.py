@@ -35,7 +35,7 @@ def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
     ]
     return element(
         "section",
-        element("h3", words.t("forecast.title"), class_="unseen"),
+        element("h2", words.t("forecast.title"), class_="unseen"),
         element("p", verdict, class_="verdict good" if forecast.fits else "verdict bad"),
         element("p", words.said(forecast.advice), class_="advice") if forecast.advice else None,
         memory_bar(forecast.parts, words),
@@ -100,7 +100,7 @@ def questions(recipe: Recipe, words: Words) -> SafeHtml:
         return SafeHtml("")
     return element(
         "section",
-        element("h3", words.count("train.questions", len(asked))),
+        element("h2", words.count("train.questions", len(asked))),
         element("ul", join(element("li", one.question) for one in asked)),
         class_="card questions",
     )
