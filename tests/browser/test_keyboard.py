@@ -130,3 +130,15 @@ def test_what_takes_an_adapter_away_is_called_by_its_name(page: Page) -> None:
     expect(cross).to_be_visible()
     presses(cross, " ")
     expect(cross).to_have_count(0)
+
+
+def test_with_forced_colours_it_is_seen_where_one_types(studio: Studio, browser: Browser) -> None:
+    context = signed_in(browser, studio, forced_colors="active", viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    page.locator("#question textarea").focus()
+    expect(page.locator("#question textarea")).to_have_css("outline-style", "solid")
+    expect(page.locator("#question textarea")).to_have_css("outline-width", "2px")
+    assert page.locator(".history > summary").evaluate("(one) => one.getBoundingClientRect().height") >= 24
+    context.close()
