@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from backend.paths import ROOT
 from studio.text import Words
+from tests.bad_names import NO_NAMES
 from tests.browser.person import SCREEN, Studio, Watch, opened, running, signed_in, still, tab
 from tests.browser.test_runs_page import NOTED, Runs, choose, press, step
 from tests.fakes import write_events
-from tests.bad_names import NO_NAMES
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 HIDE = """([hidden]) => {
