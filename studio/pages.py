@@ -50,8 +50,13 @@ def build_page(services: Services, words: Words) -> gr.Blocks:
 
 def titled(title: str) -> None:
     """The heading of a tab, for who hears the page: the eye has it in the row of tabs."""
-    heading = element("h1", title)
-    gr.HTML(heading, html_template="${value}", apply_default_css=False, js_on_load=None, elem_classes="tab-title")
+    gr.HTML(
+        element("h1", title),
+        html_template="${value}",
+        apply_default_css=False,
+        js_on_load=None,
+        elem_classes="tab-title",
+    )
 
 
 def widget_words(words: Words) -> gr.I18n:

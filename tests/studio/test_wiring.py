@@ -20,7 +20,7 @@ from tests.fakes import FakeServices
 STUDIO = Path(__file__).resolve().parents[2] / "studio"
 MOST_OUTPUTS = 12
 # Views that return SafeHtml.
-MADE = {"greeting", "doors", "field_words"}
+MADE = {"element", "greeting", "doors", "field_words"}
 TEXTS = ("label", "info", "placeholder", "title")
 OWN_WORDS = {"Starter, 2 million", "Romanian chats", "First adapter (LoRA)"}
 
