@@ -17,8 +17,11 @@ from typing import IO, Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from sqlalchemy import delete
 
-from backend.paths import ROOT
+from backend.ledger.schema import drafts as typed_before
+from backend.ledger.store import Ledger
+from backend.paths import ROOT, Workspace
 
 TOKEN = "browser-journey-token"
 # How long is waited for what a person sees at once, and for what a model or a run takes. A machine that is busy with
@@ -143,14 +146,25 @@ def window(browser: Browser, **look: Any) -> BrowserContext:
     return context
 
 
-def signed_in(browser: Browser, studio: Studio, **look: Any) -> BrowserContext:
-    """A window of its own, signed in. The token works once: every window has the session of the first."""
+def signed_in(browser: Browser, studio: Studio, *, drafts: bool = False, **look: Any) -> BrowserContext:
+    """A window of its own, signed in. The token works once: every window has the session of the first.
+
+    What was typed in another one is forgotten but for `drafts`: no test begins in the middle of the one before it.
+    """
+    while not drafts and forgotten(Ledger.of(Workspace(studio.workspace))):
+        time.sleep(0.5)  # what a window sends while it closes comes late
     if studio.session is None:
         first = browser.new_context()
         first.request.get(f"{studio.address}/?token={TOKEN}", max_redirects=0, timeout=PATIENCE)
         studio.session = first.storage_state()
         first.close()
     return window(browser, storage_state=studio.session, **look)
+
+
+def forgotten(ledger: Ledger) -> int:
+    """How many people's drafts there were."""
+    with ledger.write() as rows:
+        return int(rows.execute(delete(typed_before)).rowcount)
 
 
 @dataclass

@@ -41,7 +41,7 @@ def watch(studio: Studio) -> Watch:
 
 
 def chat_in(browser: Browser, studio: Studio, watch: Watch, language: str) -> Page:
-    page = watch.over(signed_in(browser, studio, locale=language).new_page())
+    page = watch.over(signed_in(browser, studio, drafts=True, locale=language).new_page())
     opened(page, f"{studio.address}/{language}/")
     tab(page, "chat")
     expect(page.locator("#question textarea")).to_be_visible()

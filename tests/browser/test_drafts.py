@@ -35,7 +35,7 @@ def anew(alone: Studio, browser: Browser, watch: Watch) -> Iterator[Anew]:
     made: list[Page] = []
 
     def another() -> Page:
-        page = watch.over(signed_in(browser, alone).new_page())
+        page = watch.over(signed_in(browser, alone, drafts=True).new_page())
         made.append(page)
         opened(page, f"{alone.address}/en/")
         return page
