@@ -178,6 +178,14 @@ def _leave(outcome: Outcome, life: BaseFileLock) -> int:
     return 1 if outcome.code is None else outcome.code
 
 
+def _say_no_more() -> None:
+    """What libraries say of their own objects while Python ends (nanobind's do) is nothing about the run."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)
+
+
 def _see_only(device: str) -> None:
     """Hide every GPU but the job's; CUDA reads this at its first call, which is still to come in a warm worker."""
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
@@ -199,4 +207,6 @@ def _speak_into(path: Path) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    _say_no_more()
+    sys.exit(status)

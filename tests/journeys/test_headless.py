@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from backend.jobs.folder import RunFolder
 from backend.paths import ROOT, SHIPPED_MODELS
 
 QUESTION = "Câte picioare are pinguinul?"
@@ -63,6 +65,16 @@ def test_the_adapter_loads_with_plain_peft(trained: tuple[Path, dict[str, Any], 
     before = base(tokens).logits
     tuned = PeftModel.from_pretrained(base, answer["adapter"])
     assert not torch.allclose(tuned(tokens).logits, before)
+
+
+def test_the_log_ends_with_how_it_ended(trained: tuple[Path, dict[str, Any], str]) -> None:
+    """And not with what libraries say of their own objects while Python ends."""
+    _, answer, _ = trained
+    folder = next(one for one in Path(answer["adapter"]).parents if (one / "log.txt").exists())
+    with RunFolder(folder).lock().acquire(timeout=30):
+        pass
+    time.sleep(2)  # its process may still be ending
+    assert (folder / "log.txt").read_text("utf-8").splitlines()[-1].endswith("attempt 1 ended: done")
 
 
 def test_a_run_is_listed(trained: tuple[Path, dict[str, Any], str]) -> None:
