@@ -104,9 +104,12 @@ class Studio:
 
 
 def free_port() -> int:
-    """One that stays free: below the range from which the kernel takes ports for connections that go out."""
+    """One that stays free: below the range from which the kernel takes ports for connections that go out.
+
+    Chance of its own: where a test has seeded Python's, two files that run at the same time would take the same port.
+    """
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(lowest // 2, lowest), 100):
+    for port in random.SystemRandom().sample(range(lowest // 2, lowest), 100):
         with socket.socket() as free, contextlib.suppress(OSError):
             free.bind(("127.0.0.1", port))
             return port

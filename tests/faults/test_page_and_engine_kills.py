@@ -5,7 +5,6 @@ STUDIO_KILLS is how often each is killed (10 when not set).
 
 import os
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from backend.inference.client import Engine
 from backend.inference.sampling import Sampling
 from backend.jobs.model import JobState
 from backend.paths import ROOT, Workspace
+from tests.browser.person import free_port
 from tests.faults import counter
 from tests.faults.stage import Stage, until
 from tests.tiny_llama import CONTEXT, write_model
@@ -45,12 +45,6 @@ def process(module: str, workspace: Workspace, *more: str) -> Iterator[subproces
     finally:
         running.terminate()
         running.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(client: httpx.Client) -> bool:
