@@ -22,6 +22,8 @@ TIMED = ("tests/browser/", "tests/faults/", "tests/journeys/")
 """Tests that wait for real processes and a real browser."""
 MOST_AGAIN = 3
 """More than these have not failed by chance."""
+TESTS_FAILED = 1
+"""What pytest ends with when it has run every test; any other failure left tests unrun."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ def run(options: Namespace, environment: Environment, voice: Voice) -> int:
     running = Running(environment, variables, voice)
     last_failed(environment).unlink(missing_ok=True)
     status = next(filter(None, (running.status(*one) for one in planned(options, environment))), commands.DONE)
-    again = [] if status == commands.DONE or options.pytest else to_run_again(environment)
+    again = to_run_again(environment) if status == TESTS_FAILED and not options.pytest else []
     if again:
         # All of them, whatever the first says.
         statuses = [running.status(f"{file} again, alone", _pytest(options, environment, file)) for file in again]

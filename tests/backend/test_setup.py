@@ -200,6 +200,19 @@ def test_a_file_that_passes_when_it_runs_alone_has_passed(
     assert checks.run(options, environment, voice.Voice("en", as_json=False)) == status
 
 
+def test_a_run_of_tests_that_was_cut_off_is_not_made_good_by_one_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = Environment(tmp_path)
+    left = checks.last_failed(environment)
+    write = f"p = Path({str(left)!r}); p.parent.mkdir(parents=True); p.write_text({json.dumps({BROWSER: True})!r})"
+    cut_off = [sys.executable, "-c", f"import sys; from pathlib import Path; {write}; sys.exit(3)"]
+    monkeypatch.setattr(checks, "chromium", lambda *_: None)
+    monkeypatch.setattr(checks, "planned", lambda *_: [("pytest", cut_off)])
+    assert checks.run(commands.read(["test"]), environment, voice.Voice("en", as_json=False)) == 3
+    assert checks.to_run_again(environment) == [BROWSER]
+
+
 def test_a_named_chromium_comes_first_and_is_not_replaced_when_it_is_missing(tmp_path: Path) -> None:
     for name in ("mine", "chromium"):
         (tmp_path / name).write_text("#!/bin/sh\n")

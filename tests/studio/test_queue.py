@@ -1,6 +1,7 @@
 """When a waiting run will start."""
 
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_no_start_is_in_the_past(passed: float) -> None:
     both = [RUNNING, queued(2, start_at=NOW - 60)]
     for known in ({}, {"run1": folded(*BEGINNING, at(40, 10, eta=90))}):
         now = NOW + 40 + passed
-        place = in_queue(both, known, lambda one: 70.0, lambda now=now: now)["run2"]  # type: ignore[misc]
+        place = in_queue(both, known, lambda one: 70.0, repeat(now).__next__)["run2"]
         line = run_line(both[1], None, Words("en"), place)
         assert line["starts"] >= now
 
