@@ -36,11 +36,13 @@ from trl import SFTConfig, SFTTrainer
 from backend.jobs.supervisor.start import UNLESS_SET
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.loop.arguments import arguments
+from backend.training.loop.course import Course
+from backend.training.loop.trainer import StudioTrainer
 from backend.training.network import attention
 from backend.training.network.adapter import prepare
 from backend.training.network.load import inspect, precision
 from backend.training.text.batches import Document, Plan
-from backend.training.trainer import Course, StudioTrainer, arguments
 from backend.training.watch import Watch
 from benchmarks.report import Target, finish
 

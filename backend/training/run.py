@@ -14,25 +14,24 @@ import torch
 import transformers
 from peft import PeftModel
 
-from backend.errors import DataError, JobError
+from backend.errors import JobError
 from backend.forecast import calibration
 from backend.hardware import this_machine
 from backend.jobs.context import JobContext
 from backend.jobs.model import ExitCode
 from backend.paths import Workspace
 from backend.training import outcome
-from backend.training.check import TOKENS_AT_ONCE, Check
+from backend.training.assembly import Assembled, Assembly, Beginning
 from backend.training.checkpoints import Checkpoint, Checkpoints
-from backend.training.fit import Fit, fit
-from backend.training.network import optimizer, start
-from backend.training.network.adapter import Network, prepare
-from backend.training.network.answers import Examiner, Writer
-from backend.training.network.load import Head, inspect, load_base, load_tokenizer, precision, quantised
+from backend.training.loop.course import DivergedError
+from backend.training.loop.fit import fit
+from backend.training.loop.group import Group
+from backend.training.loop.watched import Watched
+from backend.training.network import start
+from backend.training.network.adapter import Network
+from backend.training.network.load import load_tokenizer, quantised
 from backend.training.network.saved import save_weights
 from backend.training.request import TrainRequest
-from backend.training.text.batches import Plan
-from backend.training.text.documents import Material, material
-from backend.training.trainer import Course, DivergedError, StudioTrainer, arguments
 from backend.training.watch import Watch, peak_memory
 
 OUT_OF_MEMORY_WORDS = ("can't allocate memory", "out of memory")
@@ -81,8 +80,6 @@ class Run:
     watch: Watch
     imports: int
     needed: int = 0
-    check: Check | None = None
-    begun: start.State | None = None
 
     def go(self) -> int:
         gc.freeze()  # the libraries stay: without this, each collection walks their objects for most of a second
@@ -95,16 +92,17 @@ class Run:
         checkpoint = self._newest(checkpoints)
         chosen = fit(self.request, self.job.memory_failures, self.device)
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
-        trainer = self._trainer(checkpoints, chosen, fresh=checkpoint is None)
-        self._require_space(trainer.network)
-        if checkpoint is None and self.check:
-            self.check.before()
-        trainer.go(checkpoint)
-        if trainer.stopped:
-            if trainer.stopped == "save":
-                self._keep(trainer, trainer.state.global_step)
+        assembly = Assembly(self.job, self.request, self.device, self.watch, Group())
+        made = assembly.make(checkpoints, chosen, fresh=checkpoint is None)
+        self._require_space(made.trainer.network)
+        if checkpoint is None and made.check:
+            made.check.before()
+        made.trainer.go(checkpoint)
+        if made.trainer.stopped:
+            if made.trainer.stopped == "save":
+                self._keep(made, made.trainer.state.global_step)
             return ExitCode.STOPPED
-        self._finish(trainer)
+        self._finish(made)
         return ExitCode.DONE
 
     def _newest(self, checkpoints: Checkpoints) -> Checkpoint | None:
@@ -120,105 +118,36 @@ class Run:
                 self.watch.note(JobError("training.other_version", name=name, before=before, now=str(now)), "warning")
         return found
 
-    def _trainer(self, checkpoints: Checkpoints, chosen: Fit, *, fresh: bool) -> StudioTrainer:
-        recipe, location = self.request.recipe, str(self.request.model.location)
-        self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
-        torch.manual_seed(recipe.compute.seed)
-        tokenizer = load_tokenizer(location)
-        base = load_base(location, recipe, self.device)
-        self.watch.phase("checking")
-        head = inspect(base)
-        read = material(self.request, tokenizer)
-        if read.dropped:
-            numbers = {"dropped": read.dropped, "total": read.dropped + len(read.train)}
-            self.watch.note(DataError("training.dropped", length=recipe.batch.max_length, **numbers), "warning")
-        model = prepare(base, recipe, location)
-        kind = precision(recipe, self.device)
-        self._begin(model, read, head, fresh=fresh, autocast=kind.autocast)
-        plan = self._plan(read, chosen)
-        writer = Writer(model, read.chat, kind.autocast) if read.chat else None
-        course = Course(
-            plan=plan,
-            documents=read.train,
-            held_out=read.held_out,
-            head=head,
-            watching=recipe.watching,
-            checkpoints=checkpoints,
-            watch=self.watch,
-            answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
-            stop_requested=self.job.stop_requested,
-            recipe=recipe,
-        )
-        asked = arguments(recipe, plan, kind, self.device, checkpointing=chosen.checkpointing)
-        for reason in optimizer.require(recipe, asked, self.device):
-            self.watch.note(JobError("training.not_paged", reason=reason))
-        trainer = StudioTrainer(model, asked, course)
-        self.check = self._checking(read, writer, trainer)
-        return trainer
-
-    def _begin(self, model: Network, read: Material, head: Head, *, fresh: bool, autocast: bool) -> None:
-        """Where the adapter begins elsewhere than at nothing. A resumed one has long begun, and EVA need not look."""
-        wanted = self.request.recipe.lora
-        if not isinstance(model, PeftModel) or wanted.start == "zero":
-            return
-        if wanted.start == "pissa":
-            self.begun = start.first(model)
-        elif fresh:
-            start.look_at(model, read.train, wanted.rank, head, autocast=autocast)
-        else:
-            start.plain(model)
-
-    def _checking(self, read: Material, writer: Writer | None, trainer: StudioTrainer) -> Check | None:
-        """What is asked before and after; nothing for plain text, or when every question is trained on."""
-        if read.known:
-            numbers = {"dropped": read.known, "total": read.known + sum(map(len, read.check.values()))}
-            self.watch.note(DataError("training.check_known", **numbers), "warning")
-        if writer is None or not read.check:
-            return None
-        most = max(1, TOKENS_AT_ONCE >> self.job.memory_failures)
-        return Check(read.check, writer, self.job.folder, self.watch, trainer.quiet, most)
-
-    def _plan(self, read: Material, chosen: Fit) -> Plan:
-        recipe = self.request.recipe
-        return Plan(
-            documents=len(read.train),
-            effective=recipe.batch.size * recipe.batch.accumulation,
-            micro=chosen.micro,
-            epochs=recipe.schedule.epochs,
-            max_steps=recipe.schedule.max_steps,
-            seed=recipe.compute.seed,
-        )
-
     def _require_space(self, model: Network) -> None:
         """OSError before the first step when the disk could not hold two checkpoints."""
         self.needed = 2 * BYTES_PER_TRAINED * trained(model)
         if shutil.disk_usage(self.job.folder.path).free < self.needed:
             raise OSError(errno.ENOSPC, f"{self.needed} bytes needed for checkpoints")
 
-    def _finish(self, trainer: StudioTrainer) -> None:
+    def _finish(self, made: Assembled) -> None:
         """Keep what was trained, measure it for the last time, write the figures."""
         self.watch.phase("saving")
-        folder, request = self.job.folder, self.request
+        folder, request, trainer = self.job.folder, self.request, made.trainer
         trainer.look(trainer.state.global_step, answer=False)
         trainer.take_best()
         trainer.require_finite()
-        final = self._keep(trainer, trainer.kept_step)
+        final = self._keep(made, trainer.kept_step)
         trainer.look(trainer.state.global_step, evaluate=False)
-        checks = self.check.after(trainer.state.global_step) if self.check else {}
+        checks = made.check.after(trainer.state.global_step) if made.check else {}
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
         workspace = Workspace(folder.path.parent.parent)
         calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
 
-    def _keep(self, trainer: StudioTrainer, step: int) -> Path:
+    def _keep(self, made: Assembled, step: int) -> Path:
         """What was trained, as it is at `step`, for whoever wants to ask it; a run that is resumed replaces it."""
         folder, request = self.job.folder, self.request
         final = folder.model if request.recipe.method == "full" else folder.adapter
-        record = outcome.record(request, step, self._way(trainer))
-        outcome.keep(final, partial(self._write, trainer.network), record)
+        record = outcome.record(request, step, self._way(made.trainer))
+        outcome.keep(final, partial(self._write, made.beginning), record)
         return final
 
-    def _way(self, trainer: StudioTrainer) -> dict[str, Any]:
+    def _way(self, trainer: Watched) -> dict[str, Any]:
         """Which of our shorter ways this model could take."""
         head = trainer.course.head
         return {
@@ -227,15 +156,16 @@ class Run:
             "quantised_layers": len(quantised(trainer.network)),
         }
 
-    def _write(self, model: Network, folder: Path) -> None:
-        if self.begun and isinstance(model, PeftModel):
-            start.save_as_lora(model, self.begun, folder)
+    def _write(self, beginning: Beginning, folder: Path) -> None:
+        model = beginning.model
+        if beginning.begun and isinstance(model, PeftModel):
+            start.save_as_lora(model, beginning.begun, folder)
             return
         save_weights(model, folder)
         if self.request.recipe.method == "full":
             load_tokenizer(str(self.request.model.location)).save_pretrained(folder)
 
-    def _figures(self, trainer: StudioTrainer, adapter: str) -> dict[str, Any]:
+    def _figures(self, trainer: Watched, adapter: str) -> dict[str, Any]:
         model = trainer.network
         return {
             "steps": trainer.state.global_step,
@@ -258,7 +188,3 @@ class Run:
 def trained(model: Network) -> int:
     """Parameters that are trained."""
     return sum(int(parameter.numel()) for parameter in model.parameters() if parameter.requires_grad)
-
-
-def _ask_nothing(step: int) -> None:
-    """A model trained on plain text is not asked questions."""

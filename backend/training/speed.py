@@ -27,8 +27,8 @@ from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import prepare
 from backend.training.network.load import Head, precision
+from backend.training.network.measure import batch_loss
 from backend.training.text.batches import Document, collate
-from backend.training.trainer import batch_loss
 
 FEWEST_REPEATS, MOST_REPEATS = 4, 12
 PATIENCE_SECONDS = 0.5

@@ -21,10 +21,12 @@ from trl import SFTConfig, SFTTrainer
 
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.loop.arguments import arguments
+from backend.training.loop.course import Course
+from backend.training.loop.trainer import StudioTrainer
 from backend.training.network.adapter import prepare
 from backend.training.network.load import inspect, load_base, precision
 from backend.training.text.batches import Document, Plan
-from backend.training.trainer import Course, StudioTrainer, arguments
 from backend.training.watch import Watch
 from benchmarks.card import meter
 

@@ -13,8 +13,8 @@ from backend.jobs.model import ExitCode
 from backend.people import HOME
 from backend.recipes import load
 from backend.training import submit
-from backend.training.check import Check, figures
-from backend.training.trainer import StudioTrainer
+from backend.training.loop.check import Check, figures
+from backend.training.loop.trainer import StudioTrainer
 from tests import tiny
 
 QUESTION = "Cât face 100 plus 1?"

@@ -20,12 +20,15 @@ from backend.jobs.model import ExitCode
 from backend.recipes.changes import checked, parse
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.loop.arguments import arguments
+from backend.training.loop.course import Course
+from backend.training.loop.trainer import StudioTrainer
 from backend.training.network import optimizer, start
 from backend.training.network.adapter import prepare
 from backend.training.network.load import Head, inspect, load_base, precision, quantised
+from backend.training.network.measure import batch_loss
 from backend.training.network.noise import Noise
 from backend.training.text.batches import Document, Plan, collate
-from backend.training.trainer import Course, StudioTrainer, arguments, batch_loss
 from backend.training.watch import Watch
 from tests import tiny
 
@@ -401,7 +404,7 @@ def test_stopped_behind_the_best_step_and_resumed_it_keeps_the_same(best: Any, t
     resumed.path.mkdir()
     kept = folder.read(folder.result)["kept_step"]
     behind = kept - kept % 3
-    stopper = tiny.training.StudioTrainer._save_checkpoint
+    stopper = StudioTrainer._save_checkpoint
 
     def stop(self: Any, *rest: Any) -> None:
         stopper(self, *rest)

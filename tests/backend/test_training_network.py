@@ -11,9 +11,8 @@ from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import prepare, targets
 from backend.training.network.load import Head, inspect
-from backend.training.network.measure import document_losses
+from backend.training.network.measure import batch_loss, document_losses
 from backend.training.text.batches import Document, collate
-from backend.training.trainer import batch_loss
 
 SIZES = {
     "vocab_size": 90,

@@ -14,11 +14,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from backend.paths import ROOT
 from backend.recipes.schema import Recipe
 from backend.training.checkpoints import Checkpoints, Identity
+from backend.training.loop.arguments import arguments
+from backend.training.loop.course import Course
+from backend.training.loop.trainer import StudioTrainer
 from backend.training.network import attention
 from backend.training.network.adapter import prepare
 from backend.training.network.load import Precision, inspect
 from backend.training.text.batches import Document, Plan
-from backend.training.trainer import Course, StudioTrainer, arguments
 from backend.training.watch import Watch
 
 CPU = torch.device("cpu")

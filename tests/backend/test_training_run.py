@@ -18,8 +18,9 @@ from backend.jobs.model import ExitCode
 from backend.models import adapters
 from backend.models.catalogue import Model
 from backend.training import run as training
+from backend.training.loop.course import DivergedError
+from backend.training.loop.trainer import StudioTrainer
 from backend.training.request import TrainRequest
-from backend.training.trainer import DivergedError, StudioTrainer
 from tests import tiny
 
 QUESTIONS = ({"question": "Cât face 100 plus 1?", "expected": "Face 101."},)

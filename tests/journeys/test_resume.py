@@ -7,7 +7,7 @@ import pytest
 from backend.errors import JobError
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
-from backend.training.trainer import StudioTrainer
+from backend.training.loop.trainer import StudioTrainer
 from tests import tiny
 
 

@@ -5,10 +5,11 @@ last has exactly the effective batch; a resumed run starts at its step without w
 smaller micro-batch after running out of memory still sees the same documents in the same step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,10 +110,17 @@ def _order(seed: int, epoch: int, count: int) -> np.ndarray:
 class Stream:
     """The micro-batches of a run from `first` step on, as the trainer iterates over them."""
 
-    def __init__(self, plan: Plan, documents: list[Document], first: int = 0) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        documents: Sequence[Any],
+        first: int = 0,
+        collate: Callable[[list[Any]], Batch] = collate,
+    ) -> None:
         self.plan = plan
         self.documents = documents
         self.first = first
+        self.collate = collate
 
     def __len__(self) -> int:
         last = self.plan.steps - 1
@@ -121,4 +129,4 @@ class Stream:
     def __iter__(self) -> Iterator[Batch]:
         for number in range(self.first, self.plan.steps):
             for places in self.plan.step(number):
-                yield collate([self.documents[place] for place in places])
+                yield self.collate([self.documents[place] for place in places])

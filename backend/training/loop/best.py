@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -24,6 +24,11 @@ class Best:
     watching: Watching
     kept: Checkpoints
     watch: Watch
+
+    @classmethod
+    def of(cls, watching: Watching, checkpoints: Checkpoints, watch: Watch) -> "Best":
+        """Beside the run's own checkpoints."""
+        return cls(watching, replace(checkpoints, folder=checkpoints.folder / "best", keep=1), watch)
 
     def judge(self, loss: float, state: TrainerState, write: Callable[[Path], None]) -> bool:
         """Take note of an evaluation; whether the run should end. The state before the first step is no candidate."""

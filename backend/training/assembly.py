@@ -1,0 +1,151 @@
+"""What a run is put together from: the model it starts from, what it learns, and the trainer of its objective."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
+
+from backend.errors import DataError, JobError
+from backend.jobs.context import JobContext
+from backend.training.checkpoints import Checkpoints
+from backend.training.loop.arguments import arguments
+from backend.training.loop.check import TOKENS_AT_ONCE, Check
+from backend.training.loop.course import Course
+from backend.training.loop.fit import Fit
+from backend.training.loop.group import Group
+from backend.training.loop.trainer import StudioTrainer
+from backend.training.loop.watched import Watched
+from backend.training.network import optimizer, start
+from backend.training.network.adapter import Network, prepare
+from backend.training.network.answers import Examiner, Writer
+from backend.training.network.load import Head, Precision, inspect, load_base, load_tokenizer, precision
+from backend.training.request import TrainRequest
+from backend.training.text.batches import Plan
+from backend.training.text.documents import Material, material
+from backend.training.watch import Watch
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The model that a run starts from. `begun`: what a PiSSA adapter began as."""
+
+    model: Network
+    head: Head
+    precision: Precision
+    begun: start.State | None = None
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """All that a run needs. `check` is None where nothing is asked before and after."""
+
+    trainer: Watched
+    beginning: Beginning
+    check: Check | None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """How the parts of one attempt are made, in this process of its `group`."""
+
+    job: JobContext
+    request: TrainRequest
+    device: torch.device
+    watch: Watch
+    group: Group
+
+    def make(self, checkpoints: Checkpoints, chosen: Fit, *, fresh: bool) -> Assembled:
+        """`fresh`: from the first step on, not from a checkpoint."""
+        recipe, location = self.request.recipe, str(self.request.model.location)
+        self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
+        torch.manual_seed(recipe.compute.seed)
+        tokenizer = load_tokenizer(location)
+        base = load_base(location, recipe, self.device)
+        self.watch.phase("checking")
+        head = inspect(base)
+        read = self._material(tokenizer)
+        beginning = self._begin(prepare(base, recipe, location), read, head, fresh=fresh)
+        kind = beginning.precision
+        writer = Writer(beginning.model, read.chat, kind.autocast) if read.chat else None
+        course = self._course(read, chosen, head, checkpoints, writer)
+        trainer = self._trainer(beginning, course, chosen)
+        return Assembled(trainer, beginning, self._checking(read, writer, trainer))
+
+    def _material(self, tokenizer: PreTrainedTokenizerBase) -> Material:
+        """What the run learns from; rows that had to be left out are said."""
+        read = material(self.request, tokenizer)
+        if read.dropped:
+            numbers = {"dropped": read.dropped, "total": read.dropped + len(read.train)}
+            length = self.request.recipe.batch.max_length
+            self.watch.note(DataError("training.dropped", length=length, **numbers), "warning")
+        return read
+
+    def _begin(self, model: Network, read: Material, head: Head, *, fresh: bool) -> Beginning:
+        """Where the adapter begins elsewhere than at nothing. A resumed one has long begun, and EVA need not look."""
+        wanted = self.request.recipe.lora
+        kind = precision(self.request.recipe, self.device)
+        if not isinstance(model, PeftModel) or wanted.start == "zero":
+            return Beginning(model, head, kind)
+        if wanted.start == "pissa":
+            return Beginning(model, head, kind, start.first(model))
+        if fresh:
+            start.look_at(model, read.train, wanted.rank, head, autocast=kind.autocast)
+        else:
+            start.plain(model)
+        return Beginning(model, head, kind)
+
+    def _course(
+        self, read: Material, chosen: Fit, head: Head, checkpoints: Checkpoints, writer: Writer | None
+    ) -> Course:
+        recipe = self.request.recipe
+        return Course(
+            plan=self._plan(read, chosen),
+            documents=read.train,
+            held_out=read.held_out,
+            head=head,
+            watching=recipe.watching,
+            checkpoints=checkpoints,
+            watch=self.watch,
+            answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
+            stop_requested=self.job.stop_requested,
+            recipe=recipe,
+        )
+
+    def _plan(self, read: Material, chosen: Fit) -> Plan:
+        recipe = self.request.recipe
+        return Plan(
+            documents=len(read.train),
+            effective=recipe.batch.size * recipe.batch.accumulation,
+            micro=chosen.micro,
+            epochs=recipe.schedule.epochs,
+            max_steps=recipe.schedule.max_steps,
+            seed=recipe.compute.seed,
+            rank=self.group.rank,
+            ranks=self.group.ranks,
+        )
+
+    def _trainer(self, beginning: Beginning, course: Course, chosen: Fit) -> Watched:
+        """The trainer of the recipe's objective."""
+        recipe = self.request.recipe
+        asked: Any = arguments(
+            recipe, course.plan, beginning.precision, self.device, checkpointing=chosen.checkpointing
+        )
+        for reason in optimizer.require(recipe, asked, self.device):
+            self.watch.note(JobError("training.not_paged", reason=reason))
+        return StudioTrainer(beginning.model, asked, course)
+
+    def _checking(self, read: Material, writer: Writer | None, trainer: Watched) -> Check | None:
+        """What is asked before and after; nothing for plain text, or when every question is trained on."""
+        if read.known:
+            numbers = {"dropped": read.known, "total": read.known + sum(map(len, read.check.values()))}
+            self.watch.note(DataError("training.check_known", **numbers), "warning")
+        if writer is None or not read.check:
+            return None
+        most = max(1, TOKENS_AT_ONCE >> self.job.memory_failures)
+        return Check(read.check, writer, self.job.folder, self.watch, trainer.quiet, most)
+
+
+def _ask_nothing(step: int) -> None:
+    """A model trained on plain text is not asked questions."""

@@ -1,0 +1,80 @@
+"""Checkpoints of a run and the state that stays of it, for any trainer of transformers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import nn
+from transformers import PrinterCallback, Trainer
+
+from backend.errors import JobError
+from backend.training.loop.best import Best
+from backend.training.loop.course import Course, DivergedError
+from backend.training.network.adapter import Network
+from backend.training.network.saved import load_weights, save_weights
+
+
+class Kept(Trainer):
+    """Before transformers' own trainer, or one made from it, among the classes of a trainer: what it does when it is
+    to save or to go on is done here. `follow` comes first.
+    """
+
+    network: Network
+    course: Course
+
+    def follow(self, model: Network, course: Course) -> None:
+        """Train this model on this course."""
+        self.remove_callback(PrinterCallback)
+        self.network = model
+        self.course = course
+        self.eval_loss: float | None = None
+        self._best = Best.of(course.watching, course.checkpoints, course.watch)
+        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._saved = -1
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        step = self.state.global_step
+        if self._saved == step:
+            return
+        self.course.watch.phase("saving")
+        self.require_finite()
+        self.course.watch.saved(step, self.course.checkpoints.save(step, self._write))
+        self._saved = step
+        self.course.watch.phase("training")
+
+    def _write(self, folder: Path) -> None:
+        save_weights(self.network, folder)
+        self._save_optimizer_and_scheduler(str(folder))
+        self._save_rng_state(str(folder))
+        self.state.save_to_json(str(folder / "trainer_state.json"))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not isinstance(self.model, PeftModel):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        load_weights(self.model, Path(resume_from_checkpoint))
+        state = json.loads((Path(resume_from_checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))
+        self.course.watch.begin(state["global_step"], state["num_input_tokens_seen"])
+
+    def take_best(self) -> None:
+        """Go back to the state that was best on the held-out rows, where the recipe asks for it."""
+        best = self._best.found(self.state)
+        if best is None:
+            return
+        load_weights(self.network, best)
+        self.eval_loss = self.state.best_metric
+        loss = round(self.eval_loss or 0.0, 4)
+        self.course.watch.note(JobError("training.best_kept", step=self.kept_step, loss=loss))
+
+    @property
+    def kept_step(self) -> int:
+        """The step whose state is kept at the end."""
+        state, keep = self.state, self.course.watching.keep
+        return state.best_global_step or state.global_step if keep == "best" else state.global_step
+
+    def require_finite(self) -> None:
+        """DivergedError when anything trained holds a number that is none."""
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self._trained):
+            raise DivergedError(self.state.global_step)

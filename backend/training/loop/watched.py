@@ -1,0 +1,142 @@
+"""A run from its first step to its last: what is said after each, when to look at the model, when to stop."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from math import isfinite
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from backend.jobs import events
+from backend.training.checkpoints import Checkpoint
+from backend.training.loop.course import Course, DivergedError
+from backend.training.loop.kept import Kept
+from backend.training.network import optimizer
+from backend.training.network.adapter import Network
+from backend.training.network.measure import Measured, measured
+from backend.training.network.saved import save_weights
+
+STRIKES = 3
+
+
+class Watched(Kept):
+    """Any trainer of transformers becomes one of ours with this before it. `stopped` says how it was asked to stop,
+    if it was.
+    """
+
+    def follow(self, model: Network, course: Course) -> None:
+        super().follow(model, course)
+        self.stopped: str | None = None
+        self._first = 0
+        self._strikes = 0
+        self._evaluated = self._answered = -1
+
+    def go(self, checkpoint: Checkpoint | None) -> None:
+        """Train from the checkpoint, or from the beginning, to the end or until asked to stop; DivergedError."""
+        if checkpoint is None:
+            self.look(0)
+            self.course.watch.begin(0, 0)
+        else:
+            self._first = self._saved = checkpoint.step
+            self._best.resume(checkpoint.step)
+        self.network.train()
+        self.course.watch.phase("training")
+        self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+
+    # What the loop trains on
+
+    def get_train_dataloader(self) -> Any:
+        return self.course.stream(self._first)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        ratio = self.course.recipe.lora.rate_ratio
+        if ratio == 1 or not isinstance(self.network, PeftModel) or self.optimizer is not None:
+            return super().create_optimizer(model)
+        self.optimizer = optimizer.faster_b(self.network, self.args, ratio)
+        return self.optimizer
+
+    def num_examples(self, dataloader: Any) -> int:
+        return len(self.course.documents)
+
+    def floating_point_ops(self, inputs: dict[str, Tensor | Any]) -> int:
+        """Not counted: transformers walks over all parameters at every step to guess it."""
+        return 0
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        return nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
+
+    # What happens after each step
+
+    def _maybe_log_save_evaluate(
+        self, tr_loss: Tensor, grad_norm: Any, model: nn.Module, *_: Any, learning_rate: float | None = None, **__: Any
+    ) -> None:
+        step, watching = self.state.global_step, self.course.watching
+        if step == self._globalstep_last_logged:
+            return
+        self._globalstep_last_logged = step
+        loss = self.accelerator.gather(tr_loss).mean().item()
+        tr_loss.zero_()
+        self._say_step(loss, float(grad_norm) if grad_norm is not None else None, learning_rate or 0.0)
+        self._strikes = 0 if isfinite(loss) else self._strikes + 1
+        if self._strikes >= STRIKES:
+            raise DivergedError(step)
+        self.stopped = self.course.stop_requested() if step < self.state.max_steps else None
+        if self.stopped:
+            self.control.should_training_stop = True
+        elif step < self.state.max_steps:
+            self.look(step, evaluate=step % watching.eval_every == 0, answer=step % watching.answer_every == 0)
+        if self.stopped == "save" or (self.stopped is None and step % watching.save_every == 0):
+            self._save_checkpoint(model, None)
+
+    def _say_step(self, loss: float, grad_norm: float | None, learning_rate: float) -> None:
+        self.course.watch.step(
+            events.Step(
+                step=self.state.global_step,
+                total=self.state.max_steps,
+                loss=loss if isfinite(loss) else None,
+                learning_rate=learning_rate,
+                grad_norm=grad_norm if grad_norm is not None and isfinite(grad_norm) else None,
+                tokens=self.state.num_input_tokens_seen,
+                tokens_per_second=0.0,
+                eta_seconds=None,
+            )
+        )
+
+    def look(self, step: int, *, evaluate: bool = True, answer: bool = True) -> None:
+        """Measure the loss on held-out rows and answer the test questions, without touching any random state."""
+        watch = self.course.watch
+        due = [evaluate and self._evaluated != step and bool(self.course.held_out), answer and self._answered != step]
+        if not any(due):
+            return
+        with self.quiet():
+            if due[0]:
+                watch.phase("evaluating")
+                self._measure(step)
+            if due[1]:
+                self._answered = step
+                self.course.answer(step)
+        if self.is_in_train:
+            watch.phase("training")
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Inside, the model is looked at and nothing of the training changes, its random state included."""
+        self.network.eval()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            yield
+        self.network.train()
+
+    def _measure(self, step: int) -> None:
+        found = self.measured()
+        self.eval_loss = found.mean
+        self._evaluated = step
+        self.course.watch.evaluated(step, found.mean if isfinite(found.mean) else None, found.each)
+        if self._best.judge(found.mean, self.state, partial(save_weights, self.network)):
+            self.control.should_training_stop = True
+
+    def measured(self) -> Measured:
+        """The loss on the held-out documents, as the model is now."""
+        return measured(self.network, list(self.course.held_out), self.course.head, autocast=self.args.bf16)
