@@ -21,6 +21,7 @@ from backend.training import run as training
 from backend.training.loop.course import DivergedError
 from backend.training.loop.trainer import StudioTrainer
 from backend.training.request import TrainRequest
+from backend.training.text.documents import material
 from tests import tiny
 
 QUESTIONS = ({"question": "Cât face 100 plus 1?", "expected": "Face 101."},)
@@ -310,5 +311,5 @@ def test_replayed_rows_make_their_share_of_what_is_trained_on(model, tmp_path):
     )
     (tmp_path / "old").mkdir()
     other = tiny.request(tmp_path / "old", model, [{"messages": row["messages"]} for row in tiny.chats(100)[90:]])
-    read = training.material(TrainRequest.model_validate(asked | {"replay": other["data"]}), tiny.make_tokenizer())
+    read = material(TrainRequest.model_validate(asked | {"replay": other["data"]}), tiny.make_tokenizer())
     assert len(read.train) == 40
