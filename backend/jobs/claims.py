@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from backend.jobs import rows
+from backend.jobs import devices, rows
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ACTIVE, ExitCode, Job, JobState
 from backend.jobs.process import Identity
@@ -65,11 +65,18 @@ class Claims:
         self.losses = losses
 
     def take(self, free: Callable[[Job], bool]) -> Claim | None:
-        """Claim the first job of the queue that is due, whose device is idle and that `free` lets start."""
+        """Claim the first job of the queue that is due, whose device is idle and that `free` lets start.
+
+        One that waits for several cards keeps those that are idle already, or single ones would pass it for ever.
+        """
         with self.ledger.write() as opened:
-            busy = set(opened.execute(select(jobs.c.device).where(jobs.c.state.in_(ACTIVE))).scalars())
+            active = opened.execute(select(jobs.c.device).where(jobs.c.state.in_(ACTIVE))).scalars()
+            busy = frozenset[str]().union(*map(devices.parts, active))
             for job in self._due(opened):
-                if job.device not in busy and free(job):
+                needed = devices.parts(job.device)
+                if needed & busy:
+                    busy |= needed
+                elif free(job):
                     return self._claim(opened, job)
         return None
 

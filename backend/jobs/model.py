@@ -52,7 +52,8 @@ def require_move(name: str, now: JobState, to: JobState) -> None:
 class NewJob:
     """What somebody hands in. `start_at` (UTC epoch seconds): not before then.
 
-    `device` is "cpu", "gpu:<index>", or "hub" for what only fetches something and so waits for no training.
+    `device` is "cpu", "gpu:<index>", "gpu:<index>,<index>" for several cards at once, or "hub" for what only fetches
+    something and so waits for no training.
 
     `request` is what the runner of this `kind` reads; it must be JSON, and "job" is a key of ours in it.
     """

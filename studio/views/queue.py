@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+from backend.jobs import devices
 from backend.jobs.model import Job, JobState
 from studio.views.curves.series import Curves
 
@@ -49,12 +50,16 @@ def places(
     queue = waiting(every)
     starts: dict[str, tuple[float, bool]] = {}
     for device in {job.device for job in queue}:
-        busy = [going.get(job.id, Going(None)) for job in every if job.active and job.device == device]
-        free = now + sum(one.left or 0.0 for one in busy)
+        alike = [job for job in every if not devices.apart(job.device, device)]
+        in_line = all(not devices.apart(one.device, other.device) for one, other in combinations(alike, 2))
+        busy = [going.get(job.id, Going(None)) for job in alike if job.active]
+        # What runs side by side, on some of several cards, is over when the longest of it is.
+        free = now + (sum if in_line else max)([0.0, *(one.left or 0.0 for one in busy)])
         slower = max((one.slower for one in busy), default=1.0)
-        mine = [job for job in queue if job.device == device]
+        mine = [job for job in queue if job.device == device or (in_line and job in alike)]
         takes = {job.id: _longer(seconds(job), slower) for job in mine}
-        starts |= _in_turn(mine, free, takes, sure=all(one.left is not None for one in busy))
+        turns = _in_turn(mine, free, takes, sure=in_line and all(one.left is not None for one in busy))
+        starts |= {job.id: turns[job.id] for job in mine if job.device == device}
     return {job.id: _place(number, *starts[job.id], now) for number, job in enumerate(queue, start=1)}
 
 

@@ -48,6 +48,24 @@ def test_one_run_at_a_time_on_each_device_in_the_order_of_the_queue(stage: Stage
     assert taken == ["a", "c", "d"]
 
 
+def test_a_run_on_several_cards_waits_for_all_of_them_and_is_not_passed_by(stage: Stage) -> None:
+    first = stage.submit("first", device="gpu:1")
+    token = stage.begun(first, ME)
+    both = stage.submit("both", device="gpu:0,1")
+    single = stage.submit("single", device="gpu:0")
+    other = stage.submit("other", device="gpu:2")
+    claim = stage.claims.take(anything)
+    assert claim is not None
+    assert claim.job.id == other.id
+    assert stage.claims.take(anything) is None
+    stage.claims.conclude(first.id, token, Outcome(ExitCode.DONE))
+    claim = stage.claims.take(anything)
+    assert claim is not None
+    assert (claim.job.id, claim.job.device) == (both.id, "gpu:0,1")
+    assert stage.claims.take(anything) is None
+    assert stage.job(single).state == JobState.QUEUED
+
+
 def test_a_run_for_later_waits_and_does_not_hold_up_the_queue(stage: Stage) -> None:
     later = stage.submit("later", start_at=time.time() + 3600)
     assert not stage.claims.waiting(time.time())

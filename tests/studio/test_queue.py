@@ -59,6 +59,18 @@ def test_every_device_has_a_queue_of_its_own() -> None:
     assert starts(RUNNING, queued(2), card, left={"run1": 70.0}) == {"run2": 70.0, "run3": 0.0}
 
 
+def test_a_run_on_several_cards_begins_when_the_last_of_them_is_free() -> None:
+    one, other = (replace(job(n, f"on{n}", JobState.RUNNING), device=f"gpu:{n}") for n in (0, 1))
+    both, after = queued(2, device="gpu:0,1"), queued(3, device="gpu:1")
+    found = places([one, other, both, after], {"run0": Going(70.0), "run1": Going(30.0)}, lambda _: 100.0, NOW)
+    assert found["run2"] == Place(1, NOW + 70, sure=False)
+    assert starts(replace(one, device="gpu:0,1"), after, queued(4, device="gpu:0"), left={"run0": 50.0}) == {
+        "run3": 50.0,
+        "run4": 50.0,
+    }
+    assert starts(both, after) == {"run2": 0.0, "run3": 100.0}
+
+
 def at(t: float, number: int, eta: float) -> Step:
     """Said `t` seconds into a run that began at NOW, of 100 steps."""
     said = step(number).model_dump() | {"t": t, "at": NOW + t, "total": 100, "eta_seconds": eta}

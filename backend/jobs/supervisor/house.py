@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 from backend import hardware
+from backend.jobs import devices
 from backend.jobs.claims import Claims
 from backend.jobs.folder import write_atomically
 from backend.jobs.model import Job
@@ -132,6 +133,7 @@ class House:
 
 
 def _free_bytes(device: str) -> int:
+    """Of several cards, those of the one that has least: each takes the same."""
     machine = hardware.this_machine()
     cards = {gpu.device: gpu.free_bytes for gpu in machine.gpus}
-    return cards.get(device, machine.memory_free_bytes)
+    return min(cards.get(part, machine.memory_free_bytes) for part in devices.parts(device))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backend.jobs import process
+from backend.jobs import devices, process
 from backend.jobs.claims import Claim, Claims, Outcome
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import HUB, ExitCode, Job
@@ -126,7 +126,7 @@ class Loop:
 
     def _may_start(self, job: Job) -> bool:
         """Not while a process of an earlier attempt, or of another run on this device, is still on its way out."""
-        if any(run.claim.job.device == job.device for run in self.running.values()):
+        if not all(devices.apart(run.claim.job.device, job.device) for run in self.running.values()):
             return False
         return not lives(RunFolder(self.workspace.run(job.id)))
 
