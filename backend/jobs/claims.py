@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from backend.jobs import devices, rows
+from backend import devices
+from backend.jobs import rows
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ACTIVE, ExitCode, Job, JobState
 from backend.jobs.process import Identity

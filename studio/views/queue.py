@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from backend.jobs import devices
+from backend import devices
 from backend.jobs.model import Job, JobState
 from studio.views.curves.series import Curves
 

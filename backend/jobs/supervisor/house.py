@@ -7,8 +7,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from backend import hardware
-from backend.jobs import devices
+from backend import devices, hardware
 from backend.jobs.claims import Claims
 from backend.jobs.folder import write_atomically
 from backend.jobs.model import Job

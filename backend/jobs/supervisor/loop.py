@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backend.jobs import devices, process
+from backend import devices
+from backend.jobs import process
 from backend.jobs.claims import Claim, Claims, Outcome
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import HUB, ExitCode, Job

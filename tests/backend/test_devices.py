@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.jobs import devices
+from backend import devices
 
 
 @pytest.mark.parametrize(
