@@ -24,10 +24,10 @@ from backend.jobs.model import ExitCode
 from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from backend.setup.start.address import require_this_machine_only
-from studio.chat_routes import add_chat_routes
 from studio.downloads import add_downloads
 from studio.live import Live, add_routes
 from studio.pages import Pages
+from studio.routes.chat import add_chat_routes
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
 from studio.services.drafts import MyDrafts, NoDraftError

@@ -38,6 +38,15 @@ def consequences(person: Person, jobs: Jobs, model_id: str) -> Consequences:
     return Consequences(model, 0 if in_place else retention.size(home), in_place, runs, busy)
 
 
+def needing(person: Person, jobs: Jobs) -> dict[str, list[Job]]:
+    """The runs that need a model, by its id, newest first: all of them read once."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs.all(person):
+        for model_id in _needs(jobs.folder(job)):
+            found.setdefault(model_id, []).append(job)
+    return found
+
+
 def delete(person: Person, jobs: Jobs, model_id: str) -> Consequences:
     """Remove it for good; the files of a model that is used where it lies are not touched.
 

@@ -103,7 +103,11 @@ class ModelFacts:
 
 def facts(location: str | Path) -> ModelFacts:
     """Read config.json in the model's folder; ModelError says what is wrong with it."""
-    config = read_config(Path(location))
+    return of_config(read_config(Path(location)))
+
+
+def of_config(config: Config) -> ModelFacts:
+    """What a config.json that has been read says; ModelError as `facts`."""
     kind = str(config.get("model_type", ""))
     if any(config.get(name) for name in EXPERTS):
         raise ModelError("models.experts", type=kind[:60])

@@ -1,7 +1,7 @@
 """Chat: one question to the base model and to what runs made of it, side by side.
 
 The fields are Gradio's; conversations, answers and the question are drawn by assets/chat*.js, which ask
-`studio.chat_routes`. What is chosen in the fields is told to the scripts, and they send it with every question.
+`studio.routes.chat`. What is chosen in the fields is told to the scripts, and they send it with every question.
 """
 
 import json

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from backend.chats.titles import LONGEST as LONGEST_TITLE
 from backend.chats.words import LONGEST
-from studio.chat_routes import add_chat_routes
+from studio.routes.chat import add_chat_routes
 from tests.fake_chats import FakeChats, settled
 from tests.fakes import FakeServices, job
 from tests.studio.test_chat_routes import SETTINGS

@@ -13,7 +13,7 @@ from backend.chats.model import Answer
 from backend.errors import ChatError
 from backend.inference.loads import Expected
 from backend.jobs.model import NewJob
-from studio.chat_routes import add_chat_routes
+from studio.routes.chat import add_chat_routes
 from studio.services.chats import ChatServices
 from studio.text import Words
 from studio.views import chat as views

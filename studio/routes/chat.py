@@ -5,18 +5,18 @@ The gate in front has checked session, origin and size. A refusal is `{"field": 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.chats import export
 from backend.chats.presets import shipped
 from backend.errors import StudioError
-from backend.messages import LANGUAGES
+from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
 from studio.services.chats import ChatServices
 from studio.text import Words
 from studio.views import chat as views
@@ -24,8 +24,6 @@ from studio.views import chat as views
 LOOK_SECONDS = 0.08
 MOST_SEARCHED = 200
 HEARTBEAT_SECONDS = 15.0
-NO_STORE = {"cache-control": "no-store", "x-accel-buffering": "no"}
-Form = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -137,51 +135,15 @@ POST = (
 )  # fmt: skip
 
 
-def text(form: Form, name: str) -> str:
-    return views.text(form.get(name))
-
-
 def add_chat_routes(app: FastAPI, services: ChatServices) -> None:
     """`/chat/<name>` for each of `Chat`'s functions, `/chat/stream` and `/chat/file`; `language` is in the query."""
     chat = Chat(services)
     for name in GET:
-        app.add_api_route(f"/chat/{name}", asked_by_query(getattr(chat, name)), methods=["GET"])
+        app.add_api_route(f"/chat/{name}", asked_by_query(getattr(chat, name), views.place), methods=["GET"])
     for name in POST:
-        app.add_api_route(f"/chat/{name}", asked_by_body(getattr(chat, name)), methods=["POST"])
+        app.add_api_route(f"/chat/{name}", asked_by_body(getattr(chat, name), views.place), methods=["POST"])
     app.add_api_route("/chat/stream", partial(stream, services), methods=["GET"])
     app.add_api_route("/chat/file", partial(file, services), methods=["GET"])
-
-
-def asked_by_query(do: Callable[[Form, Words], Any]) -> Callable[..., Any]:
-    async def handle(request: Request) -> Response:
-        return await asyncio.to_thread(answered, do, dict(request.query_params), words_of(request))
-
-    return handle
-
-
-def asked_by_body(do: Callable[[Form, Words], Any]) -> Callable[..., Any]:
-    async def handle(request: Request) -> Response:
-        try:
-            form = json.loads(await request.body())
-        except (ValueError, RecursionError):
-            return PlainTextResponse("Not JSON", 400)
-        if not isinstance(form, dict):
-            return PlainTextResponse("Not an object", 400)
-        return await asyncio.to_thread(answered, do, form, words_of(request))
-
-    return handle
-
-
-def answered(do: Callable[[Form, Words], Any], form: Form, words: Words) -> Response:
-    try:
-        return JSONResponse(do(form, words), headers=NO_STORE)
-    except StudioError as error:
-        return JSONResponse({"field": views.place(error), "said": error.say(words.language)}, 422, headers=NO_STORE)
-
-
-def words_of(request: Request) -> Words:
-    language = request.query_params.get("language", "")
-    return Words(language if language in LANGUAGES else "en")
 
 
 async def file(services: ChatServices, request: Request) -> Response:
