@@ -153,8 +153,10 @@ def _licences(facts: Facts) -> Iterator[str]:
 
 def _use(facts: Facts) -> Iterator[str]:
     base = public_name(facts.base) if facts.adapter else None
-    yield f"```python\n{snippets.transformers(base)}```"
-    yield f"```sh\n{snippets.vllm(base, '.', 'model', facts.rank)}```"
+    tokens = bool(_at(facts.recipe, "lora.new_tokens"))
+    yield f"```python\n{snippets.transformers(base, tokens=tokens)}```"
+    if base is None or not tokens:  # vLLM loads no adapter with tokens of its own
+        yield f"```sh\n{snippets.vllm(base, '.', 'model', facts.rank)}```"
 
 
 def _methods(facts: Facts) -> list[str]:

@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from backend.errors import ModelError
 from backend.inference.decoding.loaded import four_bits
 from backend.inference.shelf import Quantised
+from backend.models.vocabulary import enlarge, rows
 
 
 def merged(
@@ -66,6 +67,7 @@ def _turn_back(model: PreTrainedModel) -> None:
 
 def add(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     """Put the adapter in `adapter` into the weights of the model, which is changed."""
+    enlarge(model, rows(adapter))
     tied = is_tied(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft advises against what is done with care here: tied weights, merging again

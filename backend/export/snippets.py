@@ -6,12 +6,14 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from backend.models.packing import ASK, LOAD_ADAPTER, LOAD_MODEL
+from backend.models.packing import ASK, LOAD_MODEL, load_adapter
 
 
-def transformers(base: str | None, folder: str = ".") -> str:
-    """Plain transformers (and peft, when there is a `base` to put an adapter on); prints one answer."""
-    load = LOAD_MODEL if base is None else LOAD_ADAPTER.format(base=json.dumps(base))
+def transformers(base: str | None, folder: str = ".", *, tokens: bool = False) -> str:
+    """Plain transformers (and peft, when there is a `base` to put an adapter on); prints one answer. `tokens`: the
+    adapter brings some of its own.
+    """
+    load = LOAD_MODEL if base is None else load_adapter(base, tokens=tokens)
     return f"{load}\n{ASK}".replace('"."', json.dumps(folder))
 
 

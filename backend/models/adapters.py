@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backend.errors import AccessError, ModelError
-from backend.models import catalogue, weights
+from backend.models import catalogue, vocabulary, weights
 from backend.models.catalogue import Model
 from backend.models.facts import ModelFacts, facts
 from backend.models.weights import Tensor
@@ -20,6 +20,7 @@ from backend.people import Person
 CONFIG, TENSORS, RECORD = "adapter_config.json", "adapter_model.safetensors", "studio.json"
 SUPPORTED = ("LORA",)
 LORA = re.compile(r"\.(?:layers|h)\.(?P<layer>\d+)\.(?P<name>\w+\.\w+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
+TOKENS = "trainable_tokens_delta"
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 BF16_NOT_FINITE = 0x7F80
 SHOWN = 8
@@ -37,6 +38,7 @@ def check(folder: Path, model: Model) -> None:
     base = facts(model.folder)
     _refuse_missing_layers(config, base)
     tensors = weights.header(path)
+    _refuse_other_tokens(config, tensors, base)
     if not all(_fits(name, tensor, base) for name, tensor in tensors.items()):
         raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
     bad = sum(not finite(path, tensor) for tensor in tensors.values())
@@ -121,6 +123,16 @@ def _refuse_missing_layers(config: dict[str, Any], base: ModelFacts) -> None:
     if missing:
         layers = ", ".join(sorted(missing)[:SHOWN])
         raise ModelError("models.no_such_layers", layers=layers, available=", ".join(available))
+
+
+def _refuse_other_tokens(config: dict[str, Any], tensors: dict[str, Tensor], base: ModelFacts) -> None:
+    """ModelError unless there is one trained row of the base's width for each token, and no gap before new tokens."""
+    for table, places in vocabulary.tokens(config).items():
+        found = [tensor for name, tensor in tensors.items() if f".{table}." in f".{name}" and TOKENS in name]
+        shapes = [(len(places), base.hidden_size)]
+        new = sum(token >= base.vocab_size for token in places)
+        if [tensor.shape for tensor in found] != shapes or max(places, default=0) >= base.vocab_size + new:
+            raise ModelError("models.other_tokens")
 
 
 def _fits(name: str, tensor: Tensor, base: ModelFacts) -> bool:

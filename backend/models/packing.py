@@ -13,6 +13,7 @@ from backend.jobs.model import Job
 from backend.messages import sentence
 from backend.models.adapters import CONFIG, RECORD
 from backend.models.catalogue import HUB_ID
+from backend.models.vocabulary import rows
 
 Made = Literal["adapter", "model"]
 
@@ -24,6 +25,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 base = {base}
 tokenizer = AutoTokenizer.from_pretrained(base)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ".")
+"""
+LOAD_TOKENS = """from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(".")
+model = AutoModelForCausalLM.from_pretrained({base})
+model.resize_token_embeddings(max(len(tokenizer), model.config.vocab_size), mean_resizing=False)
+model = PeftModel.from_pretrained(model, ".")
 """
 LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -120,9 +129,14 @@ def readme(job: Job, folder: RunFolder, language: str) -> str:
     if recipe:
         said.append(sentence("models.readme_recipe", language, name=recipe.get(language) or recipe.get("en") or "?"))
     said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
-    load = LOAD_MODEL if whole else LOAD_ADAPTER.format(base=json.dumps(public_name(base(folder))))
+    load = LOAD_MODEL if whole else load_adapter(public_name(base(folder)), tokens=bool(rows(folder.adapter)))
     said.append(f"```python\n{load}\n{ASK}```")
     return "\n\n".join(said) + "\n"
+
+
+def load_adapter(base: str, *, tokens: bool) -> str:
+    """A program that puts an adapter on its base; `tokens`: it brings some of its own."""
+    return (LOAD_TOKENS if tokens else LOAD_ADAPTER).format(base=json.dumps(base))
 
 
 def public_name(model: dict[str, Any]) -> str:

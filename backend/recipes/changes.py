@@ -116,6 +116,8 @@ def _readable(values: dict[str, Any], prefix: str) -> dict[str, Any]:
 def _meant(leaf: Field, given: Any) -> Any:
     if leaf.optional and isinstance(given, str) and given.strip().casefold() in NOTHING:
         return None
+    if leaf.kind == "words" and isinstance(given, str):
+        return tuple(dict.fromkeys(given.split()))
     if leaf.kind not in ("integer", "number"):
         return given
     if isinstance(given, bool):

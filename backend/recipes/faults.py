@@ -21,7 +21,7 @@ def explain(error: ValidationError) -> RecipeError:
     place = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
         return unknown(place)
-    leaf = by_name().get(".".join(place))
+    leaf = by_name().get(_setting(place))
     if leaf is None:
         return _wrong_part(place)
     return wrong_value(leaf, fault["type"], fault["input"])
@@ -31,10 +31,17 @@ def by_setting(error: ValidationError) -> dict[str, RecipeError]:
     """Every value that is wrong, by the name of its setting."""
     found: dict[str, RecipeError] = {}
     for fault in error.errors(include_url=False):
-        name = ".".join(str(part) for part in fault["loc"])
+        name = _setting([str(part) for part in fault["loc"]])
         if name in by_name() and name not in found:
             found[name] = wrong_value(by_name()[name], fault["type"], fault["input"])
     return found
+
+
+def _setting(place: list[str]) -> str:
+    """The name of the setting that is at fault, or whose word is."""
+    name = ".".join(place)
+    parent = ".".join(place[:-1])
+    return parent if name not in by_name() and place[-1].isdigit() and parent in by_name() else name
 
 
 def unknown(place: list[str]) -> RecipeError:
@@ -63,6 +70,8 @@ def wrong_value(leaf: Field, fault: str, given: Any) -> RecipeError:
         return RecipeError("recipes.choice", label=label, choices=", ".join(leaf.choices))
     if leaf.kind == "switch":
         return RecipeError("recipes.switch", label=label)
+    if leaf.kind == "words":
+        return RecipeError("recipes.words", label=label)
     if leaf.kind == "questions":
         return RecipeError("recipes.questions", label=label)
     return RecipeError("recipes.text", label=label)

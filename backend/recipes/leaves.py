@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from backend.messages import sentence
-from backend.recipes.schema import Recipe
+from backend.recipes.schema import Recipe, Token
 
-Kind = Literal["integer", "number", "choice", "switch", "text", "questions"]
+Kind = Literal["integer", "number", "choice", "switch", "text", "words", "questions"]
 # What a recipe says about itself; no setting of the training.
 DESCRIPTION = frozenset({"title", "about", "provenance"})
 
@@ -111,7 +111,7 @@ def _leaf(name: str, field: FieldInfo) -> Field:
 def _kind(annotation: Any) -> Kind:
     if get_origin(annotation) is Literal:
         return "choice"
-    kinds: dict[Any, Kind] = {bool: "switch", int: "integer", float: "number", str: "text"}
+    kinds: dict[Any, Kind] = {bool: "switch", int: "integer", float: "number", str: "text", tuple[Token, ...]: "words"}
     return kinds.get(annotation, "questions")
 
 

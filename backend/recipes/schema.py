@@ -44,13 +44,17 @@ Scheduler = Literal[
 ]
 
 
+Token = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^\S+$")]
+
+
 class Lora(Part):
     """LoRA (arXiv 2106.09685): the update of each target matrix is `alpha / rank * B @ A`.
 
     `rslora` divides by the root of the rank (arXiv 2312.03732); `dora` trains the length of each column apart (arXiv
     2402.09353); `rate_ratio` is how much faster B learns than A (LoRA+, arXiv 2402.12354). `start`: B begins with
     zeros ("zero"), A and B begin as the strongest part of the weights (PiSSA, arXiv 2404.02948), or A as what the
-    training rows look like inside the model (EVA, arXiv 2410.07170; every layer keeps its rank).
+    training rows look like inside the model (EVA, arXiv 2410.07170; every layer keeps its rank). `new_tokens`: words
+    that are each read and written as one token, whose embeddings are trained beside the adapter.
     """
 
     rank: int = Field(16, ge=1, le=256, json_schema_extra=basic(method=ADAPTED))
@@ -63,6 +67,7 @@ class Lora(Part):
     dora: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED))
     rate_ratio: float = Field(1.0, ge=1, le=64, json_schema_extra=advanced(method=ADAPTED))
     start: Literal["zero", "pissa", "eva"] = Field("zero", json_schema_extra=advanced(method=ADAPTED))
+    new_tokens: tuple[Token, ...] = Field((), max_length=100, json_schema_extra=advanced(method=ADAPTED))
 
     @property
     def scaling(self) -> float:
@@ -176,6 +181,11 @@ class Recipe(Part):
     compute: Compute = Compute()
     watching: Watching = Watching()
     provenance: Annotated[dict[str, Provenance], Field(default_factory=dict)]
+
+    @property
+    def new_tokens(self) -> tuple[str, ...]:
+        """Words that get a token of their own: none where every weight is trained anyhow."""
+        return () if self.method == "full" else self.lora.new_tokens
 
     @property
     def effective_batch(self) -> int:

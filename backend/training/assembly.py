@@ -1,6 +1,6 @@
 """What a run is put together from: the model it starts from, what it learns, and the trainer of its objective."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,14 +24,16 @@ from backend.training.network.load import Head, Precision, inspect, load_base, l
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.documents import Material, material
+from backend.training.text.tokens import NewTokens
 from backend.training.watch import Watch
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """The model that a run starts from. `begun`: what a PiSSA adapter began as."""
+    """The model that a run starts from, and the tokenizer it is asked with. `begun`: what a PiSSA adapter began as."""
 
     model: Network
+    tokenizer: PreTrainedTokenizerBase
     head: Head
     precision: Precision
     begun: start.State | None = None
@@ -62,11 +64,17 @@ class Assembly:
         self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
         torch.manual_seed(recipe.compute.seed)
         tokenizer = load_tokenizer(location)
+        new = NewTokens.of(tokenizer, recipe.new_tokens) if recipe.new_tokens else None
         base = load_base(location, recipe, self.device)
+        if new:
+            new.grow(base)
         self.watch.phase("checking")
         head = inspect(base)
         read = self._material(tokenizer)
-        beginning = self._begin(prepare(base, recipe, location), read, head, fresh=fresh)
+        model = prepare(base, recipe, location, new)
+        if new:
+            head = replace(head, layer=model.get_output_embeddings(), plain=False)
+        beginning = self._begin(Beginning(model, tokenizer, head, precision(recipe, self.device)), read, fresh=fresh)
         kind = beginning.precision
         writer = Writer(beginning.model, read.chat, kind.autocast) if read.chat else None
         course = self._course(read, chosen, head, checkpoints, writer)
@@ -82,19 +90,19 @@ class Assembly:
             self.watch.note(DataError("training.dropped", length=length, **numbers), "warning")
         return read
 
-    def _begin(self, model: Network, read: Material, head: Head, *, fresh: bool) -> Beginning:
+    def _begin(self, plain: Beginning, read: Material, *, fresh: bool) -> Beginning:
         """Where the adapter begins elsewhere than at nothing. A resumed one has long begun, and EVA need not look."""
         wanted = self.request.recipe.lora
-        kind = precision(self.request.recipe, self.device)
+        model = plain.model
         if not isinstance(model, PeftModel) or wanted.start == "zero":
-            return Beginning(model, head, kind)
+            return plain
         if wanted.start == "pissa":
-            return Beginning(model, head, kind, start.first(model))
+            return replace(plain, begun=start.first(model))
         if fresh:
-            start.look_at(model, read.train, wanted.rank, head, autocast=kind.autocast)
+            start.look_at(model, read.train, wanted.rank, plain.head, autocast=plain.precision.autocast)
         else:
             start.plain(model)
-        return Beginning(model, head, kind)
+        return plain
 
     def _course(
         self, read: Material, chosen: Fit, head: Head, checkpoints: Checkpoints, writer: Writer | None

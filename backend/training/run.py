@@ -29,7 +29,7 @@ from backend.training.loop.group import Group
 from backend.training.loop.watched import Watched
 from backend.training.network import start
 from backend.training.network.adapter import Network
-from backend.training.network.load import load_tokenizer, quantised
+from backend.training.network.load import quantised
 from backend.training.network.saved import save_weights
 from backend.training.request import TrainRequest
 from backend.training.watch import Watch, peak_memory
@@ -160,10 +160,10 @@ class Run:
         model = beginning.model
         if beginning.begun and isinstance(model, PeftModel):
             start.save_as_lora(model, beginning.begun, folder)
-            return
-        save_weights(model, folder)
-        if self.request.recipe.method == "full":
-            load_tokenizer(str(self.request.model.location)).save_pretrained(folder)
+        else:
+            save_weights(model, folder)
+        if self.request.recipe.method == "full" or self.request.recipe.new_tokens:
+            beginning.tokenizer.save_pretrained(folder)
 
     def _figures(self, trainer: Watched, adapter: str) -> dict[str, Any]:
         model = trainer.network

@@ -132,6 +132,8 @@ def shown(recipe: Recipe, fields: Sequence[Field], words: Words) -> dict[str, An
 def written(setting: object, words: Words) -> str:
     if setting is None:
         return ""
+    if isinstance(setting, tuple):
+        return " ".join(setting)
     return words.plain_number(setting) if isinstance(setting, float) else str(setting)
 
 
@@ -141,6 +143,8 @@ def plain(setting: object) -> str:
         return "none"
     if isinstance(setting, bool):
         return str(setting).lower()
+    if isinstance(setting, tuple):
+        return " ".join(setting)
     return f"{setting:.10g}" if isinstance(setting, float) else str(setting)
 
 

@@ -15,6 +15,7 @@ from backend.inference.decoding.mixing import Mixer
 from backend.inference.decoding.threads import Threads
 from backend.inference.decoding.voice import Voice
 from backend.inference.shelf import Quantised, Target
+from backend.models.vocabulary import enlarge, rows, tokenizer_of
 
 MAX_ADAPTERS = 8
 PLAIN_LAYERS = ("full_attention", "sliding_attention")
@@ -29,7 +30,7 @@ class Loaded:
         self.target = target
         self.device = device
         try:
-            self.voice = Voice(target.location)
+            self.voice = Voice(tokenizer_of(target.location, target.adapter if target.alone else None))
             self.model = load(target, device)
         except OSError as error:
             raise ChatError("chat.not_installed", name=target.base or target.location) from error
@@ -113,6 +114,7 @@ def load(target: Target, device: torch.device) -> PreTrainedModel:
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
     if target.adapter and target.alone:
+        enlarge(model, rows(target.adapter))
         merged: PreTrainedModel = PeftModel.from_pretrained(model, str(target.adapter)).merge_and_unload()
         return merged
     return model

@@ -14,15 +14,17 @@ from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network.products import quicken
 from backend.training.network.targets import narrowest, targets, transposed
+from backend.training.text.tokens import ADAPTER, NewTokens, exact
 
 Network = PreTrainedModel | PeftModel
-ADAPTER = "default"
 # Rounds of the randomised decomposition that finds the strongest part of a matrix: the paper's closest one.
 PISSA = "pissa_niter_16"
 
 
-def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
-    """What is trained: the base itself (method "full"), or the frozen base with a fresh adapter in fp32."""
+def prepare(base: PreTrainedModel, recipe: Recipe, location: str, new: NewTokens | None = None) -> Network:
+    """What is trained: the base itself (method "full"), or the frozen base with a fresh adapter in fp32, and with it
+    the rows of `new` tokens, which the base has already.
+    """
     quicken(base)
     if recipe.method == "full":
         return base
@@ -36,6 +38,7 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
         use_rslora=recipe.lora.rslora,
         use_dora=recipe.lora.dora,
         **_start(base, recipe),
+        trainable_token_indices=new.rows(base) if new else None,
         task_type="CAUSAL_LM",
         base_model_name_or_path=location,
     )
@@ -44,6 +47,7 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str) -> Network:
     model = get_peft_model(base, settings, autocast_adapter_dtype=True)
     assert isinstance(model, PeftModel)
     shorten(model)
+    exact(model)
     return model
 
 

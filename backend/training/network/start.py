@@ -85,6 +85,9 @@ def save_as_lora(model: PeftModel, begun: State, folder: Path) -> None:
     """
     found = {}
     for name, value in get_peft_model_state_dict(model).items():
+        if "lora_" not in name:
+            found[name] = value.contiguous()
+            continue
         before = begun[name].to(value)
         side = [value, before] if "lora_A" in name else [value, -before]
         found[name] = torch.cat(side, int("lora_B" in name)).contiguous()

@@ -5,6 +5,7 @@ never learns to stop. Which tokens those are is said by the template's `{% gener
 the conversation up to each answer; either way it is checked, row by row, before any training.
 """
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -21,18 +22,21 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class ChatFormat:
-    """A tokenizer with a chat template; `marked` when the template itself marks what the assistant writes."""
+    """A tokenizer with a chat template; `marked` when the template itself marks what the assistant writes. `new`: words
+    that were added to it: some tokenizers write a space beside such a word that was not there.
+    """
 
     tokenizer: PreTrainedTokenizerBase
     marked: bool
+    new: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, model: str) -> "ChatFormat":
+    def of(cls, tokenizer: PreTrainedTokenizerBase, model: str, new: tuple[str, ...] = ()) -> "ChatFormat":
         """ModelError when the model has no chat template."""
         template = tokenizer.chat_template
         if not template:
             raise ModelError("training.no_chat_template", model=model)
-        return cls(tokenizer, isinstance(template, str) and "{% generation %}" in template.replace("{%-", "{%"))
+        return cls(tokenizer, isinstance(template, str) and "{% generation %}" in template.replace("{%-", "{%"), new)
 
     def document(self, messages: Messages, *, row: int) -> Document:
         """The conversation as tokens; DataError when the learned tokens would not be the answers and their ends."""
@@ -111,8 +115,12 @@ class ChatFormat:
             text = str(self.tokenizer.decode(said)).strip()
             if end not in self._enders:
                 raise ModelError("training.no_end_of_turn", row=row, text=str(self.tokenizer.decode(run))[-60:])
-            if text != answer:
+            if self._close(text) != self._close(answer):
                 raise DataError("training.learned_differs", row=row, text=text[:60], answer=answer[:60])
+
+    def _close(self, text: str) -> str:
+        """Without the spaces around new words."""
+        return re.sub(rf"\s*({'|'.join(map(re.escape, self.new))})\s*", r"\1", text) if self.new else text
 
     @property
     def _enders(self) -> set[int]:

@@ -45,7 +45,7 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
     if recipe.objective == "text":
         read = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
         return Material(_some(read[0], request), read[1], None)
-    chat = ChatFormat.of(tokenizer, request.model.name)
+    chat = ChatFormat.of(tokenizer, request.model.name, recipe.new_tokens)
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
     asked = checks.grouped(request.check.path, recipe.watching.check_questions) if request.check else {}
