@@ -44,7 +44,9 @@ Scheduler = Literal[
 ]
 
 
-Token = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^\S+$")]
+# Letters that can be seen, none of them a space.
+SEEN = r"^[^\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$"
+Token = Annotated[str, Field(max_length=50, pattern=SEEN)]
 
 
 class Lora(Part):

@@ -116,7 +116,7 @@ def component(
         return gr.Dropdown([(words.t(f"choice.{choice}"), choice) for choice in field.choices], **common)
     if field.kind == "switch":
         return gr.Checkbox(**common)
-    return gr.Textbox(max_lines=1, max_length=200, **common)
+    return gr.Textbox(max_lines=1, max_length=6000 if field.kind == "words" else 200, **common)
 
 
 def shown(recipe: Recipe, fields: Sequence[Field], words: Words) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_words_are_typed_with_spaces_between_them() -> None:
     assert parse({"lora": {"new_tokens": ["<a>"]}}).lora.new_tokens == ("<a>",)
 
 
-@pytest.mark.parametrize("given", ["x" * 51, " ".join(map(str, range(101))), ["a b"], 7])
+@pytest.mark.parametrize("given", ["x" * 51, " ".join(map(str, range(101))), ["a b"], "a\u202eb", "\u200b", 7])
 def test_what_cannot_be_tokens_is_said_at_the_field(given: Any) -> None:
     found = checked(Recipe.model_validate({}), {"lora.new_tokens": given}).faults
     assert [fault.key for fault in found.values()] == ["recipes.words"]

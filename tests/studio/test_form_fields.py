@@ -116,8 +116,16 @@ def test_a_set_that_is_not_there_is_said_at_its_field(services: FakeServices, na
     assert list(review(services, "ro", **{flat(name): text}, **needed)["faults"]) == [flat(name)]
 
 
+@pytest.mark.parametrize("field", [one for one in FIELDS if one.kind == "words"], ids=lambda field: field.name)
+def test_words_that_cannot_be_tokens_are_said_at_their_field(services: FakeServices, field: Field) -> None:
+    for text in ("x" * 51, "a\u202eb", " ".join(f"w{at}" for at in range(101))):
+        assert list(review(services, "it", **{flat(field.name): text})["faults"]) == [flat(field.name)], text
+    for text in ("", "  ", "<a> țară"):
+        assert not review(services, "it", **{flat(field.name): text})["faults"], text
+
+
 def test_every_field_of_the_form_is_of_a_kind_that_is_tested_here() -> None:
-    kinds = {"integer", "number", "choice", "switch"}
+    kinds = {"integer", "number", "choice", "switch", "words"}
     assert [field.name for field in FIELDS if field.kind not in kinds and field.name not in SETS] == []
 
 
