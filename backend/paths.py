@@ -65,6 +65,11 @@ class Workspace:
         return self.root / "datasets"
 
     @property
+    def indexes(self) -> Path:
+        """Where the documents of long texts begin, by the hash of the text; made again when they are missing."""
+        return self.root / "indexes"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

@@ -112,11 +112,13 @@ def bring(person: Person, workspace: Workspace, ref: str, *, skip_bad: bool = Fa
 
 def delete(person: Person, workspace: Workspace, dataset_id: str) -> None:
     """Remove one of the person's own sets; AccessError when there is none with this id."""
-    if not any(own.id == dataset_id for own in _own(person, workspace)):
+    own = next((own for own in _own(person, workspace) if own.id == dataset_id), None)
+    if own is None:
         raise AccessError("data.not_found")
     folder = workspace.datasets / dataset_id
     (folder / RECORD).unlink()
     shutil.rmtree(folder)
+    shutil.rmtree(workspace.indexes / own.sha256, ignore_errors=True)
 
 
 def _sweep(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from backend.errors import RecipeError
+from backend.recipes import corpora as written_corpora
 from backend.recipes import faults
 from backend.recipes.leaves import Field, by_name, leaves, value
 from backend.recipes.schema import Recipe
@@ -21,6 +22,8 @@ NOT_A_DIGIT = re.compile(r"[.,' \u00a0\u202f]")
 BETWEEN = {
     "recipes.replay_without_data": "replay.data",
     "recipes.replay_of_text": "replay.share",
+    "recipes.corpora_not_text": "corpora",
+    "recipes.corpora_twice": "corpora",
     "recipes.nothing_to_measure": "watching.eval_share",
     "recipes.pissa_quantised": "lora.start",
     "recipes.pissa_dora": "lora.start",
@@ -118,6 +121,8 @@ def _meant(leaf: Field, given: Any) -> Any:
         return None
     if leaf.kind == "words" and isinstance(given, str):
         return tuple(dict.fromkeys(given.split()))
+    if leaf.kind == "corpora":
+        return written_corpora.read(given) if isinstance(given, str) else given
     if leaf.kind not in ("integer", "number"):
         return given
     if isinstance(given, bool):

@@ -72,6 +72,8 @@ def wrong_value(leaf: Field, fault: str, given: Any) -> RecipeError:
         return RecipeError("recipes.switch", label=label)
     if leaf.kind == "words":
         return RecipeError("recipes.words", label=label)
+    if leaf.kind == "corpora":
+        return RecipeError("recipes.corpora", label=label)
     if leaf.kind == "questions":
         return RecipeError("recipes.questions", label=label)
     return RecipeError("recipes.text", label=label)
@@ -102,6 +104,8 @@ def _wrong_part(place: list[str]) -> RecipeError:
     """A fault that belongs to no setting: a section that is not one, or words of the description."""
     if place[:2] == ["watching", "questions"]:
         return RecipeError("recipes.questions", label=Phrase("recipe_fields.watching.questions"))
+    if place[0] == "corpora":
+        return RecipeError("recipes.corpora", label=Phrase("recipe_fields.corpora"))
     if place[0] in ("title", "about", "provenance"):
         return RecipeError(f"recipes.{place[0]}")
     return RecipeError("recipes.section", name=".".join(place)[:LONGEST_SHOWN])

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from backend.messages import sentence
-from backend.recipes.schema import Recipe, Token
+from backend.recipes.schema import Corpus, Recipe, Token
 
-Kind = Literal["integer", "number", "choice", "switch", "text", "words", "questions"]
+Kind = Literal["integer", "number", "choice", "switch", "text", "words", "questions", "corpora"]
 # What a recipe says about itself; no setting of the training.
 DESCRIPTION = frozenset({"title", "about", "provenance"})
 
@@ -112,6 +112,7 @@ def _kind(annotation: Any) -> Kind:
     if get_origin(annotation) is Literal:
         return "choice"
     kinds: dict[Any, Kind] = {bool: "switch", int: "integer", float: "number", str: "text", tuple[Token, ...]: "words"}
+    kinds[tuple[Corpus, ...]] = "corpora"
     return kinds.get(annotation, "questions")
 
 

@@ -123,6 +123,15 @@ class Replay(Part):
     share: float = Field(0.0, ge=0, le=0.9, json_schema_extra=advanced(objective=["chat"]))
 
 
+class Corpus(Part):
+    """A data set of plain text, by id or name, and its share of all the text: weights 3 and 1 are three quarters and one
+    quarter of it in bytes, however long the documents of each are.
+    """
+
+    data: str = Field(min_length=1, max_length=200)
+    weight: float = Field(1.0, gt=0, le=1_000_000)
+
+
 class Compute(Part):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", json_schema_extra=advanced())
     gradient_checkpointing: Literal["auto", "on", "off"] = Field("auto", json_schema_extra=advanced())
@@ -180,6 +189,7 @@ class Recipe(Part):
     schedule: Schedule = Schedule()
     batch: Batch = Batch()
     replay: Replay = Replay()
+    corpora: tuple[Corpus, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=["text"]))
     compute: Compute = Compute()
     watching: Watching = Watching()
     provenance: Annotated[dict[str, Provenance], Field(default_factory=dict)]
@@ -200,6 +210,8 @@ class Recipe(Part):
             raise RecipeError("recipes.replay_without_data")
         if self.replay.share > 0 and self.objective == "text":
             raise RecipeError("recipes.replay_of_text")
+        if self.corpora:
+            self._refuse_corpora()
         if self.watching.eval_share == 0 and (self.watching.keep == "best" or self.watching.patience):
             raise RecipeError("recipes.nothing_to_measure")
         if self.method != "full" and self.lora.start == "pissa":
@@ -208,6 +220,14 @@ class Recipe(Part):
             # peft 0.21 loses the scales of the weights when it looks for the lengths of their columns.
             raise RecipeError("recipes.dora_int8")
         return self
+
+    def _refuse_corpora(self) -> None:
+        """Several corpora are for plain text, and each of them is named once."""
+        if self.objective != "text":
+            raise RecipeError("recipes.corpora_not_text")
+        named = [corpus.data for corpus in self.corpora]
+        if twice := [name for name in named if named.count(name) > 1]:
+            raise RecipeError("recipes.corpora_twice", name=twice[0])
 
     def _refuse_pissa(self) -> None:
         """PiSSA takes a part out of the weights: they must not be rounded, and their lengths not be kept apart."""
