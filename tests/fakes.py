@@ -123,6 +123,8 @@ class FakeServices:
             faults["data"] = DataError("training.other_shape", data=data, shape="chat", wanted="text")
         if recipe.replay.share > 0 and recipe.replay.data not in sets:
             faults["replay.data"] = AccessError("data.not_found")
+        if unknown := [one.data for one in recipe.corpora if one.data not in sets]:
+            faults["corpora"] = AccessError("data.no_corpus", name=unknown[0])
         if recipe.objective == "chat" and recipe.watching.check not in (None, "starter-dev"):
             faults["watching.check"] = AccessError("data.not_found")
         return faults

@@ -14,7 +14,9 @@ from backend.messages import sentence
 from backend.models.adapters import CONFIG
 from backend.models.catalogue import HUB_ID
 from backend.models.packing import public_name
+from backend.recipes import corpora
 from backend.recipes.leaves import leaves
+from backend.recipes.schema import Corpus
 from backend.verdict import card as verdict
 
 OURS = "apache-2.0"
@@ -121,10 +123,11 @@ def _recipe(recipe: dict[str, Any]) -> Iterator[str]:
     for leaf in leaves():
         value = _at(recipe, leaf.name)
         source = provenance.get(leaf.name)
-        if leaf.kind == "questions" or value is None or (source is None and value == leaf.default):
+        if leaf.kind == "questions" or value is None or (source is None and value in (leaf.default, [])):
             continue
         told = ": ".join(filter(None, (source.get("source"), source.get("note")))) if source else "chosen for this run"
-        yield f"| `{leaf.name}` | {_cell(value)} | {_cell(told)} |"
+        shown = corpora.written(map(Corpus.model_validate, value)) if leaf.kind == "corpora" else value
+        yield f"| `{leaf.name}` | {_cell(shown)} | {_cell(told)} |"
 
 
 def _scores(facts: Facts) -> Iterator[str]:

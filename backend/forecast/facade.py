@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from backend.data import datasets
+from backend.data.corpora import share
 from backend.forecast import calibration, lengths, prior
 from backend.forecast.estimate import estimate, refuse_too_big, too_big
 from backend.forecast.model import Forecast
@@ -24,5 +25,9 @@ def of(person: Person, workspace: Workspace, recipe: Recipe, *, model: str, data
     known = calibration.load(workspace, machine) or prior.guess(machine)
     mixed_in = recipe.replay.data if recipe.replay.share > 0 else None
     replay = datasets.find(person, workspace, mixed_in) if mixed_in else None
-    counted = lengths.of_run(recipe, rows, replay, folder / "tokenizer.json")
+    weighed = share.weighed(recipe, rows, share.found(person, workspace, recipe))
+    if weighed:
+        counted = lengths.streamed(recipe, weighed, workspace, folder / "tokenizer.json")
+    else:
+        counted = lengths.of_run(recipe, rows, replay, folder / "tokenizer.json")
     return estimate(facts(folder), recipe, counted, machine, known)

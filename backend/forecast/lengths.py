@@ -10,16 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from backend.data import rows
+from backend.data.corpora import index
+from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
 from backend.data.rows import Row
 from backend.data.split import kept_apart
+from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 
 SAMPLE = 1000
+SAMPLED_DOCUMENTS = 256
 WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
 ROLE_MARKS = 4  # begin, newline after the role, end, newline
 CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
@@ -86,6 +91,36 @@ def measured(path: Path, count: int, tokenizer: Path) -> Lengths:
     """Lengths of the `count` rows in the file at `path` for the tokenizer.json at `tokenizer`."""
     changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
     return _measured(path, path.stat().st_mtime_ns, count, tokenizer, changed)
+
+
+def streamed(recipe: Recipe, corpora: tuple[Weighed, ...], workspace: Workspace, tokenizer: Path) -> Lengths:
+    """Of texts that are read while they are trained on: full windows, as many as a sample of each corpus says.
+
+    DataError when a file is gone or was changed.
+    """
+    changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
+    indexed = [index.of(one.dataset, workspace) for one in corpora]
+    pairs = zip(corpora, indexed, strict=True)
+    sampled = [_of_sample(one.dataset.path, at.folder, tokenizer, changed) for one, at in pairs]
+    tokens, documents = (sum(parts) for parts in zip(*sampled, strict=True))
+    most, count = recipe.batch.max_length, sum(map(len, indexed))
+    windows = max(1, round(tokens / most))
+    held = min(HELD_TOKENS, tokens * held_of(count, recipe.watching.eval_share) / count)
+    pieces = windows + documents  # a window begins with one, and so does a document
+    return Lengths(windows, (most,), max(0.0, 1 - pieces / max(tokens, pieces)), held=ceil(held / most))
+
+
+@lru_cache(maxsize=64)
+def _of_sample(path: Path, indexed: Path, tokenizer: Path, changed: int) -> tuple[float, int]:
+    """(tokens, documents) of a whole corpus, by the bytes of documents that are spread over it."""
+    found, vocabulary = index.opened(indexed), _vocabulary(tokenizer, changed) if changed else None
+    tokens = size = 0
+    with path.open("rb") as file:
+        for first, length in map(found.place, found.spread(SAMPLED_DOCUMENTS)):
+            file.seek(first)
+            tokens += _row(json.loads(file.read(length)), vocabulary)[0]
+            size += length
+    return tokens / max(size, 1) * found.bytes, len(found)
 
 
 @lru_cache(maxsize=32)

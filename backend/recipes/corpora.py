@@ -21,6 +21,11 @@ def written(corpora: Iterable[Corpus]) -> str:
     return "; ".join(f"{corpus.data}: {corpus.weight:.10g}" for corpus in corpora)
 
 
+def line(values: tuple[Any, ...]) -> str:
+    """Corpora, or words, as a field holds them."""
+    return written(values) if all(isinstance(one, Corpus) for one in values) else " ".join(map(str, values))
+
+
 def _one(part: str) -> dict[str, Any]:
     name, colon, weight = part.rpartition(":")
     if not colon:

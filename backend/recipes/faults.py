@@ -38,7 +38,9 @@ def by_setting(error: ValidationError) -> dict[str, RecipeError]:
 
 
 def _setting(place: list[str]) -> str:
-    """The name of the setting that is at fault, or whose word is."""
+    """The name of the setting that is at fault, or whose word or corpus is."""
+    if place[0] == "corpora":
+        return "corpora"
     name = ".".join(place)
     parent = ".".join(place[:-1])
     return parent if name not in by_name() and place[-1].isdigit() and parent in by_name() else name

@@ -124,8 +124,8 @@ class Replay(Part):
 
 
 class Corpus(Part):
-    """A data set of plain text, by id or name, and its share of all the text: weights 3 and 1 are three quarters and one
-    quarter of it in bytes, however long the documents of each are.
+    """A data set of plain text, by id or name, that is mixed with the run's own; that one has weight 1 unless it is
+    named here too. Weights are of text, not of documents: 3 and 1 are three quarters and one quarter of the bytes.
     """
 
     data: str = Field(min_length=1, max_length=200)
@@ -189,7 +189,7 @@ class Recipe(Part):
     schedule: Schedule = Schedule()
     batch: Batch = Batch()
     replay: Replay = Replay()
-    corpora: tuple[Corpus, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=["text"]))
+    corpora: tuple[Corpus, ...] = Field((), max_length=20, json_schema_extra=basic(objective=["text"]))
     compute: Compute = Compute()
     watching: Watching = Watching()
     provenance: Annotated[dict[str, Provenance], Field(default_factory=dict)]

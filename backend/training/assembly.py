@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
+from backend.paths import Workspace
 from backend.training.checkpoints import Checkpoints
 from backend.training.loop.arguments import arguments
 from backend.training.loop.check import TOKENS_AT_ONCE, Check
@@ -23,8 +24,10 @@ from backend.training.network.answers import Examiner, Writer
 from backend.training.network.load import Head, Precision, inspect, load_base, load_tokenizer, precision
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
+from backend.training.text.corpora import streamed
 from backend.training.text.documents import Material, material
 from backend.training.text.tokens import NewTokens
+from backend.training.text.windows import Windows
 from backend.training.watch import Watch
 
 
@@ -83,6 +86,13 @@ class Assembly:
 
     def _material(self, tokenizer: PreTrainedTokenizerBase) -> Material:
         """What the run learns from; rows that had to be left out are said."""
+        if self.request.weighed:
+            found = streamed(self.request, tokenizer, Workspace(self.job.folder.path.parent.parent))
+            tokens = sum(map(len, found.held_out))
+            if tokens:
+                told = DataError("training.held_sample", documents=len(found.held_out), tokens=tokens)
+                self.watch.note(told)
+            return Material([], found.held_out, None, streamed=found)
         read = material(self.request, tokenizer)
         if read.dropped:
             numbers = {"dropped": read.dropped, "total": read.dropped + len(read.train)}
@@ -99,7 +109,8 @@ class Assembly:
         if wanted.start == "pissa":
             return replace(plain, begun=start.first(model))
         if fresh:
-            start.look_at(model, read.train, wanted.rank, plain.head, autocast=plain.precision.autocast)
+            seen = read.streamed.first() if read.streamed else read.train
+            start.look_at(model, seen, wanted.rank, plain.head, autocast=plain.precision.autocast)
         else:
             start.plain(model)
         return plain
@@ -107,10 +118,10 @@ class Assembly:
     def _course(
         self, read: Material, chosen: Fit, head: Head, checkpoints: Checkpoints, writer: Writer | None
     ) -> Course:
-        recipe = self.request.recipe
+        recipe, plan = self.request.recipe, self._plan(read, chosen)
         return Course(
-            plan=self._plan(read, chosen),
-            documents=read.train,
+            plan=plan,
+            documents=read.train or range(read.count),
             held_out=read.held_out,
             head=head,
             watching=recipe.watching,
@@ -119,12 +130,13 @@ class Assembly:
             answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
             stop_requested=self.job.stop_requested,
             recipe=recipe,
+            windows=Windows(plan, read.streamed.texts) if read.streamed else None,
         )
 
     def _plan(self, read: Material, chosen: Fit) -> Plan:
         recipe = self.request.recipe
         return Plan(
-            documents=len(read.train),
+            documents=read.count,
             effective=recipe.batch.size * recipe.batch.accumulation,
             micro=chosen.micro,
             epochs=recipe.schedule.epochs,

@@ -36,6 +36,7 @@ def parts(request: TrainRequest) -> dict[str, dict[str, str]]:
     sets = {"data": request.data.sha256}
     if request.replay is not None:
         sets["replay"] = request.replay.sha256
+    sets |= {f"corpora.{corpus.name}": corpus.sha256 for corpus in request.corpora}
     recipe = request.recipe.model_dump(mode="json", exclude=NOT_LEARNED)
     return {
         "recipe": dict(_leaves(recipe)),
@@ -65,6 +66,10 @@ def record(request: TrainRequest, steps: int, way: dict[str, Any]) -> dict[str, 
             "sha256": belongs["model"]["weights"],
         },
         "data": {"id": request.data.id, "name": request.data.name, "sha256": request.data.sha256},
+        "corpora": [
+            {"id": one.dataset.id, "name": one.dataset.name, "sha256": one.dataset.sha256, "weight": one.weight}
+            for one in request.weighed
+        ],
         "recipe": {"method": request.recipe.method, "sha256": hashlib.sha256(recipe.encode()).hexdigest()},
         "steps": steps,
         "way": way,

@@ -4,13 +4,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.data.corpora import share
+from backend.data.corpora.share import Weighed
 from backend.data.datasets import Dataset
 from backend.models.catalogue import Model
 from backend.recipes.schema import Recipe
 
 
 class TrainRequest(BaseModel):
-    """`data`, `replay` and `check` are files of rows; `forecast` is what was shown before the start."""
+    """`data`, `replay` and `check` are files of rows, `corpora` those that the recipe mixes in, in its order;
+    `forecast` is what was shown before the start.
+    """
 
     model_config = ConfigDict(frozen=True)
     recipe: Recipe
@@ -18,8 +22,14 @@ class TrainRequest(BaseModel):
     data: Dataset
     replay: Dataset | None = None
     check: Dataset | None = None
+    corpora: tuple[Dataset, ...] = ()
     device: str = "cpu"
     forecast: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def weighed(self) -> tuple[Weighed, ...]:
+        """What is streamed; () when the rows are tokenised as a whole. DataError when a file is gone."""
+        return share.weighed(self.recipe, self.data, self.corpora)
 
     @property
     def forecast_bytes(self) -> int | None:

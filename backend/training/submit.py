@@ -5,10 +5,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from backend.data import check, checks, datasets, rows
+from backend.data import check, checks, datasets, intact, rows
+from backend.data.corpora import share
 from backend.data.datasets import Dataset
 from backend.data.split import split
-from backend.errors import DataError, ModelError, StudioError
+from backend.errors import DataError, ModelError, RecipeError, StudioError
 from backend.forecast import facade
 from backend.hardware import this_machine
 from backend.hub.selection import quantised
@@ -42,6 +43,7 @@ def prepare(
         data=found["data"],
         replay=found.get("replay.data"),
         check=found.get("watching.check"),
+        corpora=found["corpora"],
         device="gpu:0" if this_machine(workspace.root).gpus else "cpu",
         forecast=forecast,
     )
@@ -74,6 +76,7 @@ def _chosen(
     wanted: dict[str, Callable[[], Any]] = {
         "model": partial(catalogue.find, person, workspace, model),
         "data": partial(datasets.find, person, workspace, data),
+        "corpora": partial(_mixed, person, workspace, recipe),
     }
     if recipe.replay.share > 0:
         wanted["replay.data"] = partial(datasets.find, person, workspace, recipe.replay.data or "")
@@ -111,12 +114,28 @@ def _usable(data: Dataset, recipe: Recipe, model: Path | None) -> Dataset:
     questions, or hold words that the model would take as commands.
     """
     check.refuse_other_shape(data, recipe.objective)
+    size = intact.state(data)[0]
+    if recipe.objective == "text" and (recipe.corpora or size > share.STREAMED_BYTES):
+        return data  # nobody waits for a walk through it: control words in it are read as plain text
     questions = tuple(asked.question for asked in recipe.watching.questions)
     words = tuple(control_words(model)) if model else ()
     fault = _fault_of_rows(data.path, data.sha256, questions, recipe.watching.eval_share, recipe.compute.seed, words)
     if fault:
         raise fault
     return data
+
+
+def _mixed(person: Person, workspace: Workspace, recipe: Recipe) -> tuple[Dataset, ...]:
+    """The data sets that a recipe mixes in; DataError when one holds no plain text or is gone, RecipeError when one is
+    there twice.
+    """
+    corpora = share.found(person, workspace, recipe)
+    for at, corpus in enumerate(corpora):
+        check.refuse_other_shape(corpus, recipe.objective)
+        intact.state(corpus)
+        if corpus.id in [other.id for other in corpora[:at]]:
+            raise RecipeError("recipes.corpora_twice", name=corpus.name)
+    return corpora
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@
 on them.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -136,7 +137,8 @@ def make_data(setting: Setting, folder: Path) -> Dataset:
         path = folder / f"chats-{setting.length}.jsonl"
         path.write_text("\n".join(conversations(setting.length)) + "\n", encoding="utf-8")
     count = sum(1 for _ in rows.read(path))
-    return Dataset(id=path.stem, name=path.stem, path=path, rows=count, shape="chat", sha256="0" * 64)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Dataset(id=path.stem, name=path.stem, path=path, rows=count, shape="chat", sha256=digest)
 
 
 def conversations(length: int) -> Iterator[str]:

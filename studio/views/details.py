@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from backend.recipes import corpora
 from backend.recipes.leaves import Field, leaves, value
 from studio.text import Words
 
@@ -94,8 +95,10 @@ def files(found: list[tuple[str, int]], words: Words) -> dict[str, Any]:
 
 def written(leaf: Field, setting: object, words: Words) -> str:
     """A value as the page writes it."""
-    if setting is None or setting == "":
+    if setting in (None, "", ()):
         return words.t("runs.setting.none")
+    if isinstance(setting, tuple):
+        return corpora.line(setting)
     if isinstance(setting, bool):
         return words.t("choice.on" if setting else "choice.off")
     if leaf.kind == "choice":

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradio.components import Component
 
+from backend.recipes import corpora
 from backend.recipes.leaves import Field, value
 from backend.recipes.schema import Recipe
 from studio.framework import gr
@@ -26,6 +27,8 @@ GROUPS = {
     "watching": ("watching.",),
 }
 LAST = "watching"
+LONGEST_LIST = 6000
+"""Letters of a hundred words, or of twenty names and weights."""
 # Settings that name a data set: they are chosen from a list. No name at all means none.
 SETS = frozenset({"replay.data", "watching.check"})
 Choices = Sequence[tuple[str, str]]
@@ -116,7 +119,7 @@ def component(
         return gr.Dropdown([(words.t(f"choice.{choice}"), choice) for choice in field.choices], **common)
     if field.kind == "switch":
         return gr.Checkbox(**common)
-    return gr.Textbox(max_lines=1, max_length=6000 if field.kind == "words" else 200, **common)
+    return gr.Textbox(max_lines=1, max_length=LONGEST_LIST if field.kind in ("words", "corpora") else 200, **common)
 
 
 def shown(recipe: Recipe, fields: Sequence[Field], words: Words) -> dict[str, Any]:
@@ -133,7 +136,7 @@ def written(setting: object, words: Words) -> str:
     if setting is None:
         return ""
     if isinstance(setting, tuple):
-        return " ".join(setting)
+        return corpora.line(setting)
     return words.plain_number(setting) if isinstance(setting, float) else str(setting)
 
 
@@ -144,7 +147,7 @@ def plain(setting: object) -> str:
     if isinstance(setting, bool):
         return str(setting).lower()
     if isinstance(setting, tuple):
-        return " ".join(setting)
+        return corpora.line(setting)
     return f"{setting:.10g}" if isinstance(setting, float) else str(setting)
 
 

@@ -76,7 +76,7 @@ def test_rows_that_hold_a_test_question_or_a_control_word_are_said_at_their_set(
 def test_rows_are_looked_through_once_for_the_same_choice(workspace: Workspace, tmp_path: Path) -> None:
     recipe, mine = Recipe(), chats(workspace, tmp_path)
     assert unfit(workspace, recipe, data=mine) == {}
-    datasets.find(HOME, workspace, mine).path.unlink()
+    datasets.find(HOME, workspace, mine).path.write_text("no row", encoding="utf-8")
     assert unfit(workspace, load.with_changes(recipe, {"lora.rank": "8"}), data=mine) == {}
 
 

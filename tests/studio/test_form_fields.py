@@ -109,6 +109,14 @@ def test_a_switch_is_on_or_off(services: FakeServices, field: Field) -> None:
     assert list(review(services, "ro", **{flat(field.name): "perhaps"})["faults"]) == [flat(field.name)]
 
 
+@pytest.mark.parametrize(
+    "text", ["gone", "gone: 0", "gone: -1", "gone: much", ": 2", "a: 1; a: 2", "x; " * 30, "<script>"]
+)
+def test_texts_that_cannot_be_mixed_are_said_at_their_field(services: FakeServices, text: str) -> None:
+    assert "corpora" in review(services, "ro", objective="text", corpora=text)["faults"]
+    assert "corpora" in review(services, "ro", corpora=text)["faults"]
+
+
 @pytest.mark.parametrize("name", sorted(SETS))
 @pytest.mark.parametrize("text", ["gone", "../../etc", "/etc/passwd", "http://127.0.0.1/x", "<script>", "x" * 300])
 def test_a_set_that_is_not_there_is_said_at_its_field(services: FakeServices, name: str, text: str) -> None:
@@ -125,7 +133,7 @@ def test_words_that_cannot_be_tokens_are_said_at_their_field(services: FakeServi
 
 
 def test_every_field_of_the_form_is_of_a_kind_that_is_tested_here() -> None:
-    kinds = {"integer", "number", "choice", "switch", "words"}
+    kinds = {"integer", "number", "choice", "switch", "words", "corpora"}
     assert [field.name for field in FIELDS if field.kind not in kinds and field.name not in SETS] == []
 
 

@@ -98,7 +98,7 @@ def of(dataset: Dataset, workspace: Workspace) -> Index:
         if record["state"] != now:
             intact.require(dataset)
             write_atomically(folder / RECORD, json.dumps(record | {"state": now}))
-        return _opened(folder)
+        return opened(folder)
     workspace.indexes.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.indexes, prefix=".making-") as draft:
         making = Path(draft)
@@ -107,10 +107,11 @@ def of(dataset: Dataset, workspace: Workspace) -> Index:
         if not (folder / RECORD).is_file():  # else somebody else was faster, with the same result
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(making, folder)
-    return _opened(folder)
+    return opened(folder)
 
 
-def _opened(folder: Path) -> Index:
+def opened(folder: Path) -> Index:
+    """The index that lies in a folder."""
     starts, keys = (np.memmap(folder / name, np.uint64, "r") for name in (STARTS, KEYS))
     return Index(folder, starts, keys)
 

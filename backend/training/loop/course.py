@@ -8,6 +8,7 @@ from backend.recipes.schema import Recipe, Watching
 from backend.training.checkpoints import Checkpoints
 from backend.training.network.load import Head
 from backend.training.text.batches import Batch, Plan, Stream, collate
+from backend.training.text.windows import Windows
 from backend.training.watch import Watch
 
 
@@ -24,6 +25,7 @@ class Course:
     """All that a run trains on and how it is watched.
 
     `documents` are taken by their place, in the order of the plan; `collate` makes a micro-batch of some of them.
+    `windows`, where there are any, are what is trained on instead: long texts, which nobody holds in memory.
     """
 
     plan: Plan
@@ -37,7 +39,10 @@ class Course:
     stop_requested: Callable[[], str | None]
     recipe: Recipe = field(default_factory=lambda: Recipe.model_validate({}))
     collate: Callable[[list[Any]], Batch] = collate
+    windows: Windows | None = None
 
-    def stream(self, first: int) -> Stream:
+    def stream(self, first: int) -> Stream | Windows:
         """The micro-batches of the run from step `first` on."""
+        if self.windows:
+            return self.windows
         return Stream(self.plan, self.documents, first, self.collate)

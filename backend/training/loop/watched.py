@@ -10,6 +10,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
+from backend.errors import DataError
 from backend.jobs import events
 from backend.training.checkpoints import Checkpoint
 from backend.training.loop.course import Course, DivergedError
@@ -35,16 +36,27 @@ class Watched(Kept):
         self._evaluated = self._answered = -1
 
     def go(self, checkpoint: Checkpoint | None) -> None:
-        """Train from the checkpoint, or from the beginning, to the end or until asked to stop; DivergedError."""
+        """Train from the checkpoint, or from the beginning, to the end or until asked to stop; DivergedError.
+
+        DataError when a text that is streamed can no longer be read; what was learned until then is saved.
+        """
         if checkpoint is None:
             self.look(0)
             self.course.watch.begin(0, 0)
         else:
             self._first = self._saved = checkpoint.step
             self._best.resume(checkpoint.step)
+            if self.course.windows:
+                self.course.windows.resume(checkpoint.path, checkpoint.step)
         self.network.train()
         self.course.watch.phase("training")
-        self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+        try:
+            self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+        except DataError:
+            # All of a step is read before any of it is learned: the model stands between two steps.
+            if self.state.global_step > 0:
+                self._save_checkpoint(self.network, None)
+            raise
 
     # What the loop trains on
 

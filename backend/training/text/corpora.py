@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from backend.data import intact
 from backend.data.corpora import index
 from backend.data.corpora.order import Mixture
 from backend.data.corpora.share import HELD_DOCUMENTS, HELD_TOKENS, Weighed, held_of
@@ -73,7 +74,8 @@ def tokeniser(tokenizer: PreTrainedTokenizerBase) -> Tokenise:
 def _corpus(one: Weighed, recipe: Recipe, workspace: Workspace) -> Corpus:
     found = index.of(one.dataset, workspace)
     most = held_of(len(found), recipe.watching.eval_share)
-    return Corpus(one.dataset, found, found.apart(most, recipe.compute.seed), recipe.compute.seed)
+    held = found.apart(most, recipe.compute.seed)
+    return Corpus(one.dataset, found, held, recipe.compute.seed, intact.state(one.dataset))
 
 
 def _tokens(corpus: Corpus, tokenise: Tokenise) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from backend.data import check, checks, rows
+from backend.data import check, checks, intact, rows
 from backend.data.split import split
 from backend.errors import DataError
 from backend.models.control_words import control_words
@@ -16,13 +16,15 @@ from backend.recipes.schema import Recipe
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Document
 from backend.training.text.chat import ChatFormat
+from backend.training.text.corpora import Streamed
 
 
 @dataclass(frozen=True)
 class Material:
     """`chat` is None when the recipe's objective is plain text; `dropped` chats of `train` had no answer that fits.
 
-    `check`: rows of the check set by group, without the `known` ones, which are trained on.
+    `streamed`: texts that are read while they are trained on; then `train` is empty. `check`: rows of the check set by
+    group, without the `known` ones, which are trained on.
     """
 
     train: list[Document]
@@ -31,12 +33,22 @@ class Material:
     dropped: int = 0
     check: dict[str, list[rows.Row]] = field(default_factory=dict)
     known: int = 0
+    streamed: Streamed | None = None
+
+    @property
+    def count(self) -> int:
+        """What an epoch has: documents, or full windows of texts that are streamed."""
+        return self.streamed.windows if self.streamed else len(self.train)
 
 
 def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Material:
     """Read, split, mix and tokenise the rows of a request, once. DataError or ModelError for what cannot be learned."""
     recipe = request.recipe
     check.refuse_other_shape(request.data, recipe.objective)
+    for dataset in filter(None, (request.data, request.replay)):
+        intact.require(dataset)
+    if request.check:
+        intact.state(request.check)  # what is only asked may have changed
     every = list(rows.read(request.data.path))
     check.control_words(every, control_words(request.model.folder))
     learned, held_out = split(every, recipe.watching.eval_share, recipe.compute.seed)

@@ -40,12 +40,15 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Corpus:
-    """A data set that is read document by document; `held` of them, in order of their numbers, are not trained on."""
+    """A data set that is read document by document; `held` of them, in order of their numbers, are not trained on.
+    `state` of its file (`intact.state`) when the run began.
+    """
 
     dataset: Dataset
     index: Index
     held: np.ndarray
     seed: int
+    state: list[int]
 
     @property
     def count(self) -> int:
@@ -61,7 +64,7 @@ class Corpus:
 
     def text(self, document: int) -> str:
         """DataError when the file is gone, or was changed since the run began."""
-        if intact.state(self.dataset) != self._state:
+        if intact.state(self.dataset) != self.state:
             raise intact.changed(self.dataset)
         first, size = self.index.place(document)
         try:
@@ -76,10 +79,6 @@ class Corpus:
     def _gaps(self) -> np.ndarray:
         """Of each document left out: how many that are trained on stand before it."""
         return self.held - np.arange(len(self.held))
-
-    @cached_property
-    def _state(self) -> list[int]:
-        return intact.state(self.dataset)
 
     @cached_property
     def _file(self) -> BinaryIO:

@@ -150,6 +150,8 @@ def written(value: Any, leaf: Field, words: Words) -> str:
         return words.t("choice.on" if value else "choice.off")
     if leaf.kind == "questions":
         return words.number(len(value))
+    if leaf.kind == "corpora":
+        return "; ".join(f"{one['data']}: {words.number(one['weight'], 10)}" for one in value) or NOTHING
     return words.number(value, 10) if isinstance(value, int | float) else str(value)
 
 
