@@ -1,7 +1,7 @@
 """Recipes from values that people type, and how two recipes differ."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ BETWEEN = {
     "recipes.pissa_quantised": "lora.start",
     "recipes.pissa_dora": "lora.start",
     "recipes.dora_int8": "lora.dora",
+}
+# Lists that are typed in one line.
+LISTS: dict[str, Callable[[str], Any]] = {
+    "words": lambda text: tuple(dict.fromkeys(text.split())),
+    "corpora": written_corpora.read,
 }
 NOTHING = frozenset({"", "none", "null", "~", "-"})
 
@@ -119,10 +124,8 @@ def _readable(values: dict[str, Any], prefix: str) -> dict[str, Any]:
 def _meant(leaf: Field, given: Any) -> Any:
     if leaf.optional and isinstance(given, str) and given.strip().casefold() in NOTHING:
         return None
-    if leaf.kind == "words" and isinstance(given, str):
-        return tuple(dict.fromkeys(given.split()))
-    if leaf.kind == "corpora":
-        return written_corpora.read(given) if isinstance(given, str) else given
+    if leaf.kind in LISTS and isinstance(given, str):
+        return LISTS[leaf.kind](given)
     if leaf.kind not in ("integer", "number"):
         return given
     if isinstance(given, bool):

@@ -59,7 +59,11 @@ def _allowed(field: Field) -> str:
         low, high = ("above " if field.low_open else ""), ("below " if field.high_open else "")
         whole = "whole numbers, " if field.kind == "integer" else ""
         return f"{whole}{low}{_written(field.low)} to {high}{_written(field.high)}"
-    lists = {"questions": "up to 20 questions", "words": "words", "corpora": "up to 20, as `NAME: WEIGHT; NAME: WEIGHT`"}
+    lists = {
+        "questions": "up to 20 questions",
+        "words": "words",
+        "corpora": "up to 20, as `NAME: WEIGHT; NAME: WEIGHT`",
+    }
     return ({"switch": "`true`, `false`"} | lists).get(field.kind, "text")
 
 
