@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import names
 from backend.data import encoding, reading, rows
 from backend.data.shapes import Shape
+from backend.data.sources import parquet
 from backend.errors import AccessError, DataError
 from backend.paths import SAMPLE_DATA, Workspace, sync_folder, write_atomically
 from backend.people import Person
@@ -34,6 +36,7 @@ class Dataset(BaseModel):
     """`path` holds `rows` rows in their stored form; `sha256` is of that file, `source_sha256` of the file it is from.
 
     `titles` and `about` are by language and only given for shipped sets; `skipped` lines of the source were left out.
+    `hub_id`, `revision` (a commit) and `licence` of one from the Hub.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -50,6 +53,9 @@ class Dataset(BaseModel):
     source_sha256: str = ""
     skipped: int = 0
     added_at: float = 0.0
+    hub_id: str = ""
+    revision: str = ""
+    licence: str = ""
 
     def title(self, language: str) -> str:
         return self.titles.get(language, self.name)
@@ -73,32 +79,54 @@ def find(person: Person, workspace: Workspace, ref: str) -> Dataset:
     raise AccessError("data.not_found")
 
 
-def add(
-    person: Person, workspace: Workspace, path: Path, name: str, *, skip_bad: bool = False, convert: bool = False
+def add(  # noqa: PLR0913 - one keyword for each thing a person chooses
+    person: Person,
+    workspace: Workspace,
+    path: Path,
+    name: str,
+    *,
+    skip_bad: bool = False,
+    convert: bool = False,
+    field: str = reading.TEXT,
 ) -> Dataset:
-    """Check a JSONL file and keep its rows; the set that came from the same bytes when there is one.
+    """Check a file (JSONL, parquet or .txt) and keep its rows; the set from the same bytes when there is one.
 
     DataError for what is wrong with the file (`skip_bad` leaves out faulty lines, `convert` reads a file that is not
-    UTF-8 as what it looks like), JobError for a name that is not allowed or taken.
+    UTF-8 as what it looks like, `field` holds the texts), JobError for a name that is not allowed or taken.
     """
     if not path.is_file():
         raise AccessError("data.not_found")
-    source = _digest(path)
+    source = _digest(path) + ("" if field == reading.TEXT else f" {field}")
     mine = _own(person, workspace)
     for known in mine:
         if known.source_sha256 == source and (skip_bad or not known.skipped):
             return known
-    _sweep(workspace)
     cleaned = names.unused(name, [other.name for other in (*_shipped(), *mine)], "data")
+    values = {"name": cleaned, "owner": person.id, "source_sha256": source}
     with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
-        readable = encoding.as_utf_8(path, Path(folder)) if convert else path
+        readable = encoding.as_utf_8(path, Path(folder)) if convert and not parquet.is_one(path) else path
+        return take(workspace, [readable], values, skip_bad=skip_bad, field=field)
+
+
+def take(
+    workspace: Workspace,
+    paths: Sequence[Path],
+    values: Mapping[str, Any],
+    *,
+    skip_bad: bool = False,
+    field: str = reading.TEXT,
+) -> Dataset:
+    """Keep the rows of these files as one data set with these `values` (name, owner, where it is from); DataError as
+    `add`.
+    """
+    _sweep(workspace)
+    with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
         draft = Path(folder) / ROWS
         with draft.open("wb") as file:
-            findings = reading.store(readable, file, skip_bad=skip_bad)
+            findings = reading.store(paths, file, skip_bad=skip_bad, field=field)
             file.flush()
             os.fsync(file.fileno())
-        values = {"name": cleaned, "owner": person.id, "source_sha256": source, "added_at": time.time()}
-        return _keep(workspace, draft, findings, values)
+        return _keep(workspace, draft, findings, {**values, "added_at": time.time()})
 
 
 def bring(person: Person, workspace: Workspace, ref: str, *, skip_bad: bool = False) -> Dataset:

@@ -56,7 +56,7 @@ def as_utf_8(path: Path, folder: Path) -> Path:
     encoding = detect(path)
     if encoding == "utf-8":
         return path
-    copy = folder / "utf-8.jsonl"
+    copy = folder / f"utf-8{path.suffix}"
     # Bytes that mean nothing in that encoding become the replacement character.
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,

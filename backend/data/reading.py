@@ -2,19 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from backend.data import jsonl, shapes
 from backend.data.encoding import not_utf_8, refuse_other_kinds
 from backend.data.shapes import Row, Shape
+from backend.data.sources import parquet, plain
 from backend.errors import DataError
 from backend.messages import Count
 
 FEWEST = 10
 LONG_TEXT = 10_000
+TEXT = "text"
 
 
 @dataclass
@@ -32,16 +35,19 @@ class Findings:
     digest: str = ""
 
 
-def store(path: Path, target: BinaryIO, *, skip_bad: bool = False) -> Findings:
-    """Write the rows of `path` in their stored form and say what was found.
+def store(paths: Sequence[Path], target: BinaryIO, *, skip_bad: bool = False, field: str = TEXT) -> Findings:
+    """Write the rows of these files, one after another, in their stored form and say what was found.
+
+    Texts stand in `field` of a JSONL or parquet file; a .txt file is text as it is.
 
     DataError for the first faulty line (after counting all of them), unless `skip_bad`; always when the file is not
     text, is empty, mixes chats with plain text, or is left with too little to train on.
     """
-    refuse_other_kinds(path)
+    for path in paths:
+        refuse_other_kinds(path)
     findings = Findings()
     digest = hashlib.sha256()
-    for row in _good_rows(path, findings):
+    for row in chain.from_iterable(_good_rows(path, findings, field) for path in paths):
         raw = json.dumps(row, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8") + b"\n"
         target.write(raw)
         digest.update(raw)
@@ -53,11 +59,25 @@ def store(path: Path, target: BinaryIO, *, skip_bad: bool = False) -> Findings:
     return findings
 
 
-def _good_rows(path: Path, findings: Findings) -> Iterator[Row]:
-    for number, line in jsonl.lines(path):
+def _lines(path: Path, field: str) -> Iterator[tuple[int, Row | bytes | None]]:
+    """(place, row or unread line) of everything in a file."""
+    if parquet.is_one(path):
+        return parquet.documents(path, field)
+    return plain.documents(path) if path.suffix.lower() == ".txt" else jsonl.lines(path)
+
+
+def _parsed(number: int, line: Row | bytes | None, field: str) -> Row:
+    if isinstance(line, dict):
+        return line
+    row = jsonl.parse(number, line)
+    return {TEXT: row[field]} if field != TEXT and field in row else row
+
+
+def _good_rows(path: Path, findings: Findings, field: str) -> Iterator[Row]:
+    for number, line in _lines(path, field):
         findings.total += 1
         try:
-            shape, row = shapes.normalise(jsonl.parse(number, line), number, findings.total)
+            shape, row = shapes.normalise(_parsed(number, line, field), number, findings.total)
             if findings.rows and shape != findings.shape:
                 raise DataError("data.mixed", line=number)
         except UnicodeDecodeError as error:
