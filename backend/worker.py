@@ -39,6 +39,7 @@ RUNNERS = {
     "train": "backend.training.run",
     "import": "backend.hub.run",
     "download": "backend.hub.run",
+    "corpus": "backend.hub.run",
     "export": "backend.export.run",
 }
 LOCK_SECONDS = 3.0

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from backend.cli import chat, export, models, runs, train
+from backend.cli import chat, data, export, models, runs, train
 from backend.cli.output import answer, say
 from backend.errors import AccessError, SetupError, StudioError
 from backend.setup import commands
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "chat": chat.command,
     "runs": runs.command,
     "models": models.command,
+    "data": data.command,
     "export": export.command,
     "import": export.take,
 }

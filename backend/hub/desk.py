@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from backend.errors import ModelError
+from backend.hub.corpora.offer import CorpusOffer, Wanted
 from backend.hub.offer import Cached, Offer, Page, Query
 from backend.jobs.supervisor.start import environment
 from backend.paths import ROOT
@@ -30,6 +31,11 @@ def search(person: Person, query: Query) -> Page:
 def look(person: Person, hub_id: str) -> Offer:
     """All there is to know before a download (`backend.hub.online.client.Hub.look`). ModelError as `search`."""
     return Offer(**_ask("look", {"hub_id": hub_id}))
+
+
+def look_at_corpus(person: Person, wanted: Wanted) -> CorpusOffer:
+    """All there is to know of a data set before it is fetched. ModelError as `search`."""
+    return CorpusOffer(**_ask("corpus", wanted.model_dump(mode="json")))
 
 
 def cached(person: Person) -> list[Cached]:

@@ -1,4 +1,4 @@
-"""The jobs that fetch from the Hub: a model for the catalogue, or an adapter into its own run folder."""
+"""The jobs that fetch from the Hub: a model for the catalogue, a corpus, or an adapter into its own run folder."""
 
 import json
 import logging
@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 from backend.hub import adapter, checking
+from backend.hub.corpora.submit import Fetch
 from backend.hub.offer import HubFile
 from backend.hub.online.client import Hub
 from backend.hub.online.fetch import Place, Stopped, arrived, fetch
+from backend.hub.online.gathering import gather
 from backend.hub.online.progress import Progress
 from backend.hub.submit import Download, require_room
 from backend.jobs.context import JobContext
@@ -28,6 +30,8 @@ logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 def run(job: JobContext) -> int:
     """Fetch, check, keep; ModelError says what is wrong with what was found, or that nothing was."""
+    if "corpus" in job.request:
+        return gather(job, Fetch(**job.request["corpus"]))
     if "download" in job.request:
         return model(job, Download(**job.request["download"]))
     return adapter.run(job)

@@ -11,7 +11,7 @@ from backend.paths import RECORDED
 # The device of a job that only fetches something.
 HUB = "hub"
 # Kinds of jobs that are no runs: they are shown where that is what they fetch.
-CHORES = frozenset({"download"})
+CHORES = frozenset({"download", "corpus"})
 
 
 class JobState(StrEnum):

@@ -5,14 +5,15 @@ the same one inside .venv, so the help text is always there and always true. Onl
 """
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from backend.setup import arguments
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT = 7860
 LOOPBACK = "127.0.0.1"
-AFTER_SETUP = frozenset({"train", "chat", "runs", "models", "export", "import", "bench"})
+AFTER_SETUP = frozenset({"train", "chat", "runs", "models", "data", "export", "import", "bench"})
 """Commands that need the installed packages: `launch.py` hands them to `backend.cli`."""
 
 
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     command("chat", "ask a model or a trained run one question", _add_chat)
     command("runs", "list the runs of the workspace")
     command("models", "list, search, look up, download or delete models", _add_models)
+    command("data", "list data sets, add a file or texts from the Hub, or delete one", _add_data)
     command("export", "what a run made, in a form for other programs; checked against the chat", _add_export)
     command("import", "take in a capsule of a run, or a zip with an adapter", _add_import)
     command("bench", "measure the studio against its peers", _add_bench)
@@ -112,7 +114,7 @@ def _cut(words: list[str], mark: str) -> tuple[list[str], str, list[str]]:
 def _add_common(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--workspace",
-        type=_folder,
+        type=arguments.folder,
         default=ROOT / "workspace",
         metavar="DIR",
         help="where runs, models and data are kept (default: workspace/ in this folder)",
@@ -124,7 +126,7 @@ def _add_from(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--from",
         dest="source",
-        type=_folder,
+        type=arguments.folder,
         metavar="DIR",
         help="install from a folder made by `launch.py pack DIR`, without internet",
     )
@@ -140,7 +142,7 @@ def _add_start(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument(
         "--port",
-        type=_port,
+        type=arguments.port,
         default=DEFAULT_PORT,
         metavar="NUMBER",
         help=f"port to listen on (default {DEFAULT_PORT}; 0: any free one)",
@@ -163,13 +165,13 @@ def _add_test(to: argparse.ArgumentParser) -> None:
 
 
 def _add_pack(to: argparse.ArgumentParser) -> None:
-    to.add_argument("folder", type=_folder, metavar="DIR", help="folder to fill, for example on a USB disk")
+    to.add_argument("folder", type=arguments.folder, metavar="DIR", help="folder to fill, for example on a USB disk")
 
 
 def _add_doctor(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--bundle",
-        type=_folder,
+        type=arguments.folder,
         metavar="FILE",
         help="also write a zip for a bug report: no tokens, no chats, no rows of data",
     )
@@ -188,7 +190,7 @@ def _add_train(to: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        type=_change,
+        type=arguments.change,
         metavar="KEY=VALUE",
         help="change one setting of the recipe, for example --set lora.rank=8; may be repeated",
     )
@@ -197,9 +199,15 @@ def _add_train(to: argparse.ArgumentParser) -> None:
 def _add_chat(to: argparse.ArgumentParser) -> None:
     to.add_argument("model", metavar="MODEL|RUN", help="a model such as starter, or the name of a run")
     to.add_argument("--prompt", required=True, metavar="TEXT", help="what to ask")
-    to.add_argument("--max-tokens", type=_positive, default=64, metavar="N", help="longest answer (default 64)")
     to.add_argument(
-        "--temperature", type=_temperature, default=0.0, metavar="T", help="0: always the likeliest word (default)"
+        "--max-tokens", type=arguments.positive, default=64, metavar="N", help="longest answer (default 64)"
+    )
+    to.add_argument(
+        "--temperature",
+        type=arguments.temperature,
+        default=0.0,
+        metavar="T",
+        help="0: always the likeliest word (default)",
     )
 
 
@@ -233,57 +241,30 @@ def _add_models(to: argparse.ArgumentParser) -> None:
     to.add_argument("name", nargs="?", metavar="NAME", help="words to search, a Hub id owner/name, or a model here")
     to.add_argument("--language", default="", metavar="CODE", help="search: only models with this language, such as ro")
     to.add_argument("--kind", default="", choices=("text", "vision"), help="search: what they read (default text)")
-    to.add_argument("--page", type=_page, default=1, metavar="N", help="search: which page of 20 (default 1)")
+    to.add_argument("--page", type=arguments.page, default=1, metavar="N", help="search: which page of 20 (default 1)")
     to.add_argument("--curated", action="store_true", help="search: among the chosen models, without internet")
     to.add_argument("--accept-licence", action="store_true", help="download: the licence was read and is accepted")
     to.add_argument("--yes", action="store_true", help="delete: really remove it")
 
 
+def _add_data(to: argparse.ArgumentParser) -> None:
+    actions = ("list", "show", "add", "delete")
+    to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
+    to.add_argument("ref", nargs="?", metavar="NAME", help="a file, a Hub id owner/name, or a data set here")
+    to.add_argument("--name", default="", help="add: name of the data set (default: the file's or the Hub's)")
+    to.add_argument("--field", default="text", metavar="NAME", help="add: where the texts stand (default text)")
+    to.add_argument("--config", default="", metavar="NAME", help="which data set of several in one repository")
+    to.add_argument("--split", default="", metavar="NAME", help="which part of it (default train)")
+    to.add_argument("--skip-bad", action="store_true", help="add: leave out faulty lines of a file")
+    to.add_argument("--accept-licence", action="store_true", help="add: the licence was read and is accepted")
+    to.add_argument("--yes", action="store_true", help="delete: really remove it")
+
+
 def _add_import(to: argparse.ArgumentParser) -> None:
-    to.add_argument("file", type=_folder, metavar="FILE", help="a capsule, or a zip with an adapter")
+    to.add_argument("file", type=arguments.folder, metavar="FILE", help="a capsule, or a zip with an adapter")
     to.add_argument("--name", help="name of the run (default: the one it had)")
 
 
 def _add_bench(to: argparse.ArgumentParser) -> None:
     to.add_argument("name", metavar="NAME", help="starter, train, start, chat, forecast, duration, live or gpu")
     to.add_argument("more", metavar="PART", nargs="*", help="for gpu: a (memory), b (speed) or c (large models)")
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to 65535")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
-
-
-def _page(text: str) -> int:
-    number = _positive(text)
-    if number > 50:
-        raise argparse.ArgumentTypeError("at most 50 pages are shown: use more words")
-    return number
-
-
-def _temperature(text: str) -> float:
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 5:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 5")
-    return value
-
-
-def _change(text: str) -> str:
-    key, equals, _ = text.partition("=")
-    if not equals or not key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, for example lora.rank=8")
-    return text

@@ -1,6 +1,6 @@
 """One question to the Hub, answered by a process of its own: `python -m backend.hub.online.ask`.
 
-Reads {"ask": "search" | "look" | "cached", "values": {...}} from standard input and writes {"answer": ...} or
+Reads {"ask": one of `QUESTIONS`, "values": {...}} from standard input and writes {"answer": ...} or
 {"error": {"key", "values"}} to standard output. So the page stays offline, never holds the token, and a Hub that does
 not answer holds up nobody.
 """
@@ -16,7 +16,9 @@ from huggingface_hub.errors import CacheNotFound
 
 from backend.errors import StudioError
 from backend.hub import selection
+from backend.hub.corpora.offer import Wanted
 from backend.hub.offer import Cached, Query, Said
+from backend.hub.online import corpora
 from backend.hub.online.client import Hub
 
 
@@ -26,6 +28,10 @@ def search(values: dict[str, Any]) -> Any:
 
 def look(values: dict[str, Any]) -> Any:
     return Hub().look(str(values["hub_id"])).model_dump(mode="json")
+
+
+def corpus(values: dict[str, Any]) -> Any:
+    return corpora.look(Hub(), Wanted(**values)).model_dump(mode="json")
 
 
 def cached(values: dict[str, Any]) -> Any:
@@ -49,7 +55,12 @@ def _whole(folder: Path) -> bool:
     return "config.json" in names and bool(selection.weights_of(names))
 
 
-QUESTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {"search": search, "look": look, "cached": cached}
+QUESTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "search": search,
+    "look": look,
+    "corpus": corpus,
+    "cached": cached,
+}
 
 
 def main() -> int:

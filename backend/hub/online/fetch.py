@@ -37,14 +37,15 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody has asked for it
 
 @dataclass(frozen=True)
 class Place:
-    """Where to fetch from: `revision` is a commit. `endpoint` None: the public Hub."""
+    """Where to fetch from: `revision` is a commit. `endpoint` None: the public Hub; `repo_type` None: a model."""
 
     hub_id: str
     revision: str
     endpoint: str | None = None
+    repo_type: str | None = None
 
     def url(self, path: str) -> str:
-        return hf_hub_url(self.hub_id, path, revision=self.revision, endpoint=self.endpoint)
+        return hf_hub_url(self.hub_id, path, repo_type=self.repo_type, revision=self.revision, endpoint=self.endpoint)
 
 
 def fetch(place: Place, file: HubFile, into: Path, watch: Callable[[int], None]) -> None:

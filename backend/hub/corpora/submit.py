@@ -1,0 +1,72 @@
+"""Fetching a corpus as a job: everything that can be refused is refused here, before there is one."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from backend import names
+from backend.data import datasets
+from backend.data.datasets import Dataset
+from backend.errors import DataError
+from backend.hub.corpora.offer import CorpusOffer
+from backend.hub.offer import HubFile, Plain
+from backend.hub.submit import DEVICE, Accepted, require_room
+from backend.jobs.model import Job, NewJob
+from backend.jobs.service import Jobs
+from backend.paths import Workspace
+from backend.people import Person
+
+KIND = "corpus"
+
+
+class Fetch(Plain):
+    """What the job is to fetch: exactly these files of this commit, and of their rows the texts in `field`."""
+
+    hub_id: str
+    revision: str
+    config: str
+    split: str
+    field: str
+    name: str
+    files: tuple[HubFile, ...]
+    licence: Accepted
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.size for file in self.files)
+
+    @property
+    def source(self) -> str:
+        """The same for the same texts."""
+        said = "\n".join([self.field, *(file.sha256 or file.blob or "" for file in self.files)])
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+def fetch(person: Person, jobs: Jobs, offer: CorpusOffer, *, accepted: str, name: str = "", field: str = "text") -> Job:
+    """Queue fetching `offer`. `accepted` is the digest of the licence that was shown and accepted; `name` "": the data
+    set's on the Hub. DataError for what cannot be fetched or is here already, ModelError without room, JobError for the
+    name.
+    """
+    if offer.problem is not None:
+        raise DataError(offer.problem.key, **offer.problem.values)
+    if accepted != offer.licence.digest:
+        raise DataError("hub.licence_not_accepted", name=offer.hub_id)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    stated = offer.licence.model_dump(include={"id", "name", "link", "digest"})
+    wanted = names.check(name, "data") if name else names.from_file(offer.hub_id.rpartition("/")[2])
+    asked = Fetch(
+        **offer.model_dump(include={"hub_id", "revision", "config", "split", "files"}),
+        field=field,
+        name=wanted,
+        licence=Accepted(**stated, at=now, by=person.id),
+    )
+    if known := here(person, jobs.workspace, asked):
+        raise DataError("hub.corpus_here", name=offer.hub_id, called=known.name)
+    require_room(jobs.workspace, offer.bytes)
+    called = names.free(wanted, [job.name for job in jobs.all(person)])
+    return jobs.submit(person, NewJob(KIND, called, {"corpus": asked.model_dump(mode="json")}, device=DEVICE))
+
+
+def here(person: Person, workspace: Workspace, asked: Fetch) -> Dataset | None:
+    """The data set of this person that holds these very texts."""
+    own = datasets.available(person, workspace)
+    return next((known for known in own if known.source_sha256 == asked.source), None)
