@@ -166,7 +166,7 @@
 
   // What a tool of the form says about one of its fields ("data-at") marks that field.
   const tools = () => {
-    for (const [panel, kinds] of [["panel-data", ".jsonl"], ["panel-recipes", ".yaml,.yml"]])
+    for (const [panel, kinds] of [["panel-data", ".jsonl,.txt,.parquet"], ["panel-recipes", ".yaml,.yml"]])
       for (const input of document.querySelectorAll(`#${panel} input[type=file]`)) set(input, "accept", kinds);
     for (const [id, at] of [["data-name", "added"], ["data-file", "added"], ["recipe-name", "recipe-said"], ["recipe-upload", "recipe-said"], ["recipe-run", "recipe-said"]]) {
       const wrap = document.getElementById(id);

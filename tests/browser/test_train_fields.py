@@ -161,7 +161,7 @@ def test_a_file_can_be_taken_away_again_and_one_of_any_other_kind_is_refused_at_
     train: Page, tmp_path: Path
 ) -> None:
     said, upload = train.locator("#added"), train.locator("#panel-data input[type=file]")
-    expect(upload).to_have_attribute("accept", ".jsonl")
+    expect(upload).to_have_attribute("accept", ".jsonl,.txt,.parquet")
     bad = tmp_path / "rele.jsonl"
     bad.write_text('{"messages": [}\n')
     upload.set_input_files(bad)

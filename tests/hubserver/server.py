@@ -1,7 +1,8 @@
 """Speaks as much of the Hub's API as searching, looking and downloading need, and misbehaves on demand.
 
 Paths and headers as huggingface_hub 2.4 uses them: /api/models, /api/models/<id>[/revision/<r>]?blobs=True,
-/api/models/<id>/discussions, /<id>/resolve/<r>/<file> which redirects large files to another address (the "CDN").
+/api/models/<id>/discussions, the same of /api/datasets, and [/datasets]/<id>/resolve/<r>/<file>, which redirects large
+files to another address (the "CDN").
 """
 
 import hashlib
@@ -65,6 +66,7 @@ class Faults:
 @dataclass
 class HubServer:
     repositories: dict[str, Repository]
+    """Models and data sets: here no two of them have one name."""
     tokens: frozenset[str] = frozenset()
     faults: Faults = field(default_factory=Faults)
     sent: list[tuple[str, str, int]] = field(default_factory=list)
@@ -121,10 +123,11 @@ class Handler(BaseHTTPRequestHandler):
                 self._bytes(*path.lstrip("/").split("/", 3)[:3], path.split("/", 4)[4], body=body)
             elif path == "/":
                 self._send(200, b"")
-            elif path.startswith("/api/models"):
-                self._api(path.removeprefix("/api/models").strip("/"), parse_qs(urlsplit(self.path).query))
+            elif path.startswith(("/api/models", "/api/datasets")):
+                _, _, _, *what = path.rstrip("/").split("/", 3)
+                self._api("".join(what), parse_qs(urlsplit(self.path).query))
             else:
-                owner, name, _, rest = path.lstrip("/").split("/", 3)
+                owner, name, _, rest = path.removeprefix("/datasets").lstrip("/").split("/", 3)
                 self._resolve(f"{owner}/{name}", rest, body=body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
@@ -289,7 +292,7 @@ class Handler(BaseHTTPRequestHandler):
 def _sibling(name: str, content: bytes) -> dict[str, Any]:
     blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
     known: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": blob}
-    if name.endswith((".safetensors", ".bin", ".model", "tokenizer.json")):
+    if name.endswith((".safetensors", ".parquet", ".bin", ".model", "tokenizer.json")):
         known["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
     return known
 

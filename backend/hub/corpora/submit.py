@@ -10,6 +10,7 @@ from backend.errors import DataError
 from backend.hub.corpora.offer import CorpusOffer
 from backend.hub.offer import HubFile, Plain
 from backend.hub.submit import DEVICE, Accepted, require_room
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.paths import Workspace
@@ -61,9 +62,16 @@ def fetch(person: Person, jobs: Jobs, offer: CorpusOffer, *, accepted: str, name
     )
     if known := here(person, jobs.workspace, asked):
         raise DataError("hub.corpus_here", name=offer.hub_id, called=known.name)
+    for job in jobs.all(person):
+        if job.kind == KIND and not job.ended and asked_for(jobs.folder(job)).source == asked.source:
+            raise DataError("hub.already_coming", name=offer.hub_id, run=job.name)
     require_room(jobs.workspace, offer.bytes)
     called = names.free(wanted, [job.name for job in jobs.all(person)])
     return jobs.submit(person, NewJob(KIND, called, {"corpus": asked.model_dump(mode="json")}, device=DEVICE))
+
+
+def asked_for(folder: RunFolder) -> Fetch:
+    return Fetch(**folder.read(folder.request)["corpus"])
 
 
 def here(person: Person, workspace: Workspace, asked: Fetch) -> Dataset | None:
