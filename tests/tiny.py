@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from backend.data.rows import shape as shape_of
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.training import run as training
@@ -71,6 +72,18 @@ def chats(count: int) -> list[dict[str, Any]]:
     ]
 
 
+def pairs(count: int) -> list[dict[str, Any]]:
+    """Questions with a short right answer and a wrong one."""
+    return [
+        {
+            "prompt": [{"role": "user", "content": f"Cât face {at} plus {at}?"}],
+            "chosen": f"Face {2 * at}.",
+            "rejected": f"Nu știu, poate {at + 3}, poate nu.",
+        }
+        for at in range(count)
+    ]
+
+
 def request(folder: Path, model: Path, rows: list[dict[str, Any]], **recipe: Any) -> dict[str, Any]:
     """A training request on these rows; `recipe` overrules settings that make a run of a second."""
     path = folder / "rows.jsonl"
@@ -83,7 +96,7 @@ def request(folder: Path, model: Path, rows: list[dict[str, Any]], **recipe: Any
     }
     for name, changes in recipe.items():
         values[name] = {**values.get(name, {}), **changes} if isinstance(changes, dict) else changes
-    shape = "text" if "text" in rows[0] else "chat"
+    shape = shape_of(rows[0])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {
         "recipe": values,

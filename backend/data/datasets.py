@@ -20,7 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend import names
-from backend.data import encoding, reading, rows
+from backend.data import reading, rows
+from backend.data.files import encoding
 from backend.data.shapes import Shape
 from backend.data.sources import parquet
 from backend.errors import AccessError, DataError
@@ -202,10 +203,10 @@ def _shipped() -> list[Dataset]:
 @lru_cache(maxsize=64)
 def _measured(path: Path, _changed_at: int, _size: int) -> tuple[int, Shape, str]:
     """(rows, shape, sha256) of a shipped file; read again only when the file has changed."""
-    count, shape = 0, "chat"
+    count, shape = 0, rows.shape({})
     for row in rows.read(path):
-        count, shape = count + 1, "text" if "text" in row else "chat"
-    return count, "text" if shape == "text" else "chat", _digest(path)
+        count, shape = count + 1, rows.shape(row)
+    return count, shape, _digest(path)
 
 
 def _digest(path: Path) -> str:

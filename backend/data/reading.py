@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.data import jsonl, shapes
-from backend.data.encoding import not_utf_8, refuse_other_kinds
+from backend.data import shapes
+from backend.data.files import jsonl
+from backend.data.files.encoding import not_utf_8, refuse_other_kinds
 from backend.data.shapes import Row, Shape
 from backend.data.sources import parquet, plain
 from backend.errors import DataError

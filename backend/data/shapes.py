@@ -6,6 +6,7 @@ chat   {"messages": [{"role": "system|user|assistant", "content": text}, ...]}
        {"instruction": text, "input": text (may be missing), "output": text}
        {"question": text, "answer": text}
 text   {"text": text}
+preference  {"chosen", "rejected"} and what was asked: `backend.data.pairs`
 
 Every chat is stored as the first of its forms. Fields that are not named here are left out.
 """
@@ -13,9 +14,10 @@ Every chat is stored as the first of its forms. Fields that are not named here a
 from collections.abc import Callable
 from typing import Any, Literal
 
+from backend.data import pairs
 from backend.errors import DataError
 
-Shape = Literal["chat", "text"]
+Shape = Literal["chat", "text", "preference"]
 Row = dict[str, Any]
 
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
@@ -24,6 +26,8 @@ OTHER_ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assi
 
 def normalise(row: Row, line: int, number: int) -> tuple[Shape, Row]:
     """The row in its stored form; DataError names the line, or the conversation by its `number` from 1."""
+    if any(side in row for side in pairs.SIDES):
+        return "preference", pairs.normalise(row, line)
     for fields, read in READERS:
         if all(field in row for field in fields):
             return read(row, line, number)

@@ -13,6 +13,8 @@ NORMED_QUERIES = ("qwen3", "gemma3_text", "olmo2")
 # Its activation function is written out, and keeps every step of it.
 WRITTEN_OUT = 6
 BENT = "gemma2"
+# TRL makes the logits of so many tokens and words of the vocabulary at once (trl.kernels.chunked_logprob).
+TILE_TOKENS, TILE_WORDS, TILES = 4096, 32768, 4
 # Chunks of logits that are there at once where they are bent.
 BENT_CHUNKS = 5
 
@@ -66,6 +68,12 @@ def optimizer_bytes(facts: ModelFacts, recipe: Recipe, trained: int) -> int:
         return FP32 * (facts.layers * sides + 2 * (facts.vocab_size + facts.hidden_size))
     adapted = facts.targets(recipe.lora.target_modules)
     return FP32 * facts.layers * sum(linear.inputs + linear.outputs + 2 * recipe.lora.rank for linear in adapted)
+
+
+def scores(facts: ModelFacts, tokens: int, *, gpu: bool) -> int:
+    """Bytes in which TRL scores answers: a tile of logits, and on a processor what it is turned into on the way."""
+    tile = FP32 * min(tokens, TILE_TOKENS) * min(facts.vocab_size, TILE_WORDS)
+    return tile if gpu else TILES * tile
 
 
 def rough(facts: ModelFacts, recipe: Recipe) -> bool:

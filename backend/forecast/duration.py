@@ -40,14 +40,23 @@ def training_flops(load: Load, work: Work) -> float:
     adapter = 0 if load.full else 3 * load.trained
     attention = facts.layers * work.length * facts.heads * facts.head_dim * (3.5 + again)
     head = passes * work.learned * load.table
+    if load.preferring:
+        return MULTIPLY_ADD * (inside * (passes + again) + adapter + attention) + _compared(load, work, passes)
     return MULTIPLY_ADD * (inside * (passes + again) + adapter + attention + head)
+
+
+def _compared(load: Load, work: Work, passes: int) -> float:
+    """The head of an answer, whose logits TRL makes once more for their gradient, and the reference's forward pass."""
+    scored = work.learned if load.gpu else 1.0
+    return MULTIPLY_ADD * (passes + 1) * scored * load.table + forward_flops(load, work)
 
 
 def forward_flops(load: Load, work: Work) -> float:
     facts = load.facts
     inside = facts.parts["attention"] + facts.parts["mlp"]
     attention = facts.layers * work.length * facts.heads * facts.head_dim
-    return MULTIPLY_ADD * (inside + attention + work.learned * load.table)
+    scored = work.learned if load.gpu or not load.preferring else 1.0
+    return MULTIPLY_ADD * (inside + attention + scored * load.table)
 
 
 def read(load: Load) -> float:
@@ -79,7 +88,7 @@ def _looks(load: Load, work: Work, calibration: Calibration) -> float:
     per_flop = calibration.per_flop(load.facts.hidden_size, quantised=load.recipe.method == "qlora")
     flops = forward_flops(load, work) * per_flop
     groups = ceil(work.held_out / max(work.evaluated, 1))
-    evaluation = work.held_out * flops + groups * once
+    evaluation = (work.held_out * flops + groups * once) * (2 if load.preferring else 1)
     answer = ANSWER_TOKENS * (once + len(watching.questions) * flops)
     check = ANSWER_TOKENS * CHECK_GROUPS * (once + watching.check_questions * flops) if watching.check else 0.0
     return evaluations * evaluation + answers * answer + 2 * check

@@ -19,6 +19,7 @@ from backend.data.corpora import index
 from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
 from backend.data.rows import Row
+from backend.data.rows import answers as answered
 from backend.data.split import kept_apart
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
@@ -153,11 +154,21 @@ def _row(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
     if "text" in row:
         size = _tokens(row["text"], vocabulary) + 1
         return size, size - 1
+    if "chosen" in row:
+        return _pair(row, vocabulary)
     whole = learned = 0
     for role, size in _messages(row, vocabulary):
         whole += size + ROLE_MARKS + _tokens(role, vocabulary)
         learned += size + 1 if role == "assistant" else 0
     return whole, learned
+
+
+def _pair(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
+    """Of the conversation with either answer, both as long as the longer one: they stand side by side."""
+    asked, _ = _row({"messages": row["prompt"]}, vocabulary)
+    answers = [_tokens(text, vocabulary) + 1 for text in answered(row)]
+    marks = ROLE_MARKS - 1 + _tokens("assistant", vocabulary)
+    return 2 * (asked + marks + max(answers)), sum(answers)
 
 
 def _messages(row: Row, vocabulary: Vocabulary | None) -> Iterator[tuple[str, int]]:

@@ -53,6 +53,11 @@ class Load:
         return self.recipe.method == "full"
 
     @property
+    def preferring(self) -> bool:
+        """Two answers go through the model side by side, and are compared with what it was before."""
+        return self.recipe.objective == "preference"
+
+    @property
     def number_bytes(self) -> int:
         """Bytes of a number that goes from layer to layer."""
         return BF16 if self.gpu and self.recipe.compute.precision != "fp32" else FP32
@@ -109,6 +114,11 @@ def _training(load: Load) -> Parts:
     waiting = round(share * FP32 * load.trained)
     passing = activations(load) + backward(load) + holes(load)
     begin = _at(load, gradients=waiting, activations=passing, logits=logits(load))
+    if load.preferring:
+        # The reference answers while the activations wait.
+        beside = activations(load) + load.tokens * _passing(load) * load.number_bytes
+        other = _at(load, gradients=waiting, activations=beside, logits=logits(load))
+        begin = max(begin, other, key=lambda moment: sum(moment.values()))
     end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
     return max(begin, end, key=lambda moment: sum(moment.values()))
 
@@ -121,8 +131,8 @@ def _at(load: Load, **moment: int) -> Parts:
     """What is there all the time, and what is there at one moment."""
     standing = {
         "runtime": load.runtime + (0 if load.gpu else GROWTH_BYTES),
-        "weights": weights(load),
-        "adapter": 0 if load.full else FP32 * (load.trained + load.begun),
+        "weights": weights(load) * (2 if load.full and load.preferring else 1),
+        "adapter": 0 if load.full else FP32 * (load.trained + load.begun * (2 if load.preferring else 1)),
         "optimizer": departures.optimizer_bytes(load.facts, load.recipe, load.trained),
         "loading": _mapped_bytes(load),
     }
@@ -200,6 +210,7 @@ def saved_per_token(load: Load) -> int:
     kept = 2 * hidden + 2 * query + 2 * key + facts.heads + 3 * inner
     longest = min(load.tokens, load.recipe.batch.max_length)
     kept += departures.of_family(facts, full=load.full, longest=longest) + departures.of_dora(facts, load.recipe)
+    kept += 2 * (query - key) if load.preferring else 0  # behind a mask every query has keys and values of its own
     if load.full:
         return kept + 2 * hidden + (2 * hidden + query + inner)
     lora = load.recipe.lora
@@ -224,10 +235,16 @@ def backward(load: Load) -> int:
 def logits(load: Load) -> int:
     """One chunk of logits; the gradients of the hidden states, and of the head where it is trained."""
     head = FP32 * load.table if load.full else 0
+    if load.preferring:
+        # Every position is scored on a processor, and its gradient made.
+        scored = load.learned if load.gpu else load.tokens
+        return _chunk(load) + 2 * FP32 * scored * load.facts.hidden_size + head
     return _chunk(load) + 2 * FP32 * load.learned * load.facts.hidden_size + head
 
 
 def _chunk(load: Load) -> int:
+    if load.preferring:
+        return departures.scores(load.facts, load.learned if load.gpu else load.tokens, gpu=load.gpu)
     chunks = departures.BENT_CHUNKS if load.facts.model_type == departures.BENT else 1
     return chunks * min(LOGITS_CHUNK_BYTES, FP32 * load.learned * load.facts.vocab_size)
 

@@ -37,7 +37,7 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     """What the recipe does with a data set of these lengths."""
     own = documents(lengths.tokens, recipe)
     sample = _mixed(own, documents(lengths.replayed, recipe), recipe.replay.share)
-    mean = sum(sample) / len(sample)
+    padded = recipe.objective == "preference"
     count = _count(lengths, recipe, len(own))
     share = recipe.watching.eval_share if lengths.held is None else lengths.held / max(lengths.rows, 1)
     held = round(count * share)
@@ -49,15 +49,18 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     seen = limit * effective if limit is not None else max(1, round(trained * recipe.schedule.epochs))
     steps = ceil(seen / effective)
     held_out = round(held * sum(own) / len(own))
+    micro, batches = min(recipe.batch.size, seen), ceil(seen / recipe.batch.size)
+    found = drawn(sample, micro, batches, padded=padded)
+    mean = sum(found) / len(found) / micro if padded else sum(sample) / len(sample)
     return Work(
         steps=steps,
-        micro_batches=ceil(seen / recipe.batch.size),
+        micro_batches=batches,
         tokens=round(seen * mean),
-        largest=largest(sample, min(recipe.batch.size, seen), ceil(seen / recipe.batch.size)),
-        length=mean,
+        largest=max(found),
+        length=mean / _sides(recipe),
         learned=lengths.learned,
         held_out=held_out,
-        evaluated=min(held_out, max(EVALUATION_TOKENS, own[-1])),
+        evaluated=min(held_out, own[-1] if padded else max(EVALUATION_TOKENS, own[-1])),
     )
 
 
@@ -72,7 +75,8 @@ def _mixed(own: list[int], other: list[int], share: float) -> list[int]:
 def documents(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:
     """Lengths of the documents that these rows become, shortest first: chats are cut, long texts make windows."""
     most = recipe.batch.max_length
-    if recipe.objective == "chat":
+    if recipe.objective != "text":
+        most *= _sides(recipe)
         return [min(size, most) for size in tokens]
     windows = []
     for size in tokens:
@@ -84,15 +88,21 @@ def documents(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:
 
 def _count(lengths: Lengths, recipe: Recipe, sampled: int) -> int:
     """Documents of the whole set."""
-    if recipe.objective == "chat":
+    if recipe.objective != "text":
         return lengths.rows
     most = recipe.batch.max_length
     windows = sum(ceil(size / most) for size in lengths.tokens)
     return max(sampled, round(lengths.rows * windows / len(lengths.tokens)))
 
 
-def largest(sample: list[int], size: int, batches: int) -> int:
-    """Tokens of the largest of so many micro-batches of `size` documents, drawn as often as is worth it."""
+def _sides(recipe: Recipe) -> int:
+    """Sequences that a row becomes."""
+    return 2 if recipe.objective == "preference" else 1
+
+
+def drawn(sample: list[int], size: int, batches: int, *, padded: bool) -> list[int]:
+    """Tokens of so many micro-batches of `size` documents, drawn as often as is worth it; of pairs, with padding."""
     draw = random.Random(0)
     tries = max(20, min(batches, MOST_BATCHES, DRAWS // size))
-    return max(sum(draw.choices(sample, k=size)) for _ in range(min(tries, batches)))
+    found = (draw.choices(sample, k=size) for _ in range(min(tries, batches)))
+    return [size * max(one) if padded else sum(one) for one in found]

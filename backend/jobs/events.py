@@ -30,6 +30,23 @@ class Phase(Said):
     name: Literal["loading", "quantising", "checking", "training", "evaluating", "answering", "saving", "downloading"]
 
 
+class Rewards(BaseModel):
+    """What a model that learns preferences has come to think of the better and of the worse answers, mean per pair.
+
+    A reward is `beta * log(p(answer) / p_before(answer))` (DPO, arXiv 2305.18290, section 4); `accuracy`: the share of
+    pairs whose better answer has the higher one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    chosen: float
+    rejected: float
+    accuracy: float
+
+    @property
+    def margin(self) -> float:
+        return self.chosen - self.rejected
+
+
 class Step(Said):
     """After one optimizer step. `tokens` counts useful (attended, unpadded) tokens since the run began."""
 
@@ -42,6 +59,7 @@ class Step(Said):
     tokens: int
     tokens_per_second: float
     eta_seconds: float | None
+    rewards: Rewards | None = None
 
 
 class Transfer(Said):
@@ -62,6 +80,7 @@ class Evaluation(Said):
     step: int
     loss: float | None
     each: tuple[float | None, ...] = ()
+    rewards: Rewards | None = None
 
 
 class Checked(Said):

@@ -47,6 +47,22 @@ Scheduler = Literal[
 # Letters that can be seen, none of them a space.
 SEEN = r"^[^\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]+$"
 Token = Annotated[str, Field(max_length=50, pattern=SEEN)]
+CHATTING = ["chat", "preference"]
+WRITING = ["chat", "text"]
+
+
+class Preference(Part):
+    """DPO (arXiv 2305.18290): the better of two answers is made likelier, beside what the model was before.
+
+    `loss`: "sigmoid" is that paper's; "robust" (arXiv 2403.00409) takes a share of pairs, `flipped`, to be the wrong
+    way round; "ipo" (arXiv 2310.12036) pulls the lead of the better answer towards `1 / (2 * beta)` per token.
+    """
+
+    beta: float = Field(0.1, gt=0, le=10, json_schema_extra=basic(objective=["preference"]))
+    loss: Literal["sigmoid", "robust", "ipo"] = Field("sigmoid", json_schema_extra=advanced(objective=["preference"]))
+    flipped: float = Field(
+        0.1, ge=0, lt=0.5, json_schema_extra=advanced(objective=["preference"], **{"preference.loss": ["robust"]})
+    )
 
 
 class Lora(Part):
@@ -61,7 +77,7 @@ class Lora(Part):
 
     rank: int = Field(16, ge=1, le=256, json_schema_extra=basic(method=ADAPTED))
     alpha: int = Field(32, ge=1, le=1024, json_schema_extra=basic(method=ADAPTED))
-    dropout: float = Field(0.0, ge=0, le=0.9, json_schema_extra=advanced(method=ADAPTED))
+    dropout: float = Field(0.0, ge=0, le=0.9, json_schema_extra=advanced(method=ADAPTED, objective=WRITING))
     target_modules: Literal["all-linear", "attention", "mlp"] = Field(
         "all-linear", json_schema_extra=advanced(method=ADAPTED)
     )
@@ -69,7 +85,9 @@ class Lora(Part):
     dora: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED))
     rate_ratio: float = Field(1.0, ge=1, le=64, json_schema_extra=advanced(method=ADAPTED))
     start: Literal["zero", "pissa", "eva"] = Field("zero", json_schema_extra=advanced(method=ADAPTED))
-    new_tokens: tuple[Token, ...] = Field((), max_length=100, json_schema_extra=advanced(method=ADAPTED))
+    new_tokens: tuple[Token, ...] = Field(
+        (), max_length=100, json_schema_extra=advanced(method=ADAPTED, objective=WRITING)
+    )
 
     @property
     def scaling(self) -> float:
@@ -105,7 +123,7 @@ class Schedule(Part):
     weight_decay: float = Field(0.0, ge=0, le=1, json_schema_extra=advanced())
     max_grad_norm: float = Field(1.0, gt=0, le=1000, json_schema_extra=advanced())
     adam_beta2: float = Field(0.999, ge=0.5, lt=1, json_schema_extra=advanced(**{"schedule.optimizer": ADAM}))
-    neftune: float = Field(0.0, ge=0, le=100, json_schema_extra=advanced())
+    neftune: float = Field(0.0, ge=0, le=100, json_schema_extra=advanced(objective=WRITING))
 
 
 class Batch(Part):
@@ -159,9 +177,9 @@ class Watching(Part):
     answer_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     save_every: int = Field(50, ge=1, le=1_000_000, json_schema_extra=advanced())
     keep_checkpoints: int = Field(2, ge=1, le=100, json_schema_extra=advanced())
-    check: str | None = Field(None, max_length=200, json_schema_extra=advanced(objective=["chat"]))
-    check_questions: int = Field(30, ge=1, le=1000, json_schema_extra=advanced(objective=["chat"]))
-    questions: tuple[Question, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=["chat"]))
+    check: str | None = Field(None, max_length=200, json_schema_extra=advanced(objective=CHATTING))
+    check_questions: int = Field(30, ge=1, le=1000, json_schema_extra=advanced(objective=CHATTING))
+    questions: tuple[Question, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=CHATTING))
 
 
 class Provenance(Part):
@@ -183,7 +201,8 @@ class Recipe(Part):
     about: Annotated[dict[Literal["en", "ro", "it"], str], Field(default_factory=dict)]
     defaults: Defaults = Defaults()
     method: Literal["lora", "qlora", "full"] = Field("lora", json_schema_extra=basic())
-    objective: Literal["chat", "text"] = Field("chat", json_schema_extra=basic())
+    objective: Literal["chat", "text", "preference"] = Field("chat", json_schema_extra=basic())
+    preference: Preference = Preference()
     lora: Lora = Lora()
     quantisation: Quantisation = Quantisation()
     schedule: Schedule = Schedule()
@@ -196,8 +215,8 @@ class Recipe(Part):
 
     @property
     def new_tokens(self) -> tuple[str, ...]:
-        """Words that get a token of their own: none where every weight is trained anyhow."""
-        return () if self.method == "full" else self.lora.new_tokens
+        """Words that get a token of their own: none where every weight is trained anyhow, or nothing is written."""
+        return self.lora.new_tokens if self.method in ADAPTED and self.objective in WRITING else ()
 
     @property
     def effective_batch(self) -> int:
@@ -208,7 +227,7 @@ class Recipe(Part):
     def _parts_fit_together(self) -> "Recipe":
         if self.replay.share > 0 and not self.replay.data:
             raise RecipeError("recipes.replay_without_data")
-        if self.replay.share > 0 and self.objective == "text":
+        if self.replay.share > 0 and self.objective != "chat":
             raise RecipeError("recipes.replay_of_text")
         if self.corpora:
             self._refuse_corpora()

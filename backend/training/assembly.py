@@ -1,17 +1,17 @@
 """What a run is put together from: the model it starts from, what it learns, and the trainer of its objective."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from importlib import import_module
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
 from backend.paths import Workspace
 from backend.training.checkpoints import Checkpoints
-from backend.training.loop.arguments import arguments
+from backend.training.loop.arguments import values
 from backend.training.loop.check import TOKENS_AT_ONCE, Check
 from backend.training.loop.course import Course
 from backend.training.loop.fit import Fit
@@ -26,9 +26,13 @@ from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.corpora import streamed
 from backend.training.text.documents import Material, material
+from backend.training.text.pairs import Pair
 from backend.training.text.tokens import NewTokens
 from backend.training.text.windows import Windows
 from backend.training.watch import Watch
+
+# Opened only for a run that learns preferences: it brings TRL.
+PREFERENCE = "backend.training.preference.trainer"
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,15 @@ class Assembly:
                 self.watch.note(told)
             return Material([], found.held_out, None, streamed=found)
         read = material(self.request, tokenizer)
+        recipe, total = self.request.recipe, read.dropped + len(read.train)
         if read.dropped:
-            numbers = {"dropped": read.dropped, "total": read.dropped + len(read.train)}
-            length = self.request.recipe.batch.max_length
-            self.watch.note(DataError("training.dropped", length=length, **numbers), "warning")
+            key = "training.pairs_dropped" if recipe.objective == "preference" else "training.dropped"
+            self.watch.note(
+                DataError(key, length=recipe.batch.max_length, dropped=read.dropped, total=total), "warning"
+            )
+        if read.cut:
+            said = DataError("training.pairs_cut", length=recipe.batch.max_length, cut=read.cut, total=len(read.train))
+            self.watch.note(said, "warning")
         return read
 
     def _begin(self, plain: Beginning, read: Material, *, fresh: bool) -> Beginning:
@@ -109,7 +118,8 @@ class Assembly:
         if wanted.start == "pissa":
             return replace(plain, begun=start.first(model))
         if fresh:
-            seen = read.streamed.first() if read.streamed else read.train
+            rows = read.streamed.first() if read.streamed else read.train
+            seen = [one.document if isinstance(one, Pair) else one for one in rows]
             start.look_at(model, seen, wanted.rank, plain.head, autocast=plain.precision.autocast)
         else:
             start.plain(model)
@@ -149,12 +159,15 @@ class Assembly:
     def _trainer(self, beginning: Beginning, course: Course, chosen: Fit) -> Watched:
         """The trainer of the recipe's objective."""
         recipe = self.request.recipe
-        asked: Any = arguments(
-            recipe, course.plan, beginning.precision, self.device, checkpointing=chosen.checkpointing
-        )
-        for reason in optimizer.require(recipe, asked, self.device):
+        asked = values(recipe, course.plan, beginning.precision, self.device, checkpointing=chosen.checkpointing)
+        for reason in optimizer.require(recipe, TrainingArguments(**asked), self.device):
             self.watch.note(JobError("training.not_paged", reason=reason))
-        return StudioTrainer(beginning.model, asked, course)
+        if recipe.objective == "preference":
+            made: Watched = import_module(PREFERENCE).PreferenceTrainer(
+                beginning.model, asked, course, beginning.tokenizer
+            )
+            return made
+        return StudioTrainer(beginning.model, TrainingArguments(**asked), course)
 
     def _checking(self, read: Material, writer: Writer | None, trainer: Watched) -> Check | None:
         """What is asked before and after; nothing for plain text, or when every question is trained on."""

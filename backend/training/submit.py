@@ -80,7 +80,7 @@ def _chosen(
     }
     if recipe.replay.share > 0:
         wanted["replay.data"] = partial(datasets.find, person, workspace, recipe.replay.data or "")
-    if recipe.watching.check and recipe.objective == "chat":
+    if recipe.watching.check and recipe.objective != "text":
         wanted["watching.check"] = partial(checks.find, person, workspace, recipe.watching.check)
     found, faults = dict[str, Any](), dict[str, StudioError]()
     for name, find in wanted.items():

@@ -90,8 +90,8 @@ class Watch:
         if now - self._last_memory >= SECONDS_BETWEEN_MEMORY:
             self.memory()
 
-    def evaluated(self, step: int, loss: float | None, each: tuple[float | None, ...] = ()) -> None:
-        self._say(events.Evaluation(step=step, loss=loss, each=each))
+    def evaluated(self, said: events.Evaluation) -> None:
+        self._say(said)
 
     def checked(self, said: events.Checked) -> None:
         self._say(said)

@@ -78,10 +78,11 @@ LINES = [
     (b"PK\x03\x04rest of a workbook",
      "This is a zip archive or an Excel workbook. Save its table as JSONL (UTF-8), one example per line."),
     (jsonl(GOOD[0], {"text": "a"}),
-     "Line 2 is of another kind than the lines before: a data set holds either chats or plain text."),
+     "Line 2 is of another kind than the lines before: a data set holds either chats, or plain text, "
+     "or pairs of answers."),
     (jsonl({"title": "a"}),
      "Line 1 has none of the fields that are understood: messages, conversations, prompt and completion, "
-     "instruction and output, question and answer, or text. Found: title."),
+     "instruction and output, question and answer, chosen and rejected, or text. Found: title."),
     (jsonl({"text": "  "}), "Line 1: the text is empty."),
     (jsonl({"messages": "hello"}), 'Line 1: "messages" must be a list of messages.'),
     (jsonl({"messages": [{"role": "user"}]}), 'Line 1: every message in "messages" needs "role" and "content".'),

@@ -17,7 +17,14 @@ def arguments(
     recipe: Recipe, plan: Plan, precision: Precision, device: torch.device, *, checkpointing: bool
 ) -> TrainingArguments:
     """The recipe in transformers' words; what we do ourselves (logging, evaluation, checkpoints) is off."""
-    return TrainingArguments(
+    return TrainingArguments(**values(recipe, plan, precision, device, checkpointing=checkpointing))
+
+
+def values(
+    recipe: Recipe, plan: Plan, precision: Precision, device: torch.device, *, checkpointing: bool
+) -> dict[str, Any]:
+    """The same by name, for the arguments of another library's trainer."""
+    return dict(
         output_dir=gettempdir(),
         max_steps=plan.steps,
         per_device_train_batch_size=plan.micro,

@@ -27,13 +27,6 @@ class StudioTrainer(Watched, Trainer):
         own = torch.tensor(sum(_tensor(batch["targets"]).numel() for batch in batch_samples), device=device)
         return self.accelerator.gather(own).sum() if self.args.world_size > 1 else own
 
-    def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:
-        """Forward and backward. Without transformers' walk over all modules to set the mode they are in already."""
-        with self.compute_loss_context_manager():
-            loss: Tensor = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
-        self.accelerator.backward(loss)
-        return loss.detach()
-
     def compute_loss(
         self,
         model: nn.Module,

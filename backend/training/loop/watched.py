@@ -19,6 +19,7 @@ from backend.training.network import optimizer
 from backend.training.network.adapter import Network
 from backend.training.network.measure import Measured, measured
 from backend.training.network.saved import save_weights
+from backend.training.text.batches import Batch
 
 STRIKES = 3
 
@@ -77,6 +78,14 @@ class Watched(Kept):
         """Not counted: transformers walks over all parameters at every step to guess it."""
         return 0
 
+    def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:
+        """Forward and backward. Without transformers' walk over all modules to set the mode they are in already."""
+        with self.compute_loss_context_manager():
+            loss: Any = self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=num_items_in_batch)
+        self.accelerator.backward(loss)
+        found: Tensor = loss.detach()
+        return found
+
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
         return nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
@@ -114,8 +123,13 @@ class Watched(Kept):
                 tokens=self.state.num_input_tokens_seen,
                 tokens_per_second=0.0,
                 eta_seconds=None,
+                rewards=self.rewards(),
             )
         )
+
+    def rewards(self) -> events.Rewards | None:
+        """Of the step that was made; None where nothing is preferred to anything."""
+        return None
 
     def look(self, step: int, *, evaluate: bool = True, answer: bool = True) -> None:
         """Measure the loss on held-out rows and answer the test questions, without touching any random state."""
@@ -145,7 +159,8 @@ class Watched(Kept):
         found = self.measured()
         self.eval_loss = found.mean
         self._evaluated = step
-        self.course.watch.evaluated(step, found.mean if isfinite(found.mean) else None, found.each)
+        loss = found.mean if isfinite(found.mean) else None
+        self.course.watch.evaluated(events.Evaluation(step=step, loss=loss, each=found.each, rewards=found.rewards))
         if self._best.judge(found.mean, self.state, partial(save_weights, self.network)):
             self.control.should_training_stop = True
 

@@ -14,7 +14,7 @@ from backend.errors import ModelError
 from backend.recipes.schema import Recipe
 from backend.training.network.products import quicken
 from backend.training.network.targets import narrowest, targets, transposed
-from backend.training.text.tokens import ADAPTER, NewTokens, exact
+from backend.training.text.tokens import NewTokens, exact
 
 Network = PreTrainedModel | PeftModel
 # Rounds of the randomised decomposition that finds the strongest part of a matrix: the paper's closest one.
@@ -79,12 +79,13 @@ def shorten(model: PeftModel) -> None:
 def _forward(layer: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
     """base(x) + scaling * dropout(x) @ A.T @ B.T."""
     result: Tensor = layer.base_layer(x)
-    down, up = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
-    narrow = linear(layer.lora_dropout[ADAPTER](x).to(down.dtype), down)
+    if layer.disable_adapters:
+        return result
+    name = layer.active_adapters[0]
+    down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
+    narrow = linear(layer.lora_dropout[name](x).to(down.dtype), down)
     if narrow.dtype is not result.dtype:
-        update: Tensor = linear(narrow, up) * layer.scaling[ADAPTER]
+        update: Tensor = linear(narrow, up) * layer.scaling[name]
         return (result + update).to(result.dtype)
-    flat = torch.addmm(
-        result.flatten(0, -2), narrow.flatten(0, -2), up.to(narrow.dtype).t(), alpha=layer.scaling[ADAPTER]
-    )
+    flat = torch.addmm(result.flatten(0, -2), narrow.flatten(0, -2), up.to(narrow.dtype).t(), alpha=layer.scaling[name])
     return flat.view(result.shape)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backend.jobs.events import Rewards
 from backend.training.network.load import Head
 from backend.training.network.loss import summed_loss, without_head
 from backend.training.text.batches import Document, collate
@@ -20,10 +21,11 @@ MOST_EACH = 200
 
 @dataclass(frozen=True)
 class Measured:
-    """`mean` of all learned tokens; `each`: mean of each document, of evenly spread ones when there are many."""
+    """`mean` of all learned tokens (or pairs); `each`: of each document, of evenly spread ones when there are many."""
 
     mean: float
     each: tuple[float | None, ...]
+    rewards: Rewards | None = None
 
 
 def measured(model: Any, held_out: list[Document], head: Head, *, autocast: bool) -> Measured:

@@ -6,6 +6,7 @@ from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from backend.training.network.adapter import Network
+from backend.training.text.tokens import ADAPTER
 
 
 def save_weights(model: Network, folder: Path) -> None:
@@ -13,7 +14,7 @@ def save_weights(model: Network, folder: Path) -> None:
     if not isinstance(model, PeftModel):
         model.save_pretrained(str(folder))
         return
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
     # An empty form of a model card.
     (folder / "README.md").unlink(missing_ok=True)
 

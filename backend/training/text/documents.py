@@ -1,7 +1,7 @@
 """Which rows a run trains on and which it is measured on, as documents."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,20 +17,23 @@ from backend.training.request import TrainRequest
 from backend.training.text.batches import Document
 from backend.training.text.chat import ChatFormat
 from backend.training.text.corpora import Streamed
+from backend.training.text.pairs import Pair, pairs
 
 
 @dataclass(frozen=True)
 class Material:
-    """`chat` is None when the recipe's objective is plain text; `dropped` chats of `train` had no answer that fits.
+    """`train` and `held_out` are documents, or pairs where the recipe's objective is preference; `chat` is None where
+    it is plain text. `dropped` rows of `train` had no answer that fits, `cut` pairs one that does not fit whole.
 
     `streamed`: texts that are read while they are trained on; then `train` is empty. `check`: rows of the check set by
     group, without the `known` ones, which are trained on.
     """
 
-    train: list[Document]
-    held_out: list[Document]
+    train: list[Any]
+    held_out: list[Any]
     chat: ChatFormat | None
     dropped: int = 0
+    cut: int = 0
     check: dict[str, list[rows.Row]] = field(default_factory=dict)
     known: int = 0
     streamed: Streamed | None = None
@@ -55,16 +58,18 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
     if request.replay is not None:
         learned += replayed(request, len(learned))
     if recipe.objective == "text":
-        read = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
+        read: list[list[Any]] = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
         return Material(_some(read[0], request), read[1], None)
     chat = ChatFormat.of(tokenizer, request.model.name, recipe.new_tokens)
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
-    read = [list(chats(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
+    read_as: Callable[..., Iterator[Any]] = pairs if recipe.objective == "preference" else chats
+    read = [list(read_as(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
     asked = checks.grouped(request.check.path, recipe.watching.check_questions) if request.check else {}
     unknown = checks.unknown(asked, learned)
     known = sum(map(len, asked.values())) - sum(map(len, unknown.values()))
     dropped = len(learned) - len(read[0])
-    return Material(_some(read[0], request), read[1], chat, dropped=dropped, check=unknown, known=known)
+    cut = sum(isinstance(one, Pair) and one.cut for one in read[0])
+    return Material(_some(read[0], request), read[1], chat, dropped=dropped, cut=cut, check=unknown, known=known)
 
 
 def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
@@ -104,7 +109,7 @@ def texts(found: Iterable[rows.Row], tokenizer: PreTrainedTokenizerBase, max_len
                 yield Document(window, learned)
 
 
-def _some(documents: list[Document], request: TrainRequest) -> list[Document]:
+def _some(documents: list[Any], request: TrainRequest) -> list[Any]:
     if not documents:
         raise DataError("training.nothing_to_learn", data=request.data.name, length=request.recipe.batch.max_length)
     return documents
