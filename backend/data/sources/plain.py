@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.data.encoding import not_utf_8
+from backend.data.files.encoding import not_utf_8
 
 LONGEST = 200_000
 """Letters of one document; a longer text is cut at a line, else at a space. As JSON it stays below 1 MB a line."""
