@@ -4,6 +4,7 @@ Anything else that a library says stays, errors above all.
 """
 
 import logging
+import os
 import warnings
 
 # Of a kernel that is not needed: without it bitsandbytes computes the same by other means.
@@ -29,3 +30,11 @@ def keep_quiet() -> None:
         logging.getLogger(logger).addFilter(Known(words))
     for words in WARNINGS:
         warnings.filterwarnings("ignore", message=words, category=FutureWarning)
+
+
+def say_no_more() -> None:
+    """What libraries say of their own objects while Python ends (nanobind's do) is nothing about the run."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nothing, number)
+    os.close(nothing)

@@ -31,7 +31,7 @@ from backend.jobs.process import Identity
 from backend.jobs.upkeep import disk
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
-from backend.quiet import keep_quiet
+from backend.quiet import keep_quiet, say_no_more
 from backend.settings import Settings
 
 CALIBRATION = "backend.training.calibrate"
@@ -179,14 +179,6 @@ def _leave(outcome: Outcome, life: BaseFileLock) -> int:
     return 1 if outcome.code is None else outcome.code
 
 
-def _say_no_more() -> None:
-    """What libraries say of their own objects while Python ends (nanobind's do) is nothing about the run."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for number in (1, 2):
-        os.dup2(nothing, number)
-    os.close(nothing)
-
-
 def _see_only(device: str) -> None:
     """Hide every GPU but the job's; CUDA reads this at its first call, which is still to come in a warm worker."""
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
@@ -209,5 +201,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     status = main(sys.argv[1:])
-    _say_no_more()
+    say_no_more()
     sys.exit(status)

@@ -87,6 +87,11 @@ class JobContext:
         said = self._status | {"at": time.time(), "seconds": round(self._shown, 3), "pid": os.getpid()}
         write_atomically(self.folder.status, json.dumps(said, ensure_ascii=False))
 
+    def catch_up(self) -> None:
+        """Another process has spoken for this job meanwhile: go on from what it has shown."""
+        shown = self.folder.read(self.folder.status)
+        self._status |= {name: shown[name] for name in ("phase", "step", "total") if name in shown}
+
     def _note(self, event: events.Said) -> None:
         """Keep status.json near the truth without a flush for each step."""
         if isinstance(event, events.Step):

@@ -28,6 +28,12 @@ BETWEEN = {
     "recipes.pissa_quantised": "lora.start",
     "recipes.pissa_dora": "lora.start",
     "recipes.dora_int8": "lora.dora",
+    "recipes.devices_batch": "compute.devices",
+    "recipes.devices_preference": "compute.devices",
+    "recipes.fsdp2_quantised": "compute.sharding",
+    "recipes.fsdp2_optimizer": "compute.sharding",
+    "recipes.fsdp2_start": "compute.sharding",
+    "recipes.fsdp2_tokens": "compute.sharding",
 }
 # Lists that are typed in one line.
 LISTS: dict[str, Callable[[str], Any]] = {

@@ -150,10 +150,19 @@ class Corpus(Part):
     weight: float = Field(1.0, gt=0, le=1_000_000)
 
 
+SEVERAL = [str(count) for count in range(2, 9)]
+
+
 class Compute(Part):
+    """`devices`: how many cards, or processes on a machine without cards, share every step. `sharding`: each of them
+    holds the whole model ("ddp", arXiv 2006.15704), or a part of it ("fsdp2", arXiv 2304.11277).
+    """
+
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", json_schema_extra=advanced())
     gradient_checkpointing: Literal["auto", "on", "off"] = Field("auto", json_schema_extra=advanced())
     seed: int = Field(0, ge=0, le=2**31 - 1, json_schema_extra=advanced())
+    devices: int = Field(1, ge=1, le=8, json_schema_extra=advanced())
+    sharding: Literal["ddp", "fsdp2"] = Field("ddp", json_schema_extra=advanced(**{"compute.devices": SEVERAL}))
 
 
 class Question(Part):
@@ -238,6 +247,8 @@ class Recipe(Part):
         if self.method == "qlora" and self.lora.dora and self.quantisation.kind == "int8":
             # peft 0.21 loses the scales of the weights when it looks for the lengths of their columns.
             raise RecipeError("recipes.dora_int8")
+        if self.compute.devices > 1:
+            self._refuse_unshared()
         return self
 
     def _refuse_corpora(self) -> None:
@@ -247,6 +258,23 @@ class Recipe(Part):
         named = [corpus.data for corpus in self.corpora]
         if twice := [name for name in named if named.count(name) > 1]:
             raise RecipeError("recipes.corpora_twice", name=twice[0])
+
+    def _refuse_unshared(self) -> None:
+        """What several devices cannot share: less than one example each, and parts of what must be whole."""
+        if self.objective == "preference":
+            raise RecipeError("recipes.devices_preference")
+        if self.effective_batch < self.compute.devices:
+            raise RecipeError("recipes.devices_batch", devices=self.compute.devices, batch=self.effective_batch)
+        if self.compute.sharding == "ddp":
+            return
+        if self.method == "qlora":
+            raise RecipeError("recipes.fsdp2_quantised")
+        if self.schedule.optimizer != "adamw":
+            raise RecipeError("recipes.fsdp2_optimizer", optimizer=self.schedule.optimizer)
+        if self.method == "lora" and self.lora.start != "zero":
+            raise RecipeError("recipes.fsdp2_start")
+        if self.method == "lora" and self.lora.new_tokens:
+            raise RecipeError("recipes.fsdp2_tokens")
 
     def _refuse_pissa(self) -> None:
         """PiSSA takes a part out of the weights: they must not be rounded, and their lengths not be kept apart."""

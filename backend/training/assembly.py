@@ -16,6 +16,7 @@ from backend.training.loop.check import TOKENS_AT_ONCE, Check
 from backend.training.loop.course import Course
 from backend.training.loop.fit import Fit
 from backend.training.loop.group import Group
+from backend.training.loop.sharing import split
 from backend.training.loop.trainer import StudioTrainer
 from backend.training.loop.watched import Watched
 from backend.training.network import optimizer, start
@@ -33,6 +34,7 @@ from backend.training.watch import Watch
 
 # Opened only for a run that learns preferences: it brings TRL.
 PREFERENCE = "backend.training.preference.trainer"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Assembly:
         torch.manual_seed(recipe.compute.seed)
         tokenizer = load_tokenizer(location)
         new = NewTokens.of(tokenizer, recipe.new_tokens) if recipe.new_tokens else None
-        base = load_base(location, recipe, self.device)
+        # A model that is shared in parts may be too large for one card: it is cut up where it is loaded.
+        base = load_base(location, recipe, self.device, at=CPU if self.group.in_parts else self.device)
         if new:
             new.grow(base)
         self.watch.phase("checking")
@@ -82,6 +85,7 @@ class Assembly:
         if new:
             head = replace(head, layer=model.get_output_embeddings(), plain=False)
         beginning = self._begin(Beginning(model, tokenizer, head, precision(recipe, self.device)), read, fresh=fresh)
+        split(beginning.model, self.group, self.device)
         kind = beginning.precision
         writer = Writer(beginning.model, read.chat, kind.autocast) if read.chat else None
         course = self._course(read, chosen, head, checkpoints, writer)
@@ -138,9 +142,10 @@ class Assembly:
             checkpoints=checkpoints,
             watch=self.watch,
             answer=Examiner(writer, recipe.watching.questions, self.watch) if writer else _ask_nothing,
-            stop_requested=self.job.stop_requested,
+            stop_requested=self.group.stop(self.job.stop_requested),
             recipe=recipe,
             windows=Windows(plan, read.streamed.texts) if read.streamed else None,
+            group=self.group,
         )
 
     def _plan(self, read: Material, chosen: Fit) -> Plan:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from backend.jobs.folder import sync_folder
 
 MANIFEST = "MANIFEST.json"
 STAGING, REMOVED = ".staging", ".removed"
+CHANCE = "rng_state_"
 BLOCK = 2**20
 
 
@@ -34,9 +35,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Checkpoint:
+    """`ranks`: how many processes made it."""
+
     path: Path
     step: int
     versions: dict[str, str]
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,12 @@ class Checkpoints:
             self._remove(self._path(old))
         return final
 
+    def forget(self, step: int) -> None:
+        """Remove every checkpoint of a later step."""
+        for later in self._steps():
+            if later > step:
+                self._remove(self._path(later))
+
     def newest(self) -> tuple[Checkpoint | None, list[Damaged]]:
         """The newest checkpoint that is what was written, and those that were not: they are renamed and kept.
 
@@ -91,7 +101,7 @@ class Checkpoints:
             if wrong is None:
                 manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
                 self._require_same(manifest["parts"], step)
-                return Checkpoint(path, step, manifest["versions"]), damaged
+                return Checkpoint(path, step, manifest["versions"], _ranks(manifest["files"])), damaged
             path.rename(_unused(self.folder / f"damaged-{step}"))
             damaged.append(Damaged(step, wrong))
         return None, damaged
@@ -132,6 +142,11 @@ def flaw(path: Path) -> str | None:
     for name in sorted(present ^ set(listed)):
         return name
     return next((name for name, wanted in listed.items() if _digest(path / name) != wanted["sha256"]), None)
+
+
+def _ranks(files: Iterable[str]) -> int:
+    """Each process of several keeps where its random numbers are."""
+    return max(1, sum(name.startswith(CHANCE) for name in files))
 
 
 def sync_file(path: Path) -> None:

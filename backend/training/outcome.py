@@ -15,6 +15,7 @@ from backend.training.request import TrainRequest
 
 NOT_LEARNED: dict[str, Any] = {
     "title": True, "about": True, "provenance": True, "defaults": True, "watching": {"check", "check_questions"},
+    "compute": {"devices", "sharding"},
 }  # fmt: skip
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
 

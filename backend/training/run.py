@@ -24,13 +24,16 @@ from backend.training import outcome
 from backend.training.assembly import Assembled, Assembly, Beginning
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.loop.course import DivergedError
-from backend.training.loop.fit import fit
-from backend.training.loop.group import Group
+from backend.training.loop.fit import Fit, fit
+from backend.training.loop.group import ALONE, Group
+from backend.training.loop.sharing import Shared
 from backend.training.loop.watched import Watched
 from backend.training.network import start
 from backend.training.network.adapter import Network
 from backend.training.network.load import quantised
 from backend.training.network.saved import save_weights
+from backend.training.ranks.launch import together
+from backend.training.ranks.shards import Whole, whole_weights
 from backend.training.request import TrainRequest
 from backend.training.watch import Watch, peak_memory
 
@@ -39,12 +42,18 @@ OUT_OF_MEMORY_WORDS = ("can't allocate memory", "out of memory")
 BYTES_PER_TRAINED = 12
 
 
-def run(job: JobContext) -> int:
-    """Train as request.json says; a value of `ExitCode`. StudioError for what a person has to change first."""
+def run(job: JobContext, group: Group | None = None) -> int:
+    """Train as request.json says; a value of `ExitCode`. StudioError for what a person has to change first.
+
+    `group`: the processes that share the run, this one among them. Where the recipe wants several and there are none,
+    they are started, and this process waits for them: then the value may be negative, for one that was lost.
+    """
     request = TrainRequest.model_validate(job.request)
+    if group is None and request.recipe.compute.devices > 1:
+        return together(job, request.recipe.compute.devices)
     device = torch.device("cpu" if job.device == "cpu" else "cuda:0")
     watch = Watch(job.say, device)
-    attempt = Run(job, request, device, watch, imports=psutil.Process().memory_info().rss)
+    attempt = Run(job, request, device, watch, psutil.Process().memory_info().rss, group or ALONE)
     try:
         return attempt.go()
     except DivergedError as end:
@@ -79,6 +88,7 @@ class Run:
     device: torch.device
     watch: Watch
     imports: int
+    group: Group = ALONE
     needed: int = 0
 
     def go(self) -> int:
@@ -86,13 +96,14 @@ class Run:
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         recipe = self.request.recipe
-        checkpoints = Checkpoints(
+        kept = Checkpoints(
             self.job.folder.checkpoints, outcome.identity(self.request), recipe.watching.keep_checkpoints
         )
+        checkpoints = Shared.of(kept, self.group)
         checkpoint = self._newest(checkpoints)
-        chosen = fit(self.request, self.job.memory_failures, self.device)
+        chosen: Fit = self.group.told(lambda: fit(self.request, self.job.memory_failures, self.device))
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
-        assembly = Assembly(self.job, self.request, self.device, self.watch, Group())
+        assembly = Assembly(self.job, self.request, self.device, self.watch, self.group)
         made = assembly.make(checkpoints, chosen, fresh=checkpoint is None)
         self._require_space(made.trainer.network)
         if checkpoint is None and made.check:
@@ -116,6 +127,8 @@ class Run:
             now = checkpoints.identity.versions.get(name)
             if now != before:
                 self.watch.note(JobError("training.other_version", name=name, before=before, now=str(now)), "warning")
+        if found and found.ranks != (ranks := self.group.ranks):
+            self.watch.note(JobError("training.other_ranks", step=found.step, before=found.ranks, now=ranks))
         return found
 
     def _require_space(self, model: Network) -> None:
@@ -136,15 +149,18 @@ class Run:
         checks = made.check.after(trainer.state.global_step) if made.check else {}
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
-        workspace = Workspace(folder.path.parent.parent)
-        calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
+        if self.group.ranks == 1:
+            workspace = Workspace(folder.path.parent.parent)
+            calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
 
     def _keep(self, made: Assembled, step: int) -> Path:
         """What was trained, as it is at `step`, for whoever wants to ask it; a run that is resumed replaces it."""
         folder, request = self.job.folder, self.request
         final = folder.model if request.recipe.method == "full" else folder.adapter
         record = outcome.record(request, step, self._way(made.trainer))
-        outcome.keep(final, partial(self._write, made.beginning), record)
+        whole = whole_weights(made.trainer.network)
+        if self.group.first:
+            outcome.keep(final, partial(self._write, made.beginning, whole), record)
         return final
 
     def _way(self, trainer: Watched) -> dict[str, Any]:
@@ -156,12 +172,12 @@ class Run:
             "quantised_layers": len(quantised(trainer.network)),
         }
 
-    def _write(self, beginning: Beginning, folder: Path) -> None:
+    def _write(self, beginning: Beginning, whole: Whole | None, folder: Path) -> None:
         model = beginning.model
         if beginning.begun and isinstance(model, PeftModel):
             start.save_as_lora(model, beginning.begun, folder)
         else:
-            save_weights(model, folder)
+            save_weights(model, folder, whole)
         if self.request.recipe.method == "full" or self.request.recipe.new_tokens:
             beginning.tokenizer.save_pretrained(folder)
 
@@ -175,14 +191,20 @@ class Run:
             "seconds": self.job.clock(),
             "tokens": trainer.state.num_input_tokens_seen,
             "tokens_per_second": self.watch.mean_tokens_per_second,
-            "peak_memory_bytes": peak_memory(self.device),
-            "imports_memory_bytes": self.imports,
+            "peak_memory_bytes": self._of_all(peak_memory(self.device)),
+            "imports_memory_bytes": self._of_all(self.imports),
+            "devices": self.group.ranks,
             "forecast_memory_bytes": self.request.forecast_bytes,
             "adapter": adapter,
             "trainable_parameters": trained(model),
             "quantised_layers": len(quantised(model)),
             "versions": outcome.versions(),
         }
+
+    def _of_all(self, mine: int) -> int:
+        """Bytes: processes on one processor share its memory, each card has its own and the fullest one counts."""
+        every = self.group.each(mine)
+        return max(every) if self.device.type == "cuda" else sum(every)
 
 
 def trained(model: Network) -> int:

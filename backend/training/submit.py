@@ -5,13 +5,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from backend import devices
 from backend.data import check, checks, datasets, intact, rows
 from backend.data.corpora import share
 from backend.data.datasets import Dataset
 from backend.data.split import split
-from backend.errors import DataError, ModelError, RecipeError, StudioError
+from backend.errors import DataError, JobError, ModelError, RecipeError, StudioError
 from backend.forecast import facade
-from backend.hardware import this_machine
+from backend.hardware import Machine, this_machine
 from backend.hub.selection import quantised
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
@@ -44,9 +45,20 @@ def prepare(
         replay=found.get("replay.data"),
         check=found.get("watching.check"),
         corpora=found["corpora"],
-        device="gpu:0" if this_machine(workspace.root).gpus else "cpu",
+        device=pick(recipe, this_machine(workspace.root)),
         forecast=forecast,
     )
+
+
+def pick(recipe: Recipe, machine: Machine) -> str:
+    """The device of a run: as many cards as it asks for, those with the most free memory, else the processor."""
+    wanted = recipe.compute.devices
+    if not machine.gpus:
+        return "cpu"
+    if wanted == 1:
+        return "gpu:0"
+    freest = sorted(machine.gpus, key=lambda gpu: -gpu.free_bytes)
+    return devices.together(gpu.index for gpu in freest[:wanted])
 
 
 def start_training(  # noqa: PLR0913 - one keyword for each thing a person chooses
@@ -87,6 +99,8 @@ def _chosen(
         _attempt(name, find, found, faults)
     if "model" in found:
         _attempt("model", partial(_trainable, found["model"], recipe), found, faults)
+    if recipe.compute.devices > 1:
+        _attempt("compute.devices", partial(_enough, recipe.compute.devices, workspace), found, faults)
     folder = found["model"].folder if "model" in found else None
     for name in ("data", "replay.data"):
         if name in found:
@@ -99,6 +113,16 @@ def _attempt(name: str, step: Callable[[], Any], found: dict[str, Any], faults: 
         found[name] = step()
     except StudioError as fault:
         faults[name] = fault
+
+
+def _enough(wanted: int, workspace: Workspace) -> int:
+    """The same number; JobError when this machine has fewer cards, or as a machine without cards fewer cores."""
+    machine = this_machine(workspace.root)
+    if machine.gpus and wanted > len(machine.gpus):
+        raise JobError("training.few_cards", wanted=wanted, cards=len(machine.gpus))
+    if not machine.gpus and wanted > machine.cores:
+        raise JobError("training.few_cores", wanted=wanted, cores=machine.cores)
+    return wanted
 
 
 def _trainable(model: Model, recipe: Recipe) -> Model:

@@ -11,7 +11,7 @@ from backend.messages import LANGUAGES
 from backend.paths import RECIPES, Workspace
 from backend.people import HOME, Person
 from backend.recipes import load, reference, text
-from backend.recipes.leaves import value
+from backend.recipes.leaves import by_name, value
 from backend.recipes.schema import Recipe
 
 SHIPPED = sorted(RECIPES.glob("*/*.yaml"))
@@ -168,11 +168,20 @@ def test_the_words_of_the_settings_name_no_setting_that_is_gone() -> None:
     assert named == {field.name for field in load.leaves()}
 
 
+def possible(name: str) -> list[str]:
+    """What a setting that others depend on can be, as it is written in the form."""
+    field = by_name()[name]
+    if field.kind == "integer":
+        assert field.low is not None
+        assert field.high is not None
+        return [str(number) for number in range(int(field.low), int(field.high) + 1)]
+    return list(field.choices)
+
+
 def test_every_condition_of_a_setting_names_a_setting_and_its_values() -> None:
-    choices = {field.name: field.choices for field in load.leaves()}
     conditions = [(name, allowed) for field in load.leaves() for name, allowed in field.when.items()]
     assert conditions
-    assert all(set(allowed) < set(choices[name]) for name, allowed in conditions)
+    assert all(set(allowed) < set(possible(name)) for name, allowed in conditions)
 
 
 @pytest.mark.parametrize("field", [f for f in load.leaves() if f.low is not None], ids=lambda f: f.name)
@@ -181,7 +190,7 @@ def test_the_bounds_a_form_shows_are_the_bounds_that_hold(field: load.Field) -> 
     assert field.high is not None
     step = 1 if field.kind == "integer" else 1e-9
     inside = [field.low + step * field.low_open, field.high - step * field.high_open]
-    with_data = {"replay.data": "x"}
+    with_data = {"replay.data": "x"} | ({"batch.accumulation": 8} if field.name == "compute.devices" else {})
     for good in inside:
         assert value(load.with_changes(Recipe(), {**with_data, field.name: good}), field.name) == good
     for bad in (field.low - step * (not field.low_open), field.high + step * (not field.high_open)):
@@ -279,3 +288,26 @@ def test_a_recipe_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 def test_the_reference_page_is_up_to_date() -> None:
     assert reference.PAGE.read_text("utf-8") == reference.page(), "Run `python -m backend.recipes.reference`."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "key"),
+    [
+        ({"batch.size": "1"}, "compute.devices", "recipes.devices_batch"),
+        ({"objective": "preference"}, "compute.devices", "recipes.devices_preference"),
+        ({"method": "qlora", "compute.sharding": "fsdp2"}, "compute.sharding", "recipes.fsdp2_quantised"),
+        (
+            {"schedule.optimizer": "adamw_8bit", "compute.sharding": "fsdp2"},
+            "compute.sharding",
+            "recipes.fsdp2_optimizer",
+        ),
+        ({"lora.start": "eva", "compute.sharding": "fsdp2"}, "compute.sharding", "recipes.fsdp2_start"),
+        ({"lora.new_tokens": "<x>", "compute.sharding": "fsdp2"}, "compute.sharding", "recipes.fsdp2_tokens"),
+    ],
+)
+def test_what_several_devices_cannot_share_is_said_at_its_setting(wrong: dict[str, str], field: str, key: str) -> None:
+    found = load.checked(Recipe(), {"compute.devices": "2"} | wrong)
+    assert {name: fault.key for name, fault in found.faults.items()} == {field: key}
+    assert load.checked(Recipe(), wrong).recipe is not None
+    if "compute.sharding" in wrong:
+        assert load.checked(Recipe(), {"compute.devices": "2"} | wrong | {"compute.sharding": "ddp"}).recipe is not None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from backend.training.text.batches import Document, Plan, Stream, collate
+from backend.training.text.batches import NOTHING, Document, Plan, Stream, collate
 
 PLAN = Plan(documents=23, effective=8, micro=4, epochs=2, seed=3)
 
@@ -45,9 +45,24 @@ def test_a_smaller_micro_batch_sees_the_same_documents_in_each_step(micro):
 
 def test_two_ranks_share_each_step_between_them():
     ranks = [replace(PLAN, ranks=2, rank=rank) for rank in range(2)]
-    for number in range(PLAN.steps - 1):
+    for number in range(PLAN.steps):
         assert sorted(_seen(ranks[0], number) + _seen(ranks[1], number)) == sorted(_seen(PLAN, number))
-    assert len(_seen(ranks[0], PLAN.steps - 1)) == len(_seen(ranks[1], PLAN.steps - 1)) == 4
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5, 8])
+@pytest.mark.parametrize("micro", [1, 2, 3])
+def test_all_ranks_have_as_many_batches_whatever_they_share(ranks, micro):
+    """Eight documents, the last step fewer; who has nothing left computes what counts for nothing."""
+    plans = [replace(PLAN, micro=micro, ranks=ranks, rank=rank) for rank in range(ranks)]
+    documents = _documents([3 + at % 5 for at in range(23)])
+    streams = [list(Stream(plan, documents)) for plan in plans]
+    assert {len(stream) for stream in streams} == {len(Stream(plans[0], documents))}
+    for number in range(PLAN.steps):
+        assert sorted(place for plan in plans for place in _seen(plan, number)) == sorted(_seen(PLAN, number))
+        assert {len(plan.step(number)) for plan in plans} <= {plans[0].accumulation, len(plans[0].step(PLAN.steps - 1))}
+    real = [batch for stream in streams for batch in stream if NOTHING not in batch]
+    alone = list(Stream(PLAN, documents))
+    assert sum(batch["targets"].numel() for batch in real) == sum(batch["targets"].numel() for batch in alone)
 
 
 def test_another_seed_gives_another_order():

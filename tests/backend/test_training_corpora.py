@@ -333,14 +333,14 @@ def test_a_corpus_that_goes_wrong_ends_the_run_with_a_sentence_and_nothing_is_lo
     assert code == ExitCode.DONE
     path = tmp_path / "news.jsonl"
     kept = path.read_bytes()
-    step = Windows.step
+    read = Windows.read
 
     def harmed(self, number):
         if number == 7:
             _harm(path, harm, kept)
-        return step(self, number)
+        return read(self, number)
 
-    monkeypatch.setattr(Windows, "step", harmed)
+    monkeypatch.setattr(Windows, "read", harmed)
     key = "data.gone" if harm == "vanishes" else "data.changed"
     with pytest.raises(DataError, match='"news"') as refused:
         tiny.run(tmp_path / "run", request)
@@ -348,7 +348,7 @@ def test_a_corpus_that_goes_wrong_ends_the_run_with_a_sentence_and_nothing_is_lo
     with pytest.raises(DataError) as again:
         tiny.run(tmp_path / "run", request, attempt=2)
     assert again.value.key == key
-    monkeypatch.setattr(Windows, "step", step)
+    monkeypatch.setattr(Windows, "read", read)
     path.write_bytes(kept)
     code, said = tiny.run(tmp_path / "run", request, attempt=3)
     assert code == ExitCode.DONE

@@ -7,6 +7,7 @@ import pytest
 
 from backend.data import datasets
 from backend.errors import DataError, StudioError
+from backend.hardware import Gpu, Machine
 from backend.jobs.service import Jobs
 from backend.ledger.store import Ledger
 from backend.paths import Workspace
@@ -96,3 +97,38 @@ def test_the_forecast_of_now_is_kept_with_a_run_and_what_cannot_be_is_not_queued
     with pytest.raises(StudioError):
         submit.start_training(HOME, jobs, workspace, Recipe(), model="gone", data="starter-ro", name="other")
     assert [job.name for job in jobs.all(HOME)] == ["small"]
+
+
+def machine(*free: int, cores: int = 2) -> Machine:
+    """One with cards that have so many bytes free."""
+    cards = tuple(Gpu(index, f"Card {index}", 100, bytes_) for index, bytes_ in enumerate(free))
+    return Machine("a processor", cores, 100, 100, bf16_cpu=False, gpus=cards, disk_bytes=100, disk_free_bytes=100)
+
+
+def test_a_run_gets_the_cards_with_most_free_memory_or_the_processor() -> None:
+    one, two = Recipe(), load.with_changes(Recipe(), {"compute.devices": "2"})
+    assert [submit.pick(recipe, machine()) for recipe in (one, two)] == ["cpu", "cpu"]
+    assert [submit.pick(recipe, machine(10, 50, 70)) for recipe in (one, two)] == ["gpu:0", "gpu:1,2"]
+
+
+def test_more_devices_than_there_are_is_said_at_their_field(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = load.with_changes(Recipe(), {"compute.devices": "3"})
+    for there, fault in (
+        (machine(cores=2), {"compute.devices": "training.few_cores"}),
+        (machine(cores=3), {}),
+        (machine(1, 1), {"compute.devices": "training.few_cards"}),
+        (machine(1, 1, 1), {}),
+    ):
+        monkeypatch.setattr(submit, "this_machine", lambda _, there=there: there)
+        assert unfit(workspace, three) == fault
+
+
+def test_a_run_on_several_cards_is_queued_for_all_of_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "this_machine", lambda _: machine(10, 50, 70))
+    two = load.with_changes(Recipe(), {"compute.devices": "2"})
+    request = submit.prepare(HOME, workspace, two, **CHOICE, forecast={})
+    assert request.device == "gpu:1,2"

@@ -1,6 +1,5 @@
 """The best state of a run so far, by its loss on held-out rows, and when it is time to give up looking for a better."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,9 +48,7 @@ class Best:
 
     def resume(self, step: int) -> None:
         """Forget what was best after this step: those steps come again."""
-        for path in self.kept.folder.glob("checkpoint-*"):
-            if int(path.name.rpartition("-")[2]) > step:
-                shutil.rmtree(path)
+        self.kept.forget(step)
 
     def found(self, state: TrainerState) -> Path | None:
         """Where the best state is; None when it is the last, or none was kept."""

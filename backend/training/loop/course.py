@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.recipes.schema import Recipe, Watching
 from backend.training.checkpoints import Checkpoints
+from backend.training.loop.group import ALONE, Group
 from backend.training.network.load import Head
 from backend.training.text.batches import Batch, Plan, Stream, collate
 from backend.training.text.windows import Windows
@@ -40,6 +41,7 @@ class Course:
     recipe: Recipe = field(default_factory=lambda: Recipe.model_validate({}))
     collate: Callable[[list[Any]], Batch] = collate
     windows: Windows | None = None
+    group: Group = ALONE
 
     def stream(self, first: int) -> Stream | Windows:
         """The micro-batches of the run from step `first` on."""

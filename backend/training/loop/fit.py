@@ -1,6 +1,7 @@
 """How a run is made to fit into memory: how many documents at once, and whether activations are recomputed."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import psutil
 import torch
@@ -25,10 +26,12 @@ def fit(request: TrainRequest, memory_failures: int, device: torch.device) -> Fi
     recipe = request.recipe
     wanted = recipe.compute.gradient_checkpointing
     checkpointing = wanted == "on" or (wanted == "auto" and _too_large(request, device))
-    micro = recipe.batch.size >> memory_failures
+    share = ceil(recipe.effective_batch / recipe.compute.devices)
+    most = min(recipe.batch.size, share)
+    micro = most >> memory_failures
     if micro >= 1:
         return Fit(micro, checkpointing)
-    if memory_failures == recipe.batch.size.bit_length() and not checkpointing:
+    if memory_failures == most.bit_length() and not checkpointing:
         return Fit(1, checkpointing=True)
     raise JobError("training.no_memory", length=recipe.batch.max_length)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -18,7 +17,7 @@ from backend.training.loop.kept import Kept
 from backend.training.network import optimizer
 from backend.training.network.adapter import Network
 from backend.training.network.measure import Measured, measured
-from backend.training.network.saved import save_weights
+from backend.training.ranks.shards import whole
 from backend.training.text.batches import Batch
 
 STRIKES = 3
@@ -41,6 +40,9 @@ class Watched(Kept):
 
         DataError when a text that is streamed can no longer be read; what was learned until then is saved.
         """
+        if not self.course.group.first:
+            # Every process draws its own chances, or two examples of one step would lose the same numbers to dropout.
+            torch.manual_seed(self.course.recipe.compute.seed + self.course.group.rank)
         if checkpoint is None:
             self.look(0)
             self.course.watch.begin(0, 0)
@@ -54,8 +56,9 @@ class Watched(Kept):
         try:
             self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
         except DataError:
-            # All of a step is read before any of it is learned: the model stands between two steps.
-            if self.state.global_step > 0:
+            # All of a step is read before any of it is learned: the model stands between two steps. Several processes
+            # may have noticed at different ones, and then there is nothing that they could save together.
+            if self.state.global_step > 0 and self.course.group.ranks == 1:
                 self._save_checkpoint(self.network, None)
             raise
 
@@ -87,7 +90,8 @@ class Watched(Kept):
         return found
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
-        return nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm)
+        norm: Tensor = whole(nn.utils.clip_grad_norm_(self._trained, self.args.max_grad_norm))
+        return norm
 
     # What happens after each step
 
@@ -161,7 +165,7 @@ class Watched(Kept):
         self._evaluated = step
         loss = found.mean if isfinite(found.mean) else None
         self.course.watch.evaluated(events.Evaluation(step=step, loss=loss, each=found.each, rewards=found.rewards))
-        if self._best.judge(found.mean, self.state, partial(save_weights, self.network)):
+        if self._best.judge(found.mean, self.state, self.save_weights):
             self.control.should_training_stop = True
 
     def measured(self) -> Measured:

@@ -55,8 +55,11 @@ def load_tokenizer(location: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrainedModel:
-    """The base model on `device`, from safetensors only, its attention keeping documents apart."""
+def load_base(location: str, recipe: Recipe, device: torch.device, at: torch.device | None = None) -> PreTrainedModel:
+    """The base model as it is trained on `device`, from safetensors only, its attention keeping documents apart.
+
+    `at`: where it is put meanwhile, if not there.
+    """
     attention.register()
     kind = precision(recipe, device)
     options: dict[str, Any] = {}
@@ -75,7 +78,7 @@ def load_base(location: str, recipe: Recipe, device: torch.device) -> PreTrained
         # Else bitsandbytes repacks the weight for inference at the first evaluation, and gradients end there.
         if isinstance(module, Linear4bit):
             module.support_avx512bf16_for_cpu = False
-    placed: PreTrainedModel = model if recipe.method == "qlora" else model.to(device)
+    placed: PreTrainedModel = model if recipe.method == "qlora" else model.to(at or device)
     return placed
 
 

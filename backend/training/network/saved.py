@@ -6,15 +6,19 @@ from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from backend.training.network.adapter import Network
+from backend.training.ranks.shards import Whole, spread
 from backend.training.text.tokens import ADAPTER
 
 
-def save_weights(model: Network, folder: Path) -> None:
-    """What was trained, as safetensors: the adapter in the format of peft, or the whole model."""
+def save_weights(model: Network, folder: Path, whole: Whole | None = None) -> None:
+    """What was trained, as safetensors: the adapter in the format of peft, or the whole model.
+
+    `whole`: the trained weights, where this process has only a part of them itself.
+    """
     if not isinstance(model, PeftModel):
-        model.save_pretrained(str(folder))
+        model.save_pretrained(str(folder), state_dict=whole)
         return
-    model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
+    model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER], state_dict=whole)
     # An empty form of a model card.
     (folder / "README.md").unlink(missing_ok=True)
 
@@ -22,7 +26,8 @@ def save_weights(model: Network, folder: Path) -> None:
 def load_weights(model: Network, folder: Path) -> None:
     """What `save_weights` wrote."""
     if isinstance(model, PeftModel):
-        set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+        set_peft_model_state_dict(model, spread(load_file(folder / "adapter_model.safetensors"), model))
         return
     for path in sorted(folder.glob("*.safetensors")):
-        model.load_state_dict(load_file(path), strict=False)  # a head that shares the embeddings is not in the file
+        # A head that shares the embeddings is not in the file.
+        model.load_state_dict(spread(load_file(path), model), strict=False)

@@ -29,11 +29,23 @@ def targets(base: PreTrainedModel, kind: Kind) -> list[str]:
 
 def linears(base: nn.Module) -> Iterator[str]:
     """Paths of the linear layers inside the blocks that the model repeats."""
+    for root, every in _stacks(base):
+        yield from (f"{root}.{path}" for path, module in every.named_modules() if isinstance(module, LINEAR))
+
+
+def blocks(base: nn.Module) -> Iterator[nn.Module]:
+    """The blocks that the model repeats."""
+    for _, every in _stacks(base):
+        yield from every
+
+
+def _stacks(base: nn.Module) -> Iterator[tuple[str, nn.ModuleList]]:
+    """Paths of the lists of blocks, and the lists."""
     layers = getattr(getattr(base, "config", None), "get_text_config", lambda: None)()
     count = getattr(layers, "num_hidden_layers", None)
-    for root, blocks in base.named_modules():
-        if isinstance(blocks, nn.ModuleList) and len(blocks) == count:
-            yield from (f"{root}.{path}" for path, module in blocks.named_modules() if isinstance(module, LINEAR))
+    for root, every in base.named_modules():
+        if isinstance(every, nn.ModuleList) and len(every) == count:
+            yield root, every
 
 
 def transposed(base: PreTrainedModel) -> bool:

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 Batch = dict[str, Tensor | int]
+# In a batch from which nothing is learned.
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,13 @@ class Plan:
     def step(self, number: int) -> list[list[int]]:
         """The micro-batches of step `number` (from 0) on this rank: places of documents.
 
-        A last step that is not full is kept on one rank; several ranks need work each, so theirs is filled up.
+        All ranks have as many of them as the one with most to do; where there are no documents left, they are empty.
         """
         begin = number * self.effective
-        end = begin + self.effective
-        if self.ranks == 1:
-            end = min(end, self.seen)
+        end = min(begin + self.effective, self.seen)
+        most = ceil((end - begin) / self.ranks)
         places = [self._place(at) for at in range(begin, end)][self.rank :: self.ranks]
-        return [places[at : at + self.micro] for at in range(0, len(places), self.micro)]
+        return [places[at : at + self.micro] for at in range(0, most, self.micro)]
 
     def _place(self, at: int) -> int:
         epoch, inside = divmod(at, self.documents)
@@ -129,4 +130,8 @@ class Stream:
     def __iter__(self) -> Iterator[Batch]:
         for number in range(self.first, self.plan.steps):
             for places in self.plan.step(number):
-                yield self.collate([self.documents[place] for place in places])
+                if places:
+                    yield self.collate([self.documents[place] for place in places])
+                else:
+                    # The other ranks wait for this one: it computes something that counts for nothing.
+                    yield self.collate([self.documents[0]]) | {NOTHING: 1}

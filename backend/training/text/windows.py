@@ -21,7 +21,7 @@ from backend.data.corpora.index import Index
 from backend.data.corpora.order import Mixture, Permutation, key
 from backend.data.datasets import Dataset
 from backend.errors import DataError, JobError
-from backend.training.text.batches import Batch, Document, Plan, collate
+from backend.training.text.batches import NOTHING, Batch, Document, Plan, collate
 
 FILE = "stream.json"
 REMEMBERED = 8
@@ -166,20 +166,25 @@ class Windows:
         return (last - self.first) * self.plan.accumulation + ceil(own / self.plan.micro)
 
     def _count(self, number: int) -> int:
-        """Windows of a step over all ranks. The last one of one rank may hold fewer, as in `Plan.step`."""
-        if self.plan.ranks > 1:
-            return self.plan.effective
+        """Windows of a step over all ranks; the last one may have fewer, as in `Plan.step`."""
         return min(self.plan.effective, self.plan.seen - number * self.plan.effective)
 
     def __iter__(self) -> Iterator[Batch]:
         for number in range(self.first, self.plan.steps):
-            for windows in self.step(number):
-                yield collate([piece for window in windows for piece in window])
+            every = self.read(number)
+            for windows in self._share(every):
+                batch = collate([piece for window in windows or every[:1] for piece in window])
+                yield batch if windows else batch | {NOTHING: 1}
 
     def step(self, number: int) -> list[list[list[Document]]]:
-        """The micro-batches of a step on this rank: windows, each of them pieces of documents. All that a step needs
-        is read before any of it is used, so what cannot be read leaves the step before it whole.
+        """The micro-batches of a step on this rank: windows, each of them pieces of documents; empty as in `Plan.step`.
+
+        All that a step needs is read before any of it is used, so what cannot be read leaves the step before it whole.
         """
+        return self._share(self.read(number))
+
+    def read(self, number: int) -> list[list[Document]]:
+        """The windows of a step on all ranks."""
         at, found = self._begins[number], []
         for _ in range(self._count(number)):
             window, at = self.texts.window(at)
@@ -187,8 +192,11 @@ class Windows:
         self._begins[number + 1] = at
         for old in [known for known in self._begins if known < number + 1 - REMEMBERED]:
             del self._begins[old]
-        own = found[self.plan.rank :: self.plan.ranks]
-        return [own[begin : begin + self.plan.micro] for begin in range(0, len(own), self.plan.micro)]
+        return found
+
+    def _share(self, every: list[list[Document]]) -> list[list[list[Document]]]:
+        own, most = every[self.plan.rank :: self.plan.ranks], ceil(len(every) / self.plan.ranks)
+        return [own[begin : begin + self.plan.micro] for begin in range(0, most, self.plan.micro)]
 
     def write(self, folder: Path, step: int) -> None:
         """Put into a checkpoint where the step behind it begins."""
