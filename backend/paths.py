@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
+CHAINS = RECIPES / "chains"
 SAMPLE_DATA = ROOT / "sample_data"
 SHIPPED_MODELS = SAMPLE_DATA / "models"
 SHIPPED_RUNS = SAMPLE_DATA / "runs"

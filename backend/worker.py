@@ -41,6 +41,7 @@ RUNNERS = {
     "download": "backend.hub.run",
     "corpus": "backend.hub.run",
     "export": "backend.export.run",
+    "chain": "backend.chains.run",
 }
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from backend.jobs.events import Attempt, Note, Phase, Sample, Step, Transfer
+from backend.jobs.events import Attempt, Note, Phase, Sample, Stage, Step, Transfer
 from backend.messages import sentence
 
 
@@ -27,6 +27,8 @@ class Progress:
             self._line(sentence(event.key, **event.values))
         elif isinstance(event, Attempt) and event.from_step:
             self._line(f"Going on from step {event.from_step}.")
+        elif isinstance(event, Stage):
+            self._line(f"Stage {event.number} of {event.count}: {event.title.get('en', '')}")
         elif isinstance(event, Sample) and event.index == 0:
             self._line(f"step {event.step}: {event.question} → {event.answer}")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
+from backend.chains.submit import start_chain
+from backend.cli import chain
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.progress import Progress
@@ -19,7 +21,7 @@ from backend.jobs.tail import Tail
 from backend.messages import sentence
 from backend.models import catalogue
 from backend.people import HOME
-from backend.recipes import load
+from backend.recipes import chains, load
 from backend.recipes.schema import Recipe
 from backend.setup import commands
 from backend.training.submit import start_training
@@ -41,6 +43,9 @@ def command(options: argparse.Namespace) -> int:
 
 
 def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
+    if (several := chains.bring(options.recipe)) is not None:
+        choice = chain.choice(jobs, several, options.model, options.data, options.set)
+        return start_chain(HOME, jobs, several, choice, options.name or free_name(jobs, several.id))
     title, meant = recipe_of(jobs, options.recipe)
     recipe = load.with_changes(meant, dict(change.split("=", 1) for change in options.set))
     data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id

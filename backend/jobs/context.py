@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from backend.jobs import events
 from backend.jobs.folder import RunFolder, write_atomically
+from backend.paths import Workspace
 
 SYNC_SECONDS = 5.0
 STATUS_SECONDS = 0.5
@@ -53,6 +54,10 @@ class JobContext:
         self._earlier = _last_time(self.folder.events)
         self._began = self.now()
         self._status = {"state": "running", "attempt": self.attempt, "phase": None, "step": 0, "total": None}
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.folder.path.parent.parent)
 
     def clock(self) -> float:
         return self._earlier + self.now() - self._began

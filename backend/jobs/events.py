@@ -27,7 +27,19 @@ class Attempt(Said):
 
 class Phase(Said):
     type: Literal["phase"] = "phase"
-    name: Literal["loading", "quantising", "checking", "training", "evaluating", "answering", "saving", "downloading"]
+    name: Literal[
+        "loading", "quantising", "checking", "training", "evaluating", "answering", "saving", "downloading", "merging"
+    ]
+
+
+class Stage(Said):
+    """Of a chain: from here on it is this stage, which begins after `step` steps of the whole. `title` by language."""
+
+    type: Literal["stage"] = "stage"
+    number: int
+    count: int
+    step: int
+    title: dict[str, str]
 
 
 class Rewards(BaseModel):
@@ -130,7 +142,7 @@ class Note(Said):
 
 
 Event = Annotated[
-    Attempt | Phase | Step | Transfer | Evaluation | Checked | Memory | Sample | Checkpoint | Note,
+    Attempt | Phase | Stage | Step | Transfer | Evaluation | Checked | Memory | Sample | Checkpoint | Note,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)

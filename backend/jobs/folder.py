@@ -11,6 +11,7 @@ checkpoints/    verified checkpoints to resume from
 check.json      which questions of the check set were answered as expected, before and after
 adapter/        what was trained, in the format of peft (a full model for method "full" is in model/)
 result.json     the figures of a finished run
+stages/<n>/     of a chain: a folder like this one for each of its trainings, counted from 1
 """
 
 import json
@@ -73,6 +74,18 @@ class RunFolder:
     @property
     def result(self) -> Path:
         return self.path / "result.json"
+
+    @property
+    def stages(self) -> Path:
+        return self.path / "stages"
+
+    def stage(self, number: int) -> "RunFolder":
+        return RunFolder(self.stages / str(number))
+
+    def latest(self) -> "RunFolder":
+        """The stage of a chain that was begun last; the folder itself of any other run."""
+        begun = [int(path.name) for path in self.stages.glob("*") if path.name.isdigit()]
+        return self.stage(max(begun)) if begun else self
 
     def lock(self) -> FileLock:
         """The life lock, not yet taken; `acquire(blocking=False)` raises filelock.Timeout while the job lives."""

@@ -11,7 +11,7 @@ import yaml
 
 from backend import names
 from backend.errors import AccessError, RecipeError
-from backend.paths import RECIPES, Workspace, write_atomically
+from backend.paths import CHAINS, RECIPES, Workspace, write_atomically
 from backend.people import Person
 from backend.recipes import text
 from backend.recipes.changes import Change, Checked, checked, compare, parse, with_changes
@@ -79,8 +79,8 @@ def as_yaml(recipe: Recipe) -> str:
 
 
 def shipped() -> list[RecipeFile]:
-    """recipes/<family>/<id>.yaml, by family and id."""
-    return [_file(path, is_shipped=True) for path in sorted(RECIPES.glob("*/*.yaml"))]
+    """recipes/<family>/<id>.yaml, by family and id; chains of recipes are another thing (`backend.recipes.chains`)."""
+    return [_file(path, is_shipped=True) for path in sorted(RECIPES.glob("*/*.yaml")) if path.parent != CHAINS]
 
 
 def available(person: Person, workspace: Workspace) -> list[RecipeFile]:

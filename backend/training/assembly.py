@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
-from backend.paths import Workspace
+from backend.training import stacked
 from backend.training.checkpoints import Checkpoints
 from backend.training.loop.arguments import values
 from backend.training.loop.check import TOKENS_AT_ONCE, Check
@@ -80,6 +80,8 @@ class Assembly:
             new.grow(base)
         self.watch.phase("checking")
         head = inspect(base)
+        if self.request.before is not None:
+            stacked.attach(base, self.request.before.adapter)
         read = self._material(tokenizer)
         model = prepare(base, recipe, location, new)
         if new:
@@ -95,7 +97,7 @@ class Assembly:
     def _material(self, tokenizer: PreTrainedTokenizerBase) -> Material:
         """What the run learns from; rows that had to be left out are said."""
         if self.request.weighed:
-            found = streamed(self.request, tokenizer, Workspace(self.job.folder.path.parent.parent))
+            found = streamed(self.request, tokenizer, self.job.workspace)
             tokens = sum(map(len, found.held_out))
             if tokens:
                 told = DataError("training.held_sample", documents=len(found.held_out), tokens=tokens)

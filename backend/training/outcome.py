@@ -39,11 +39,10 @@ def parts(request: TrainRequest) -> dict[str, dict[str, str]]:
         sets["replay"] = request.replay.sha256
     sets |= {f"corpora.{corpus.name}": corpus.sha256 for corpus in request.corpora}
     recipe = request.recipe.model_dump(mode="json", exclude=NOT_LEARNED)
-    return {
-        "recipe": dict(_leaves(recipe)),
-        "data": sets,
-        "model": {"weights": weights.fingerprint(request.model.folder)},
-    }
+    model = {"weights": weights.fingerprint(request.model.folder)}
+    if request.before is not None:
+        model["before"] = request.before.sha256
+    return {"recipe": dict(_leaves(recipe)), "data": sets, "model": model}
 
 
 def _leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What a training job is asked to do: the contents of its request.json."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,9 +12,19 @@ from backend.models.catalogue import Model
 from backend.recipes.schema import Recipe
 
 
+class Before(BaseModel):
+    """An earlier adapter on the same base, in the folder `adapter`, over which a new one is trained; `sha256` is of its
+    weights.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    adapter: Path
+    sha256: str
+
+
 class TrainRequest(BaseModel):
     """`data`, `replay` and `check` are files of rows, `corpora` those that the recipe mixes in, in its order;
-    `forecast` is what was shown before the start.
+    `forecast` is what was shown before the start; `before` stays as it is under what is trained.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -23,6 +34,7 @@ class TrainRequest(BaseModel):
     replay: Dataset | None = None
     check: Dataset | None = None
     corpora: tuple[Dataset, ...] = ()
+    before: Before | None = None
     device: str = "cpu"
     forecast: dict[str, Any] = Field(default_factory=dict)
 

@@ -19,8 +19,7 @@ from backend.forecast import calibration
 from backend.hardware import this_machine
 from backend.jobs.context import JobContext
 from backend.jobs.model import ExitCode
-from backend.paths import Workspace
-from backend.training import outcome
+from backend.training import outcome, stacked
 from backend.training.assembly import Assembled, Assembly, Beginning
 from backend.training.checkpoints import Checkpoint, Checkpoints
 from backend.training.loop.course import DivergedError
@@ -150,8 +149,8 @@ class Run:
         figures = self._figures(trainer, final.name) | {"checks": checks}
         folder.write(folder.result, figures)
         if self.group.ranks == 1:
-            workspace = Workspace(folder.path.parent.parent)
-            calibration.learn(workspace, this_machine(folder.path), request.recipe.method, request.forecast, figures)
+            place = this_machine(folder.path)
+            calibration.learn(self.job.workspace, place, request.recipe.method, request.forecast, figures)
 
     def _keep(self, made: Assembled, step: int) -> Path:
         """What was trained, as it is at `step`, for whoever wants to ask it; a run that is resumed replaces it."""
@@ -178,6 +177,8 @@ class Run:
             start.save_as_lora(model, beginning.begun, folder)
         else:
             save_weights(model, folder, whole)
+        if self.request.before is not None:
+            stacked.join(self.request.before.adapter, folder)
         if self.request.recipe.method == "full" or self.request.recipe.new_tokens:
             beginning.tokenizer.save_pretrained(folder)
 

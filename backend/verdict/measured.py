@@ -69,9 +69,13 @@ class Measured:
 
 
 def read(job: Job, folder: RunFolder) -> Measured | None:
-    """What is known of a run that has ended; None for one that has not, or was not trained here."""
+    """What is known of a run that has ended; None for one that has not, or was not trained here.
+
+    Of a chain: of its newest stage, for each stage is measured on rows of its own.
+    """
+    folder = folder.latest()
     request = folder.read(folder.request)
-    if not job.ended or job.kind != "train" or "recipe" not in request:
+    if not job.ended or job.kind not in ("train", "chain") or "recipe" not in request:
         return None
     try:
         recipe = Recipe.model_validate(request["recipe"])

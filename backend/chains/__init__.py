@@ -1,0 +1,1 @@
+"""Several trainings as one job, each from what the one before has made."""
