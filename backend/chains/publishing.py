@@ -16,7 +16,7 @@ def publish(chain: RunFolder, stage: RunFolder, train: TrainRequest) -> None:
     made, final = (stage.adapter, chain.adapter) if stage.adapter.is_dir() else (stage.model, chain.model)
     if not made.is_dir():
         return
-    told = train.model_dump(mode="json", include={"recipe", "model", "data", "replay", "check", "before"})
+    told = train.model_dump(mode="json", include={"recipe", "model", "data", "replay", "check", "corpora", "before"})
     chain.write(chain.request, {**chain.read(chain.request), **told}, mode=0o600)
     staging = chain.path / f".{final.name}"
     shutil.rmtree(staging, ignore_errors=True)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from backend.chains.stages import Stages
-from backend.errors import JobError
+from backend.errors import DataError, JobError
 from backend.jobs import events
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
@@ -209,8 +209,9 @@ def test_a_stage_that_fails_says_which_and_a_resume_goes_on_in_it(model, tmp_pat
     rows = tmp_path / "data-2" / "rows.jsonl"
     kept = rows.read_text(encoding="utf-8")
     rows.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataError):
         chain_folders.run(tmp_path / "run", request)
+    assert [one.key for one in RunFolder(tmp_path / "run").said() if isinstance(one, events.Note)] == ["chains.failed"]
     rows.write_text(kept, encoding="utf-8")
     code, said = chain_folders.run(tmp_path / "run", request, attempt=2)
     assert code == ExitCode.DONE
