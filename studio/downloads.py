@@ -14,7 +14,7 @@ from backend.verdict.reasons import Advice
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details as views
-from studio.views.verdict import verdict
+from studio.views.verdict import spoken, verdict
 
 FRESH = {"cache-control": "no-store"}
 
@@ -51,13 +51,22 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
         "run": run,
         "made": mine.made(run),
         "beside": views.beside(request, mine.result(run), words),
-        "from": [*views.made_from(request, words), *views.made_of(mine.result(run), words)],
+        "from": [
+            *views.made_from(request, words),
+            *views.stages(request, headlines(services, run, words), words),
+            *views.made_of(mine.result(run), words),
+        ],
         "recipe": titles.get(words.language) or titles.get("en", ""),
         "changed": words.count("runs.changed", len(chosen.changed)) if chosen and chosen.changed else "",
         "settings": views.settings(chosen.recipe, chosen.meant and chosen.meant.recipe, words) if chosen else [],
         "files": views.files(mine.files(run), words),
         "verdict": judged(services, run, words),
     }
+
+
+def headlines(services: Services, run: str, words: Words) -> list[str]:
+    """What is said of each stage of a chain that is done."""
+    return [spoken(card.headline, words) if card else "" for card in services.verdicts.stages(run)]
 
 
 def judged(services: Services, run: str, words: Words) -> dict[str, Any] | None:

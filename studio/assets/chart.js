@@ -49,7 +49,7 @@
   const over = (board, chart) => (made) => {
     const { ctx, bbox } = made;
     const ratio = devicePixelRatio;
-    const { phases, resumed, now, forecast } = board.curves;
+    const { phases, resumed, stages, now, forecast } = board.curves;
     const right = bbox.left + bbox.width;
     const at = (value) => made.valToPos(value, "x", true);
     const ink = board.colour("--ink-soft");
@@ -70,6 +70,14 @@
       if (x < bbox.left || x > right) continue;
       line(ctx, x, bbox.top, x, bbox.top + bbox.height);
       if (chart.name === "loss") said(ctx, t("chart.resumed"), x + 5 * ratio, bbox.top + 10 * ratio, right, ratio);
+    }
+    // Of a chain: where one stage ends and the next begins.
+    ctx.setLineDash([]);
+    for (const [time, step, number, titles] of (stages ?? []).slice(1)) {
+      const x = Math.round(at(prefs.x === "t" ? time : step));
+      if (x < bbox.left || x > right) continue;
+      line(ctx, x, bbox.top, x, bbox.top + bbox.height);
+      if (chart.name === "loss") said(ctx, `${number}: ${titles[page.language] ?? titles.en}`, x + 5 * ratio, bbox.top + 24 * ratio, right, ratio);
     }
     if (chart.name === "memory" && forecast) {
       const y = Math.round(made.valToPos(forecast, "y", true));

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from backend.chains import submit as chains
+from backend.chains.request import ChainRequest
 from backend.errors import JobError
 from backend.export import capsule
 from backend.jobs.folder import RunFolder
@@ -84,6 +86,8 @@ class MyRuns:
     def repeat(self, run: str, name: str) -> Job:
         """A new run of the same recipe on the same model and data; JobError for one that was not trained here."""
         job, folder = self.jobs.get(self.person, run), self.folder(run)
+        if job.kind == chains.KIND:
+            return chains.repeat(self.person, self.jobs, ChainRequest.model_validate(folder.read(folder.request)), name)
         try:
             request = TrainRequest.model_validate(folder.read(folder.request))
         except ValidationError as error:

@@ -1,9 +1,10 @@
 """The verdict on a run that has ended, and how Train is opened with what it advises."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
+from backend.jobs.model import JobState
 from backend.jobs.service import Jobs
 from backend.people import Person
 from backend.recipes.leaves import value
@@ -45,6 +46,13 @@ class Verdicts:
             found = card.of(job, self.jobs.folder(job))
             self._keep(key, found)
         return self._known.get(key)
+
+    def stages(self, run: str) -> list[Card | None]:
+        """Of a chain: on each stage that is done, in order; [] for any other run."""
+        job, folder = self.jobs.get(self.person, run), self.jobs.folder(self.jobs.get(self.person, run))
+        done = replace(job, state=JobState.DONE, reason_key=None)
+        count = len(folder.read(folder.result).get("stages") or ())
+        return [card.of(done, folder.stage(number)) for number in range(1, count + 1)]
 
     def opened(self, run: str, advice: Advice) -> Opened | None:
         """Train with the run's own settings but for what is advised, or with another recipe; None for mere words."""

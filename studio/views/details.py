@@ -1,6 +1,6 @@
 """What is known of one run beyond its curves: forecast beside measured, its settings, its files. Plain values out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.recipes import corpora
@@ -66,6 +66,19 @@ def made_of(result: Mapping[str, Any], words: Words) -> list[dict[str, str]]:
         for what, count in figures.items()
         if count
     ]
+
+
+def stages(request: Mapping[str, Any], judged: Sequence[str], words: Words) -> list[dict[str, str]]:
+    """Of a chain: what each stage learns from, how it starts, and its verdict as far as there is one."""
+    rows = []
+    for number, stage in enumerate(request.get("stages") or (), start=1):
+        data = stage["train"]["data"]
+        told = [data.get("titles", {}).get(words.language) or data["name"], words.t(f"stage.{stage['start']}")]
+        told += [judged[number - 1]] if number <= len(judged) and judged[number - 1] else []
+        title = stage["title"].get(words.language) or stage["title"].get("en") or stage["recipe_id"]
+        what = words.t("runs.stage.named", number=number, title=title)
+        rows.append({"what": what, "value": " · ".join(str(one) for one in told)})
+    return rows
 
 
 def settings(recipe: Any, meant: Any, words: Words) -> list[dict[str, Any]]:

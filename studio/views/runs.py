@@ -46,7 +46,8 @@ def progress(job: Job, curves: Curves | None, words: Words) -> str:
         return _beginning(job, curves, words)
     if curves is None or last is None:
         return ""
-    said = [words.t("runs.step", step=words.number(last.step), total=words.number(last.total))]
+    said = [*stage(job, curves, words)]
+    said.append(words.t("runs.step", step=words.number(last.step), total=words.number(last.total)))
     if not job.active:
         return " · ".join([*said, clock(curves.now)])
     if last.eta_seconds is not None:
@@ -59,9 +60,19 @@ def _beginning(job: Job, curves: Curves | None, words: Words) -> str:
     """What it does before its first step; the libraries take a while before the run itself can say anything."""
     silent = curves is None or curves.doing is None or curves.silent(job.attempt)
     said = "runs.loading" if curves is None or silent else f"phase.{curves.doing}"
-    if curves is None or not curves.step:
-        return words.t(said)
-    return f"{words.t(said)} · {words.t('runs.goes_on', step=words.number(curves.step))}"
+    parts = [*(stage(job, curves, words) if curves and not silent else []), words.t(said)]
+    if curves is not None and curves.step:
+        parts.append(words.t("runs.goes_on", step=words.number(curves.step)))
+    return " · ".join(parts)
+
+
+def stage(job: Job, curves: Curves, words: Words) -> list[str]:
+    """Of a chain that is not done: which of its stages it is in."""
+    now = curves.stage
+    if now is None or job.state is JobState.DONE:
+        return []
+    title = now.title.get(words.language) or now.title.get("en", "")
+    return [words.t("runs.stage", number=now.number, count=now.count, title=title)]
 
 
 def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
@@ -81,7 +92,7 @@ def status(job: Job, curves: Curves, words: Words) -> dict[str, Any]:
 
 def reason(job: Job, curves: Curves, words: Words) -> str:
     """Why it ended; of a run that was stopped also what was saved, and from where it would go on."""
-    if job.reason_key != "jobs.stopped" or job.kind != "train":
+    if job.reason_key != "jobs.stopped" or job.kind not in ("train", "chain"):
         return words.said(job.reason_key, job.reason_values)
     if curves.step and curves.saved == curves.step:
         return words.t("runs.stopped.saved", step=words.number(curves.saved))

@@ -24,6 +24,7 @@ def since(curves: Curves, forecast: int | None) -> dict[str, Any] | None:
     said = {"reset": False, **changed, **state(curves, forecast)}
     if not curves.new_phases:
         del said["phases"]
+        del said["stages"]
     curves.new_phases = False
     return said
 
@@ -46,6 +47,7 @@ def seen(table: dict[str, Any]) -> dict[str, Any]:
 def state(curves: Curves, forecast: int | None) -> dict[str, Any]:
     return {
         "phases": [(round(t, 2), name) for t, name in curves.phases],
+        "stages": [(round(one.t, 2), one.step, f"{one.number}", one.title) for one in curves.stages.values()],
         "resumed": [(round(t, 2), step) for t, step in curves.resumed],
         "now": round(curves.now, 2),
         "total": curves.last.total if curves.last else None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from backend.jobs.events import Attempt, Checkpoint, Evaluation, Memory, Note, Phase, Said, Sample, Step
+from backend.jobs.events import Attempt, Checkpoint, Evaluation, Memory, Note, Phase, Said, Sample, Stage, Step
 from studio.views.curves.thinned import Fold, Thinned
 
 MOST_PHASES = 400
@@ -39,6 +39,7 @@ class Curves:
     doing: str | None = None
     saved: int = 0
     resumed: list[tuple[float, int]] = field(default_factory=list)
+    stages: dict[int, Stage] = field(default_factory=dict)
     answers: dict[int, dict[int, Sample]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     last: Step | None = None
@@ -64,8 +65,13 @@ class Curves:
                 self._answer(event)
             case Note():
                 self.notes = [*self.notes[1 - MOST_NOTES :], event]
-            case Attempt() | Checkpoint():
+            case Attempt() | Checkpoint() | Stage():
                 self._place(event)
+
+    @property
+    def stage(self) -> Stage | None:
+        """Of a chain: the one that it is in."""
+        return self.stages[max(self.stages)] if self.stages else None
 
     def silent(self, attempt: int) -> bool:
         """This attempt, the newest, has said nothing yet: what is known was said by an earlier one."""
@@ -119,8 +125,18 @@ class Curves:
         if len(self.phases) > MOST_PHASES:
             self.phases = longest(self.phases)
 
-    def _place(self, said: Attempt | Checkpoint) -> None:
-        """From where it goes on, or would."""
+    def _stage(self, said: Stage) -> None:
+        """Those after it have yet to come, also when they were there before something of this one was lost."""
+        first = self.stages.get(said.number, said)
+        self.stages = {number: one for number, one in self.stages.items() if number < said.number}
+        self.stages[said.number] = first if first.step == said.step else said
+        self.new_phases = True
+
+    def _place(self, said: Attempt | Checkpoint | Stage) -> None:
+        """Where it is, and from where it goes on, or would."""
+        if isinstance(said, Stage):
+            self._stage(said)
+            return
         if isinstance(said, Checkpoint):
             self.saved = said.step
             return
