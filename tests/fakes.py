@@ -18,6 +18,7 @@ from backend.jobs.model import Job, JobState
 from backend.people import HOME
 from backend.recipes import load
 from backend.recipes.schema import Recipe
+from studio.services.chains import Chains
 from studio.services.curves import Shelf
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
@@ -62,6 +63,10 @@ class FakeServices:
     @cached_property
     def chats(self) -> FakeChats:
         return FakeChats.at(self.root, self.jobs)
+
+    @cached_property
+    def chains(self) -> Chains:
+        return Chains(self.chats.jobs, HOME)
 
     @cached_property
     def drafts(self) -> MyDrafts:

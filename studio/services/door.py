@@ -26,6 +26,7 @@ from backend.recipes.leaves import Field
 from backend.recipes.load import RecipeFile
 from backend.recipes.schema import Recipe
 from backend.training import submit
+from studio.services.chains import Chains
 from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
@@ -65,6 +66,10 @@ class Services:
     @cached_property
     def cookbook(self) -> Cookbook:
         return Cookbook(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def chains(self) -> Chains:
+        return Chains(self.jobs, self.person)
 
     @cached_property
     def verdicts(self) -> Verdicts:

@@ -12,6 +12,8 @@ from studio.text import Words
 from studio.views.train import field_words
 from studio.widgets import recipe_tools
 from studio.widgets.add_data import AddData
+from studio.widgets.chain_form import ChainForm
+from studio.widgets.chain_form import Handlers as ChainHandlers
 from studio.widgets.live_views import filled, place
 from studio.widgets.recipe_form import RecipeForm, name_field, opener
 from studio.widgets.recipe_tools import RecipeTools
@@ -36,6 +38,7 @@ class View:
     panels: dict[str, gr.Button]
     add_data: AddData
     tools: RecipeTools
+    chain: ChainForm
     find: gr.Textbox
     count: gr.Button
     reset: gr.Button
@@ -57,9 +60,10 @@ def layout(handlers: Handlers) -> View:
             choices = choosing(handlers)
             about = filled(elem_id="about")
             with gr.Row(elem_classes="unfold"):
-                panels = {name: opener(name, words) for name in ("data", "recipes")}
+                panels = {name: opener(name, words) for name in ("data", "recipes", "chain")}
             add_data = AddData.create(words)
             tools = RecipeTools.create(words)
+            chain = ChainForm.create(ChainHandlers(handlers.services, words))
             with gr.Row(elem_classes="settings-head"):
                 find = gr.Textbox(
                     label=words.t("train.find"),
@@ -86,9 +90,8 @@ def layout(handlers: Handlers) -> View:
             side = beside(words)
     hidden = {name: gr.Textbox(visible="hidden", elem_id=f"train-{name}") for name in ("started", "problem", "draft")}
     hidden["state"] = gr.Textbox(visible="hidden", elem_id="train-state")
-    return View(
-        choices, form, panels | form.panels, add_data, tools, find, count, reset, start, side, hidden, asks, about
-    )
+    panels |= form.panels
+    return View(choices, form, panels, add_data, tools, chain, find, count, reset, start, side, hidden, asks, about)
 
 
 def choosing(handlers: Handlers) -> dict[str, Any]:
@@ -134,6 +137,7 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     wire_review(view, words, handlers)
     wire_browser(view)
     wire_names(view, shared)
+    view.chain.wire(shared, ChainHandlers(shared.services, words), view.panels["chain"])
     added = view.add_data.wire(shared, handlers.data_choices, view.choices["data"])
     sets = [view.form.inputs[name] for name in handlers.set_fields()]
     then(added, handlers.set_updates, words, outputs=sets)

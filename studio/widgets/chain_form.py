@@ -1,0 +1,180 @@
+"""Training in several stages as one run: the chain, the data of each stage, how each starts, what all of it costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from backend import names
+from backend.chains.submit import Choice
+from backend.errors import StudioError
+from backend.recipes.chains import WAYS
+from backend.recipes.leaves import by_name
+from studio.events import on, then, then_in_browser
+from studio.framework import gr
+from studio.services.door import Services
+from studio.shared import Shared
+from studio.text import Words
+from studio.views import chains as views
+from studio.views.html import SafeHtml
+from studio.views.train import said
+from studio.widgets.live_views import filled
+from studio.widgets.recipe_form import name_field
+
+STEPS = "schedule.max_steps"
+Found = list[tuple[str, str]]
+
+
+class Review(NamedTuple):
+    """What all of it costs, or what keeps it from being started; and whether it can be."""
+
+    card: SafeHtml
+    start: Any
+
+
+class Started(NamedTuple):
+    """The id of the new run and the next free name; or what is wrong, everything kept."""
+
+    run: str
+    name: Any
+    card: Any
+
+
+@dataclass(frozen=True)
+class Handlers:
+    services: Services
+    words: Words
+
+    def chosen(self, chain: str) -> list[Any]:
+        """Another chain brings the model, the way and the data it is meant for, and a name: one value per field."""
+        file = self.services.chains.find(chain)
+        model, data = self.services.chains.meant(file)
+        filled_in = [SafeHtml(views.about(file, self.words)), gr.update(value=model, choices=self.models())]
+        filled_in += [gr.update(value=file.chain.way), self.free_name(chain)]
+        for number in range(1, self.slots() + 1):
+            if number > len(data):
+                filled_in += [SafeHtml(""), gr.update(visible=False), gr.update(visible=False, value="")]
+                continue
+            sets = self.sets(chain, number)
+            filled_in += [views.stage(file.chain.stages[number - 1], number, self.words)]
+            filled_in += [gr.update(visible=True, choices=sets, value=data[number - 1])]
+            filled_in += [gr.update(visible=True, value="")]
+        return filled_in
+
+    def review(self, chain: str, model: str, way: str, name: str, *stages: str) -> Review:
+        """`stages`: data and number of steps of the first one, then of the second."""
+        try:
+            file = self.services.chains.find(chain)
+            planned = self.services.chains.plan(file, choice(model, way, stages))
+            names.unused(name, [job.name for job in self.services.runs()])
+        except StudioError as error:
+            return Review(self.refused(error), gr.update(interactive=False))
+        return Review(views.forecast(planned, self.words), gr.update(interactive=True))
+
+    def start(self, chain: str, model: str, way: str, name: str, *stages: str) -> Started:
+        try:
+            file = self.services.chains.find(chain)
+            job = self.services.chains.start(file, choice(model, way, stages), name)
+        except StudioError as error:
+            return Started("", gr.skip(), self.refused(error))
+        return Started(job.id, self.free_name(chain), gr.skip())
+
+    def refused(self, error: StudioError) -> SafeHtml:
+        """At the field that it is about: the data of a stage, or the name."""
+        number = error.values.get("number")
+        at = f"chain-data-{number}" if number else "chain-name" if error.key.startswith("names.") else "chain"
+        return said(error.say(self.words.language), at=at)
+
+    def free_name(self, chain: str) -> str:
+        return names.free(names.from_file(chain, "run"), [job.name for job in self.services.runs()])
+
+    def chains(self) -> Found:
+        return [(file.title(self.words.language), file.id) for file in self.services.chains.every()]
+
+    def models(self) -> Found:
+        return [(model.title(self.words.language), model.id) for model in self.services.models()]
+
+    def ways(self) -> Found:
+        return [(self.words.t(f"chain.way.{way}"), way) for way in WAYS]
+
+    def sets(self, chain: str, number: int) -> Found:
+        language, found = self.words.language, self.services.chains.find(chain)
+        fitting = self.services.chains.fitting(found, number)
+        return [(f"{one.title(language)} ({self.words.number(one.rows)})", one.id) for one in fitting]
+
+    def slots(self) -> int:
+        """As many as the longest chain has stages."""
+        return max(len(file.chain.stages) for file in self.services.chains.every())
+
+
+def choice(model: str, way: str, stages: Sequence[str]) -> Choice:
+    data = {number: one for number, one in enumerate(stages[::2], start=1) if one}
+    steps = {number: {STEPS: one} for number, one in enumerate(stages[1::2], start=1) if one and one.strip()}
+    return Choice(model=model, way="merged" if way == "merged" else "stacked", data=data, changes=steps)
+
+
+class Stage(NamedTuple):
+    about: gr.HTML
+    data: gr.Dropdown
+    steps: gr.Textbox
+
+
+@dataclass(frozen=True)
+class ChainForm:
+    chain: gr.Dropdown
+    about: gr.HTML
+    model: gr.Dropdown
+    way: gr.Dropdown
+    name: gr.Textbox
+    stages: list[Stage]
+    card: gr.HTML
+    start: gr.Button
+    started: gr.Textbox
+
+    @classmethod
+    def create(cls, handlers: Handlers) -> "ChainForm":
+        words, every = handlers.words, handlers.chains()
+        with gr.Column(elem_classes="fold", elem_id="panel-chain"):
+            gr.Markdown(words.t("chain.hint"), elem_classes="hint")
+            with gr.Row(elem_classes="fields grid"):
+                chain = gr.Dropdown(every, value=every[0][1], label=words.t("chain.chain"), elem_id="chain")
+                model = gr.Dropdown(handlers.models(), label=words.t("train.model"), elem_id="chain-model")
+                way = gr.Dropdown(handlers.ways(), label=words.t("chain.way"), elem_id="chain-way")
+                name = name_field(words.t("train.name"), "chain-name")
+            about = filled(elem_id="chain-about")
+            stages = [cls.stage(number, words) for number in range(1, handlers.slots() + 1)]
+            card = filled(elem_id="chain-card", elem_classes="said")
+            start = gr.Button(words.t("chain.start"), variant="primary", interactive=False, elem_id="chain-start")
+        started = gr.Textbox(visible="hidden", elem_id="chain-started")
+        return cls(chain, about, model, way, name, stages, card, start, started)
+
+    @staticmethod
+    def stage(number: int, words: Words) -> Stage:
+        about = filled(elem_id=f"chain-stage-{number}")
+        with gr.Row(elem_classes="fields grid"):
+            data = gr.Dropdown([], label=words.t("train.data"), elem_id=f"chain-data-{number}")
+            label = by_name()[STEPS].label(words.language)
+            steps = gr.Textbox(label=label, max_lines=1, max_length=40, elem_id=f"chain-steps-{number}")
+        return Stage(about, data, steps)
+
+    @property
+    def inputs(self) -> list[Any]:
+        fields = [part for stage in self.stages for part in (stage.data, stage.steps)]
+        return [self.chain, self.model, self.way, self.name, *fields]
+
+    def wire(self, shared: Shared, handlers: Handlers, opened: gr.Button) -> None:
+        """Nothing is reckoned before somebody opens the panel."""
+        words = shared.words
+        brought = [self.about, self.model, self.way, self.name, *(part for stage in self.stages for part in stage)]
+        filled_in = on([opened.click, self.chain.input], handlers.chosen, words, inputs=self.chain, outputs=brought)
+        reviewed: dict[str, Any] = {"inputs": self.inputs, "outputs": [self.card, self.start]}
+        then(filled_in, handlers.review, words, **reviewed)
+        edited = [event for one in self.inputs[1:] for event in ([one.input] if one is not self.name else [one.change])]
+        on(edited, handlers.review, words, trigger_mode="always_last", **reviewed)
+        begun = on(
+            self.start.click,
+            handlers.start,
+            words,
+            inputs=self.inputs,
+            outputs=[self.started, self.name, self.card],
+        )
+        then_in_browser(begun, "(run) => { if (run) studioPage.open('runs', run) }", inputs=self.started)

@@ -1,0 +1,113 @@
+"""Training in several stages from the page: what a chain brings, what it costs, what it is refused for, its start."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.chains import submit
+from backend.jobs import events
+from backend.jobs.model import Job, JobState
+from studio.downloads import described
+from studio.services.door import Services
+from studio.text import Words
+from studio.views import runs as run_views
+from studio.views.curves import charts
+from studio.views.curves.series import Curves
+from studio.widgets.chain_form import Handlers
+
+
+@pytest.fixture
+def handlers(tmp_path: Path) -> Handlers:
+    return Handlers(Services.at(tmp_path / "workspace"), Words("ro"))
+
+
+def choice(handlers: Handlers, **changes: Any) -> list[Any]:
+    """The starter's chain as it is brought, with other values."""
+    brought = handlers.chosen("starter-chain")
+    values = {"chain": "starter-chain", "model": brought[1]["value"], "way": brought[2]["value"], "name": brought[3]}
+    for number in (1, 2, 3):
+        values[f"data_{number}"] = brought[3 * number + 2]["value"]
+        values[f"steps_{number}"] = ""
+    return list((values | changes).values())
+
+
+def test_a_chain_brings_its_model_its_stages_and_what_each_can_learn_from(handlers: Handlers) -> None:
+    about, model, way, name, *stages = handlers.chosen("starter-chain")
+    assert "etape" in about or "Modelul" in about
+    assert (model["value"], way["value"], name) == ("starter", "stacked", "starter-chain")
+    assert [stages[at + 1]["value"] for at in (0, 3, 6)] == ["starter-ro-plain", "starter-ro", "starter-ro"]
+    # A stage on text offers texts, one on chats offers chats.
+    assert "starter-ro" not in [key for _, key in stages[1]["choices"]]
+    assert "starter-ro-plain" not in [key for _, key in stages[4]["choices"]]
+
+
+def test_what_all_of_it_costs_is_told_stage_by_stage(handlers: Handlers) -> None:
+    card, start = handlers.review(*choice(handlers))
+    assert start["interactive"] is True
+    assert card.count("<li><b>") >= 3
+    assert "suprapusă peste etapa dinainte" in card
+    merged, _ = handlers.review(*choice(handlers, way="merged"))
+    assert "contopită cu etapa dinainte" in merged
+
+
+@pytest.mark.parametrize(
+    ("changes", "at", "words"),
+    [
+        ({"steps_2": "0"}, "chain-data-2", "Etapa 2 din 3"),
+        ({"data_3": "nobody"}, "chain-data-3", "Etapa 3 din 3"),
+        ({"name": "a/b"}, "chain-name", "/"),
+        ({"model": "nobody"}, "chain", "nobody"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_stage_and_nothing_is_started(
+    handlers: Handlers, changes: dict[str, str], at: str, words: str
+) -> None:
+    card, start = handlers.review(*choice(handlers, **changes))
+    assert start["interactive"] is False
+    assert f'data-at="{at}"' in card
+    assert words in card
+    run, _, said = handlers.start(*choice(handlers, **changes))
+    assert (run, words in said) == ("", True)
+    assert handlers.services.runs()[0].recorded
+
+
+def test_it_starts_as_one_run_and_can_be_repeated(handlers: Handlers) -> None:
+    run, name, _ = handlers.start(*choice(handlers, steps_1="5", steps_2="5", steps_3="5"))
+    job = handlers.services.run(run)
+    assert (job.kind, job.name, name) == ("chain", "starter-chain", "starter-chain 2")
+    told = handlers.services.my_runs.request(run)
+    assert [stage["train"]["recipe"]["schedule"]["max_steps"] for stage in told["stages"]] == [5, 5, 5]
+    again = handlers.services.my_runs.repeat(run, "again")
+    assert again.kind == submit.KIND
+    steps = handlers.services.my_runs.request(again.id)["forecast"]["steps"]
+    assert steps == told["forecast"]["steps"] == 15
+
+
+def test_the_details_name_every_stage(handlers: Handlers) -> None:
+    run, *_ = handlers.start(*choice(handlers))
+    rows = described(handlers.services, run, Words("ro"))["from"]
+    stages = {row["what"]: row["value"] for row in rows if row["what"].startswith("Etapa")}
+    assert list(stages) == [
+        "Etapa 1: text simplu",
+        "Etapa 2: conversații în română",
+        "Etapa 3: toate cele trei limbi",
+    ]
+    assert "de la modelul de bază" in stages["Etapa 1: text simplu"]
+
+
+def stage(number: int, step: int) -> events.Stage:
+    return events.Stage(t=float(step), number=number, count=3, step=step, title={"en": f"part {number}"})
+
+
+def test_the_curves_know_the_stages_and_the_line_names_the_one_it_is_in() -> None:
+    curves = Curves()
+    for said in (stage(1, 0), stage(2, 10), stage(3, 20)):
+        curves.fold(said)
+    assert [row[1:3] for row in charts.whole(curves, None)["stages"]] == [(0, "1"), (10, "2"), (20, "3")]
+    job = Job("run1", "home", "chain", "three", JobState.RUNNING, 1, 1.0, "cpu", 0.0)
+    assert run_views.stage(job, curves, Words("en")) == ["stage 3 of 3: part 3"]
+    # The second was lost, so the third has yet to come.
+    curves.fold(stage(2, 10))
+    assert [row[1] for row in charts.whole(curves, None)["stages"]] == [0, 10]
+    assert run_views.stage(job, curves, Words("en")) == ["stage 2 of 3: part 2"]
