@@ -21,12 +21,19 @@ from backend.verdict import card as verdict
 
 OURS = "apache-2.0"
 KNOWN_SHARE = 0.5
+STARTS = {
+    "base": "from the base model",
+    "stacked": "its adapter stacked on that of the stage before",
+    "merged": "from base and adapter of the stage before, merged",
+    "whole": "from the model that the stage before has trained",
+}
 
 
 @dataclass(frozen=True)
 class Facts:
     """`base` is {id, name, source, ...}; `licence`: what its page states, "" when nobody wrote it down. `judged`: the
     verdict in words. `parity`: as `Parity.told`, None for an adapter as it is. `languages`: codes in which it answers.
+    `stages`: of a chain, {title, start, data} in order.
     """
 
     name: str
@@ -40,6 +47,7 @@ class Facts:
     parity: dict[str, Any] | None = None
     rank: int | None = None
     languages: list[str] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
 
 
 def gather(job: Job, source: Source, *, merged: bool, parity: dict[str, Any] | None = None) -> Facts:
@@ -58,6 +66,10 @@ def gather(job: Job, source: Source, *, merged: bool, parity: dict[str, Any] | N
         judged=judged.words("en") if judged else None,
         parity=parity,
         rank=source.folder.read(source.folder.adapter / CONFIG).get("r") if adapter else None,
+        stages=[
+            {"title": stage["title"], "start": stage["start"], "data": stage["train"]["data"]}
+            for stage in request.get("stages") or ()
+        ],
         languages=[name for name, figures in (result.get("checks") or {}).items() if _answers(name, figures)],
     )
 
@@ -108,12 +120,25 @@ def _sections(facts: Facts) -> Iterator[str]:
 
 
 def _data(facts: Facts) -> str:
+    if facts.stages:
+        return "\n".join(_stages(facts))
     if not facts.data:
         return "Not known: it was not trained in this studio."
     rows, digest = facts.data.get("rows", "?"), str(facts.data.get("sha256", ""))
     return (
         f"`{_code(facts.data.get('name'))}`: {rows} rows, SHA-256 `{digest}`. The rows are not part of this repository."
     )
+
+
+def _stages(facts: Facts) -> Iterator[str]:
+    """One line for each training of a chain, and how it started."""
+    yield f"In {len(facts.stages)} stages, one after the other; the recipe below is that of the last one.\n"
+    for number, stage in enumerate(facts.stages, start=1):
+        data, title = stage["data"], stage["title"].get("en") or f"stage {number}"
+        rows, digest = data.get("rows", "?"), str(data.get("sha256", ""))
+        told = f"`{_code(data.get('name'))}`, {rows} rows, SHA-256 `{digest}`; {STARTS[stage['start']]}"
+        yield f"{number}. {_text(title)}: {told}."
+    yield "\nThe rows are not part of this repository."
 
 
 def _recipe(recipe: dict[str, Any]) -> Iterator[str]:

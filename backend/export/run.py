@@ -110,7 +110,7 @@ class Export:
 
     def hub(self) -> dict[str, Any]:
         """The adapter as it is, or merged into its base; with a card made from the run."""
-        whole = self.choice.what == "merged" or self.source.adapter is None
+        whole = self.choice.what == "merged" or self.source.adapter is None or self.source.own_base
         with parcel.staging(self.job.folder.path / STAGING) as place:
             parity = None
             if whole:

@@ -36,6 +36,11 @@ class Source:
         return Model(**self.request["model"])
 
     @property
+    def own_base(self) -> bool:
+        """Whether the adapter is for a model that only this run has: of a chain, what its stages were merged into."""
+        return self.adapter is not None and self.base.is_relative_to(self.folder.path)
+
+    @property
     def made(self) -> Path:
         return self.adapter or self.base
 

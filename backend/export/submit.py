@@ -29,6 +29,8 @@ def prepare(person: Person, jobs: Jobs, run: str, choice: Choice) -> Source:
     job = jobs.find(person, run)
     found = source.of(jobs.workspace, job.id, job.name)
     found.check()
+    if choice.to == "capsule" and found.request.get("stages"):
+        raise ModelError("chains.no_capsule", name=job.name)
     if choice.rounded and found.quantised is None:
         raise ModelError("export.not_rounded", name=job.name)
     if choice.to == "hub" and (not HUB_ID.match(choice.hub) or ".." in choice.hub):

@@ -128,6 +128,8 @@ def readme(job: Job, folder: RunFolder, language: str) -> str:
     said.append(sentence("models.readme_base", language, name=base(folder).get("name", "?")))
     if recipe:
         said.append(sentence("models.readme_recipe", language, name=recipe.get(language) or recipe.get("en") or "?"))
+    if not whole and Path(str(base(folder).get("location", ""))).is_relative_to(folder.path):
+        said.append(sentence("chains.readme_merged", language, name=base(folder).get("name", "?")))
     said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
     load = LOAD_MODEL if whole else load_adapter(public_name(base(folder)), tokens=bool(rows(folder.adapter)))
     said.append(f"```python\n{load}\n{ASK}```")

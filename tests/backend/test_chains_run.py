@@ -11,15 +11,18 @@ from transformers import AutoModelForCausalLM
 
 from backend.chains.stages import Stages
 from backend.errors import DataError, JobError
+from backend.export import card
+from backend.export.source import Source
 from backend.jobs import events
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import ExitCode
-from backend.models import adapters
+from backend.jobs.model import ExitCode, Job, JobState
+from backend.models import adapters, packing
 from backend.models.catalogue import Model
 from backend.training import stacked
 from backend.training.network.adapter import prepare
 from backend.training.network.load import load_base
 from backend.training.request import TrainRequest
+from backend.verdict import card as verdicts
 from tests import chain_folders, tiny
 
 TOKENS = torch.tensor([list(range(65, 97))])
@@ -216,3 +219,19 @@ def test_a_stage_that_fails_says_which_and_a_resume_goes_on_in_it(model, tmp_pat
     code, said = chain_folders.run(tmp_path / "run", request, attempt=2)
     assert code == ExitCode.DONE
     assert [one.number for one in said if isinstance(one, events.Stage)] == [1, 2, 2, 3]
+
+
+def test_the_card_of_a_chain_names_every_stage_and_a_merged_one_says_what_its_adapter_is_for(merged_run):
+    folder, _ = merged_run
+    folder.write(folder.request, folder.read(folder.request) | {"job": {"owner": "home"}})
+    job = Job(folder.path.name, "home", "chain", "three parts", JobState.DONE, 1, 1.0, "cpu", 0.0)
+    source = Source("", "three parts", folder, folder.read(folder.request), folder.stage(2).path / "merged",
+                    folder.adapter, None)  # fmt: skip
+    assert source.own_base
+    page = card.written(card.gather(job, source, merged=True))
+    assert "In 3 stages" in page
+    assert page.count("from base and adapter of the stage before, merged") == 2
+    assert "export the run as a merged model" in packing.readme(job, folder, "en")
+    verdict = verdicts.of(job, folder)
+    assert verdict is not None
+    assert verdict.words("en") == verdicts.of(job, folder.stage(3)).words("en")
