@@ -95,6 +95,8 @@ def _planned(
         before = wanted[number - 2].recipe if number > 1 else None
         start = start_of(facts["way"], before.method if before else None, one.recipe.method)
         try:
+            if one.recipe.compute.devices > 1:
+                raise RecipeError("chains.one_device")
             if start == "stacked":
                 _refuse_not_plain(*(part.recipe for part in wanted[number - 2 : number]))
             under = forecasts[-1] if start == "stacked" else None
