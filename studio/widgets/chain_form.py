@@ -168,7 +168,8 @@ class ChainForm:
         filled_in = on([opened.click, self.chain.input], handlers.chosen, words, inputs=self.chain, outputs=brought)
         reviewed: dict[str, Any] = {"inputs": self.inputs, "outputs": [self.card, self.start]}
         then(filled_in, handlers.review, words, **reviewed)
-        edited = [event for one in self.inputs[1:] for event in ([one.input] if one is not self.name else [one.change])]
+        # Gradio's `input` of a text field misses what was pasted.
+        edited = [one.change if isinstance(one, gr.Textbox) else one.input for one in self.inputs[1:]]
         on(edited, handlers.review, words, trigger_mode="always_last", **reviewed)
         begun = on(
             self.start.click,
