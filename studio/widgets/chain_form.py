@@ -21,6 +21,7 @@ from studio.widgets.live_views import filled
 from studio.widgets.recipe_form import name_field
 
 STEPS = "schedule.max_steps"
+FIRST_CHAIN = "starter-chain"
 Found = list[tuple[str, str]]
 
 
@@ -48,7 +49,7 @@ class Handlers:
         """Another chain brings the model, the way and the data it is meant for, and a name: one value per field."""
         file = self.services.chains.find(chain)
         model, data = self.services.chains.meant(file)
-        filled_in = [SafeHtml(views.about(file, self.words)), gr.update(value=model, choices=self.models())]
+        filled_in = [SafeHtml(views.about(file, self.words)), known(model, self.models())]
         filled_in += [gr.update(value=file.chain.way), self.free_name(chain)]
         for number in range(1, self.slots() + 1):
             if number > len(data):
@@ -56,7 +57,7 @@ class Handlers:
                 continue
             sets = self.sets(chain, number)
             filled_in += [views.stage(file.chain.stages[number - 1], number, self.words)]
-            filled_in += [gr.update(visible=True, choices=sets, value=data[number - 1])]
+            filled_in += [known(data[number - 1], sets)]
             filled_in += [gr.update(visible=True, value="")]
         return filled_in
 
@@ -106,10 +107,15 @@ class Handlers:
         return max(len(file.chain.stages) for file in self.services.chains.every())
 
 
+def known(value: str, choices: Found) -> Any:
+    """What the chain is meant for, where this person has it: the review says what is missing."""
+    return gr.update(visible=True, choices=choices, value=value if value in [key for _, key in choices] else None)
+
+
 def choice(model: str, way: str, stages: Sequence[str]) -> Choice:
     data = {number: one for number, one in enumerate(stages[::2], start=1) if one}
     steps = {number: {STEPS: one} for number, one in enumerate(stages[1::2], start=1) if one and one.strip()}
-    return Choice(model=model, way="merged" if way == "merged" else "stacked", data=data, changes=steps)
+    return Choice(model=model or None, way="merged" if way == "merged" else "stacked", data=data, changes=steps)
 
 
 class Stage(NamedTuple):
@@ -136,7 +142,7 @@ class ChainForm:
         with gr.Column(elem_classes="fold", elem_id="panel-chain"):
             gr.Markdown(words.t("chain.hint"), elem_classes="hint")
             with gr.Row(elem_classes="fields grid"):
-                chain = gr.Dropdown(every, value=every[0][1], label=words.t("chain.chain"), elem_id="chain")
+                chain = gr.Dropdown(every, value=FIRST_CHAIN, label=words.t("chain.chain"), elem_id="chain")
                 model = gr.Dropdown(handlers.models(), label=words.t("train.model"), elem_id="chain-model")
                 way = gr.Dropdown(handlers.ways(), label=words.t("chain.way"), elem_id="chain-way")
                 name = name_field(words.t("train.name"), "chain-name")
