@@ -11,6 +11,7 @@ from backend import names
 from backend.drafts import Drafts
 from backend.errors import AccessError, DataError, StudioError
 from backend.forecast import Forecast
+from backend.forecast.advice.fitting import Fitting, fitted
 from backend.hardware import Machine
 from backend.jobs import events
 from backend.jobs.folder import RunFolder
@@ -101,6 +102,9 @@ class FakeServices:
     def add_dataset(self, path: Path, name: str, *, skip_bad: bool) -> Any:
         self.asked.append(("add_dataset", (path.read_text(), name, skip_bad)))
         return SimpleNamespace(id="mine", name=names.check(name, "data"), rows=12)
+
+    def make_fit(self, recipe: Recipe, model: str, data: str) -> Fitting:
+        return fitted(recipe, lambda one: self.forecast(one, model, data))
 
     def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
         parts = {

@@ -13,7 +13,9 @@ from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.progress import Progress
 from backend.data import datasets
-from backend.errors import JobError
+from backend.errors import JobError, RecipeError
+from backend.forecast import facade
+from backend.forecast.size import size
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job, JobState
 from backend.jobs.service import Jobs
@@ -50,8 +52,26 @@ def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
     recipe = load.with_changes(meant, dict(change.split("=", 1) for change in options.set))
     data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id
     model = catalogue.bring(HOME, jobs.workspace, options.model or recipe.defaults.model).id
+    if options.fit:
+        recipe = fitting(jobs, recipe, model, data)
     name = options.name or free_name(jobs, title)
     return start_training(HOME, jobs, jobs.workspace, recipe, model=model, data=data, name=name)
+
+
+def fitting(jobs: Jobs, recipe: Recipe, model: str, data: str) -> Recipe:
+    """The recipe with what makes it fit, which is said; RecipeError when no change of settings is enough."""
+    found = facade.make_fit(HOME, jobs.workspace, recipe, model=model, data=data)
+    if found.model:
+        raise RecipeError("forecast.fit_model", name=catalogue.find(HOME, jobs.workspace, found.model).name)
+    sizes = {"needed": size(found.forecast.needs), "free": size(found.forecast.free_bytes)}
+    if not found.fits:
+        raise RecipeError("forecast.fit_not", **sizes)
+    for move in found.moves:
+        changed = ", ".join(f"{one.name} {one.before} → {one.after}" for one in move.changes)
+        say(f"{sentence(move.key)} {changed}; then it needs {size(move.forecast.needs)}.")
+    if not found.moves:
+        say(sentence("forecast.fit_already", **sizes))
+    return found.recipe
 
 
 def recipe_of(jobs: Jobs, ref: str) -> tuple[str, Recipe]:

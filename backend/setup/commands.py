@@ -194,6 +194,7 @@ def _add_train(to: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change one setting of the recipe, for example --set lora.rank=8; may be repeated",
     )
+    to.add_argument("--fit", action="store_true", help="change what is needed so that the run fits into free memory")
 
 
 def _add_chat(to: argparse.ArgumentParser) -> None:

@@ -21,6 +21,21 @@
     const found = names.map((name, index) => (mine === recipe ? fields?.[name] : undefined) ?? values[index]);
     return found.length === 1 ? found[0] : found;
   };
+  // What makes a run fit is put into the draft, from which the form is filled; the draft of before is the way back.
+  let unfitted = null;
+  page.fit = (said) => {
+    if (!said) return;
+    const { fields, model } = JSON.parse(said), before = draft();
+    unfitted = { fields: before.fields ?? {}, model: before.model };
+    save({ fields: { ...before.fields, ...fields }, ...(model && { model }) });
+  };
+  page.unfit = (model) => {
+    if (!unfitted) return model;
+    save({ fields: unfitted.fields, model: unfitted.model });
+    const back = unfitted.model ?? model;
+    unfitted = null;
+    return back;
+  };
   // The recipe that the form shows; another one than before begins a new draft.
   page.settled = (recipe) => save({ recipe }, false);
   page.adopted = (recipe) => draft().recipe !== recipe && page.keep("recipe", recipe);

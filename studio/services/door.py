@@ -11,7 +11,7 @@ from backend.data.datasets import Dataset
 from backend.drafts import Drafts
 from backend.errors import StudioError
 from backend.forecast import facade as forecast
-from backend.forecast.facade import Forecast
+from backend.forecast.facade import Fitting, Forecast
 from backend.hardware import Machine
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
@@ -113,6 +113,10 @@ class Services:
 
     def forecast(self, recipe: Recipe, model: str, data: str) -> Forecast:
         return forecast.of(self.person, self.workspace, recipe, model=model, data=data)
+
+    def make_fit(self, recipe: Recipe, model: str, data: str) -> Fitting:
+        """What to change so that this fits into the memory that is free now."""
+        return forecast.make_fit(self.person, self.workspace, recipe, model=model, data=data)
 
     def unfit(self, recipe: Recipe, model: str, data: str) -> dict[str, StudioError]:
         """What of these choices is not there or does not go together: by "model", "data" or name of a setting."""

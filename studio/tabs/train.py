@@ -15,6 +15,7 @@ from studio.widgets.add_data import AddData
 from studio.widgets.chain_form import ChainForm
 from studio.widgets.chain_form import Handlers as ChainHandlers
 from studio.widgets.live_views import filled, place
+from studio.widgets.make_fit import MakeFit
 from studio.widgets.recipe_form import RecipeForm, name_field, opener
 from studio.widgets.recipe_tools import RecipeTools
 from studio.widgets.train_form import FIRST_RECIPE, Handlers
@@ -26,6 +27,7 @@ class Side(NamedTuple):
     """What comes of the choices."""
 
     card: gr.HTML
+    fit: MakeFit
     questions: gr.HTML
     command: gr.Textbox
     copy: gr.Button
@@ -109,7 +111,8 @@ def choosing(handlers: Handlers) -> dict[str, Any]:
 
 
 def beside(words: Words) -> Side:
-    card, questions = filled(elem_id="forecast"), filled(elem_id="questions")
+    card, fit = filled(elem_id="forecast"), MakeFit.create(words)
+    questions = filled(elem_id="questions")
     with gr.Row(elem_classes="unfold"):
         opener("command", words)
     with gr.Column(elem_classes="fold", elem_id="panel-command"):
@@ -121,7 +124,7 @@ def beside(words: Words) -> Side:
             elem_classes="mono",
         )
         copy = gr.Button(words.t("train.copy"), size="sm", elem_id="copy")
-    return Side(card, questions, command, copy)
+    return Side(card, fit, questions, command, copy)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
@@ -133,7 +136,8 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     recipe = view.choices["recipe"]
     brought = [view.choices[key] for key in ("model", "data", "name")]
     chosen = on(recipe.input, handlers.chosen, words, inputs=recipe, outputs=brought)
-    wire_tools(view, shared, handlers, [settled, chosen])
+    fitted = view.side.fit.wire(shared, handlers.as_typed, view.inputs)
+    wire_tools(view, shared, handlers, [settled, chosen, *fitted])
     wire_review(view, words, handlers)
     wire_browser(view)
     wire_names(view, shared)
@@ -180,6 +184,7 @@ def keep_typed(filled: Any, names: list[str], view: View) -> None:
 def wire_review(view: View, words: Words, handlers: Handlers) -> None:
     side, state = view.side, view.hidden["state"]
     outputs = [side.card, side.questions, side.command, view.start, view.count, view.reset, state, view.about]
+    outputs.append(side.fit.button)
     # The page asks again by itself too: memory becomes free, and this computer is measured meanwhile.
     changed = [*(component.change for component in view.inputs.values()), view.asks.select]
     on(changed, handlers.review, words, inputs_kwargs=view.inputs, outputs=outputs, trigger_mode="always_last")

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from backend.forecast import Forecast
-from backend.recipes.leaves import Field
+from backend.forecast.advice.fitting import Fitting
+from backend.recipes.leaves import Field, leaves
 from backend.recipes.schema import Recipe
 from studio.text import Words
 from studio.views.html import SafeHtml, element, join
@@ -43,6 +44,44 @@ def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
         class_="card forecast",
         data_rough="" if forecast.seconds is None or not forecast.measured else None,
     )
+
+
+def fitting_card(found: Fitting, model: str, words: Words) -> SafeHtml:
+    """What was changed so that it fits, the smallest change first; `model`: the title of one that is taken instead."""
+    if found.model:
+        return element(
+            "section", element("p", words.said("forecast.fit_model", {"name": model})), class_="card fitting"
+        )
+    by_name = {leaf.name: leaf.label(words.language) for leaf in leaves()}
+    lines = [
+        element(
+            "li",
+            element("p", words.said(move.key)),
+            join(
+                element("p", f"{by_name[one.name]}: ", element("s", setting(one.before, words)), " → ",
+                        element("b", setting(one.after, words)), class_="change")
+                for one in move.changes
+            ),
+            element("p", words.t("fit.then", needs=words.size(move.forecast.needs)), class_="hint"),
+        )
+        for move in found.moves
+    ]  # fmt: skip
+    return element(
+        "section",
+        element("h2", words.t("fit.changed" if lines else "fit.nothing")),
+        element("ol", join(lines)) if lines else None,
+        class_="card fitting",
+        role="status",
+    )
+
+
+def setting(value: object, words: Words) -> str:
+    """A value as the form shows it."""
+    if isinstance(value, bool):
+        return words.t("fit.on" if value else "fit.off")
+    if isinstance(value, str):
+        return words.t(f"choice.{value}")
+    return words.plain_number(value) if isinstance(value, int | float) else str(value)
 
 
 def no_forecast(words: Words) -> SafeHtml:

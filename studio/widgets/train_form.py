@@ -54,6 +54,7 @@ class Review(NamedTuple):
     reset: Any
     state: str
     about: SafeHtml
+    fit: Any
 
 
 class Started(NamedTuple):
@@ -102,6 +103,7 @@ class Handlers:
             gr.update(interactive=bool(changed)),
             state.as_json(),
             views.about(self.services.cookbook.find(recipe), self.words),
+            gr.update(visible=forecast is not None and not forecast.fits),
         )
 
     def start(self, model: str, data: str, recipe: str, name: str, **values: Any) -> Started:

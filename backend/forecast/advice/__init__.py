@@ -1,0 +1,1 @@
+"""What to change where a run does not fit."""
