@@ -1,7 +1,7 @@
 // One stream of server-sent events for the whole page. It rests while nobody looks, unless something runs or waits.
 (() => {
   const page = window.studioPage;
-  const TABLES = ["steps", "eval", "memory"];
+  const TABLES = ["steps", "eval", "memory", "rewards", "apart"];
   let source = null;
 
   // What comes is the whole, or what has changed in it: told to the page is always the whole.

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from backend.jobs.events import Attempt, Evaluation, Memory, Phase, Sample
+from backend.jobs.events import Attempt, Evaluation, Memory, Phase, Rewards, Sample
 from studio.views.curves import charts
 from studio.views.curves.series import MOST_PAGES, MOST_PHASES, Curves
 from studio.views.curves.thinned import Fold, Thinned
@@ -54,6 +54,22 @@ def test_what_an_interrupted_attempt_said_about_repeated_steps_is_not_drawn_twic
     assert said["eval"]["loss"] == []
     assert charts.answers(curves)["pages"] == []
     assert said["resumed"] == [(5, 2)]
+
+
+def test_rewards_have_tables_of_their_own_which_are_empty_where_nothing_is_preferred() -> None:
+    def told(chosen: float) -> Rewards:
+        return Rewards(chosen=chosen, rejected=-chosen, accuracy=0.75)
+
+    steps = [step(at, t=at).model_copy(update={"rewards": told(at / 10)}) for at in (1, 2)]
+    curves = folded(steps[0], Evaluation(t=1, step=1, loss=0.6, rewards=told(0.2)), steps[1])
+    said = charts.whole(curves, None)
+    assert said["rewards"] == {
+        "from": 0, "t": [1, 2], "step": [1, 2], "chosen": [0.1, 0.2], "rejected": [-0.1, -0.2], "accuracy": [0.75] * 2,
+    }  # fmt: skip
+    assert (said["apart"]["step"], said["apart"]["chosen"]) == ([1], [0.2])
+    curves.fold(Attempt(number=2, from_step=1, t=5))
+    assert charts.whole(curves, None)["rewards"]["step"] == [1]
+    assert charts.whole(folded(step(1)), None)["rewards"]["step"] == []
 
 
 def test_a_first_attempt_is_no_resumption() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from backend.jobs.events import Sample
 from studio.views.curves.series import Curves
 
-TABLES = ("steps", "eval", "memory")
+TABLES = ("steps", "eval", "memory", "rewards", "apart")
 # How many tokens a run had read is needed only where runs are compared.
 UNSEEN = "tokens"
 

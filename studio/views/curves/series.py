@@ -15,6 +15,7 @@ STEPS: dict[str, Fold] = {
     "rate": "last", "norm": "highest", "speed": "mean",
 }  # fmt: skip
 EVALUATIONS: dict[str, Fold] = {"t": "last", "step": "last", "tokens": "last", "loss": "mean"}
+REWARDS: dict[str, Fold] = {"t": "last", "step": "last", "chosen": "mean", "rejected": "mean", "accuracy": "mean"}
 MEMORY: dict[str, Fold] = {
     "t": "last", "step": "last", "process": "highest", "allocated": "highest", "reserved": "highest", "card": "highest",
 }  # fmt: skip
@@ -25,6 +26,7 @@ class Curves:
     """Grows with `fold`, but never beyond a bound: a run of a million steps takes no more memory than one of 2,000.
 
     What an interrupted attempt said about steps that were then repeated is forgotten. Times are seconds of run time.
+    `rewards`: of the pairs of each step, `apart`: of those kept apart; both empty where nothing is preferred.
     `attempt`: the newest that has said anything; `loading`: it has made no step yet; `doing`: its phase; `saved`: the
     step that it would go on from.
     `new_phases`, `new_answers` (steps) and `fewer_answers` are what nobody has been told yet; who tells it clears them.
@@ -33,6 +35,8 @@ class Curves:
     steps: Thinned = field(default_factory=lambda: Thinned(STEPS))
     eval: Thinned = field(default_factory=lambda: Thinned(EVALUATIONS))
     memory: Thinned = field(default_factory=lambda: Thinned(MEMORY))
+    rewards: Thinned = field(default_factory=lambda: Thinned(REWARDS))
+    apart: Thinned = field(default_factory=lambda: Thinned(REWARDS))
     phases: list[tuple[float, str]] = field(default_factory=list)
     attempt: int = 0
     loading: bool = False
@@ -101,11 +105,17 @@ class Curves:
         self.steps.append(
             said.t, said.step, said.tokens, loss, loss, loss, said.learning_rate, said.grad_norm, said.tokens_per_second
         )
+        self._rewards(self.rewards, said)
 
     def _evaluation(self, said: Evaluation) -> None:
         self.eval.append(said.t, said.step, self.last.tokens if self.last else 0, said.loss)
         if self.first_eval is None:
             self.first_eval = said.loss
+        self._rewards(self.apart, said)
+
+    def _rewards(self, table: Thinned, said: Step | Evaluation) -> None:
+        if said.rewards:
+            table.append(said.t, said.step, said.rewards.chosen, said.rewards.rejected, said.rewards.accuracy)
 
     def _memory(self, said: Memory) -> None:
         self.memory.append(said.t, self.step, said.process, said.allocated, said.reserved, said.card)
@@ -146,8 +156,8 @@ class Curves:
 
     def _go_back_to(self, said: Attempt) -> None:
         self.resumed.append((said.t, said.from_step))
-        self.steps.cut("step", said.from_step)
-        self.eval.cut("step", said.from_step)
+        for table in (self.steps, self.eval, self.rewards, self.apart):
+            table.cut("step", said.from_step)
         self.answers = {at: found for at, found in self.answers.items() if at <= said.from_step}
         self.fewer_answers = True
         if self.last and self.last.step > said.from_step:
