@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from backend import names
@@ -25,6 +26,23 @@ FIRST_CHAIN = "starter-chain"
 Found = list[tuple[str, str]]
 
 
+class Brought(NamedTuple):
+    """One value per output, in order."""
+
+    about: SafeHtml
+    model: Any
+    way: Any
+    name: str
+
+
+class Slot(NamedTuple):
+    """What a stage is, what it learns from, and its number of steps, which is for the person to choose."""
+
+    about: SafeHtml
+    data: Any
+    steps: Any
+
+
 class Review(NamedTuple):
     """What all of it costs, or what keeps it from being started; and whether it can be."""
 
@@ -37,7 +55,7 @@ class Started(NamedTuple):
 
     run: str
     name: Any
-    card: Any
+    card: SafeHtml
 
 
 @dataclass(frozen=True)
@@ -45,21 +63,21 @@ class Handlers:
     services: Services
     words: Words
 
-    def chosen(self, chain: str) -> list[Any]:
-        """Another chain brings the model, the way and the data it is meant for, and a name: one value per field."""
+    def chosen(self, chain: str) -> Brought:
+        """Another chain brings the model and the way that it is meant for, and a name."""
         file = self.services.chains.find(chain)
-        model, data = self.services.chains.meant(file)
-        filled_in = [SafeHtml(views.about(file, self.words)), known(model, self.models())]
-        filled_in += [gr.update(value=file.chain.way), self.free_name(chain)]
-        for number in range(1, self.slots() + 1):
-            if number > len(data):
-                filled_in += [SafeHtml(""), gr.update(visible=False), gr.update(visible=False, value="")]
-                continue
-            sets = self.sets(chain, number)
-            filled_in += [views.stage(file.chain.stages[number - 1], number, self.words)]
-            filled_in += [known(data[number - 1], sets)]
-            filled_in += [gr.update(visible=True, value="")]
-        return filled_in
+        model, _ = self.services.chains.meant(file)
+        way = gr.update(value=file.chain.way)
+        return Brought(views.about(file, self.words), known(model, self.models()), way, self.free_name(chain))
+
+    def filled(self, number: int, chain: str) -> Slot:
+        """Stage `number` of the chain, if it has so many, with the data that it is meant for."""
+        file = self.services.chains.find(chain)
+        if number > len(file.chain.stages):
+            return Slot(SafeHtml(""), gr.update(visible=False), gr.update(visible=False, value=""))
+        _, data = self.services.chains.meant(file)
+        about = views.stage(file.chain.stages[number - 1], number, self.words)
+        return Slot(about, known(data[number - 1], self.sets(chain, number)), gr.update(visible=True, value=""))
 
     def review(self, chain: str, model: str, way: str, name: str, *stages: str) -> Review:
         """`stages`: data and number of steps of the first one, then of the second."""
@@ -77,7 +95,7 @@ class Handlers:
             job = self.services.chains.start(file, choice(model, way, stages), name)
         except StudioError as error:
             return Started("", gr.skip(), self.refused(error))
-        return Started(job.id, self.free_name(chain), gr.skip())
+        return Started(job.id, self.free_name(chain), SafeHtml(""))
 
     def refused(self, error: StudioError) -> SafeHtml:
         """At the field that it is about: the data of a stage, or the name."""
@@ -170,8 +188,11 @@ class ChainForm:
     def wire(self, shared: Shared, handlers: Handlers, opened: gr.Button) -> None:
         """Nothing is reckoned before somebody opens the panel."""
         words = shared.words
-        brought = [self.about, self.model, self.way, self.name, *(part for stage in self.stages for part in stage)]
+        brought = [self.about, self.model, self.way, self.name]
         filled_in = on([opened.click, self.chain.input], handlers.chosen, words, inputs=self.chain, outputs=brought)
+        for number, stage in enumerate(self.stages, start=1):
+            fill = partial(handlers.filled, number)
+            filled_in = then(filled_in, fill, words, inputs=self.chain, outputs=list(stage))
         reviewed: dict[str, Any] = {"inputs": self.inputs, "outputs": [self.card, self.start]}
         then(filled_in, handlers.review, words, **reviewed)
         # Gradio's `input` of a text field misses what was pasted.

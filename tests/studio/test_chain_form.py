@@ -25,21 +25,27 @@ def handlers(tmp_path: Path) -> Handlers:
 def choice(handlers: Handlers, **changes: Any) -> list[Any]:
     """The starter's chain as it is brought, with other values."""
     brought = handlers.chosen("starter-chain")
-    values = {"chain": "starter-chain", "model": brought[1]["value"], "way": brought[2]["value"], "name": brought[3]}
+    values = {"chain": "starter-chain", "model": brought.model["value"], "way": brought.way["value"]}
+    values["name"] = brought.name
     for number in (1, 2, 3):
-        values[f"data_{number}"] = brought[3 * number + 2]["value"]
+        values[f"data_{number}"] = handlers.filled(number, "starter-chain").data["value"]
         values[f"steps_{number}"] = ""
     return list((values | changes).values())
 
 
 def test_a_chain_brings_its_model_its_stages_and_what_each_can_learn_from(handlers: Handlers) -> None:
-    about, model, way, name, *stages = handlers.chosen("starter-chain")
-    assert "etape" in about or "Modelul" in about
-    assert (model["value"], way["value"], name) == ("starter", "stacked", "starter-chain")
-    assert [stages[at + 1]["value"] for at in (0, 3, 6)] == ["starter-ro-plain", "starter-ro", "starter-ro"]
+    brought = handlers.chosen("starter-chain")
+    assert "O singură antrenare, trei etape" in brought.about
+    assert (brought.model["value"], brought.way["value"], brought.name) == ("starter", "stacked", "starter-chain")
+    stages = [handlers.filled(number, "starter-chain") for number in (1, 2, 3)]
+    assert [stage.data["value"] for stage in stages] == ["starter-ro-plain", "starter-ro", "starter-ro"]
     # A stage on text offers texts, one on chats offers chats.
-    assert "starter-ro" not in [key for _, key in stages[1]["choices"]]
-    assert "starter-ro-plain" not in [key for _, key in stages[4]["choices"]]
+    assert "starter-ro" not in [key for _, key in stages[0].data["choices"]]
+    assert "starter-ro-plain" not in [key for _, key in stages[1].data["choices"]]
+
+
+def test_a_chain_of_fewer_stages_hides_the_rest(handlers: Handlers) -> None:
+    assert handlers.filled(4, "starter-chain").data["visible"] is False
 
 
 def test_what_all_of_it_costs_is_told_stage_by_stage(handlers: Handlers) -> None:

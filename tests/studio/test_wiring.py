@@ -130,7 +130,17 @@ def test_every_word_the_scripts_say_is_in_the_catalogue() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (STUDIO / "assets").glob("*.js"))
     used = set(re.findall(r'\bt\("([\w.]+)"', code))
     assert used <= said
-    phases = ("loading", "quantising", "checking", "training", "evaluating", "answering", "saving", "downloading")
+    phases = (
+        "loading",
+        "quantising",
+        "checking",
+        "training",
+        "evaluating",
+        "answering",
+        "saving",
+        "downloading",
+        "merging",
+    )
     composed = {f"phase.{name}" for name in phases} | {f"verdict.{n}" for n in ("learned", "forgotten", "why", "try")}
     assert said - used <= composed
 
