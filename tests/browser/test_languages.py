@@ -110,7 +110,7 @@ def goes_wrong_in_every_field(page: Page, _: Studio) -> None:
     for field in fields.all():
         typed = field.locator("textarea, input").first
         if typed.get_attribute("role") is None:
-            typed.fill("?")
+            typed.fill("\u202e?")  # neither a number nor a word that can be seen
             wrong += 1
     page.locator("#train-name :is(textarea, input)").first.fill("a/b")
     assert wrong > 10
