@@ -77,7 +77,10 @@ def scores(facts: ModelFacts, tokens: int, *, gpu: bool) -> int:
 
 
 def rough(facts: ModelFacts, recipe: Recipe) -> bool:
-    """Whether the time of such a run is only guessed: this machine is measured with plain LoRA and four bits."""
+    """Whether the time of such a run is only guessed: this machine is measured with plain LoRA and four bits, on one
+    device.
+    """
     dora = recipe.method != "full" and recipe.lora.dora
     int8 = recipe.method == "qlora" and recipe.quantisation.kind == "int8"
-    return dora or int8 or facts.model_type in ("gpt2", BENT) or recipe.schedule.optimizer != "adamw"
+    other = facts.model_type in ("gpt2", BENT) or recipe.schedule.optimizer != "adamw"
+    return dora or int8 or other or recipe.compute.devices > 1

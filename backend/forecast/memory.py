@@ -6,6 +6,7 @@ keys (and values), and of the MLP.
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 from backend.forecast import departures
 from backend.forecast.model import PARTS
@@ -28,6 +29,10 @@ OWN_PAGES_BYTES = 32 * 2**20
 GPU_HOLES = 1.1
 QUANTISATION_BLOCK = 64
 DOUBLE_QUANTISATION_BLOCK = 256
+# What each card holds a part of where the model is shared in parts; and blocks that are whole at a time: the one that
+# computes, and the one that comes next.
+SHARED = ("weights", "adapter", "gradients", "optimizer")
+WHOLE_BLOCKS = 2
 Parts = dict[str, int]
 
 
@@ -88,7 +93,7 @@ class Load:
 
 
 def parts(load: Load) -> Parts:
-    """Bytes by part when the run needs most; their sum is the peak."""
+    """Bytes by part when the run needs most; their sum is the peak: of a card, or of all processes on a processor."""
     return max(_moments(load), key=lambda moment: sum(moment.values()))
 
 
@@ -100,7 +105,32 @@ def needed(load: Load) -> int:
 
 
 def _moments(load: Load) -> tuple[Parts, ...]:
-    return _loading(load), _training(load), _evaluating(load)
+    moments = _loading(load), _training(load), _evaluating(load)
+    return moments if load.recipe.compute.devices == 1 else tuple(_together(one, load) for one in moments)
+
+
+def _together(one: Parts, load: Load) -> Parts:
+    """On several devices, from what one process needs. Those on one processor share its memory, so their needs add up;
+    each card has its own, and all need the same.
+    """
+    devices = load.recipe.compute.devices
+    if load.gpu and load.recipe.compute.sharding == "fsdp2":
+        return one | {name: ceil(one[name] / devices) for name in SHARED} | {"weights": _in_parts(one["weights"], load)}
+    # Gradients lie in buckets of their own while they are exchanged.
+    found = one | {"gradients": one["gradients"] + FP32 * load.trained}
+    if load.gpu:
+        return found
+    # The process of the job waits meanwhile, with the libraries in its memory.
+    every = {name: devices * count for name, count in found.items()}
+    return every | {"runtime": every["runtime"] + load.runtime}
+
+
+def _in_parts(whole: int, load: Load) -> int:
+    """Of a model in parts: a part of everything, some blocks whole, and all the while what is besides the blocks."""
+    every = load.facts.parts
+    blocks = whole * (every["attention"] + every["mlp"]) / load.facts.parameters
+    apart = 1 - 1 / load.recipe.compute.devices
+    return ceil(whole - apart * blocks * (1 - min(1.0, WHOLE_BLOCKS / load.facts.layers)))
 
 
 def _loading(load: Load) -> Parts:

@@ -49,7 +49,8 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     seen = limit * effective if limit is not None else max(1, round(trained * recipe.schedule.epochs))
     steps = ceil(seen / effective)
     held_out = round(held * sum(own) / len(own))
-    micro, batches = min(recipe.batch.size, seen), ceil(seen / recipe.batch.size)
+    share = ceil(effective / recipe.compute.devices)
+    micro, batches = min(recipe.batch.size, share, seen), ceil(seen / recipe.batch.size)
     found = drawn(sample, micro, batches, padded=padded)
     mean = sum(found) / len(found) / micro if padded else sum(sample) / len(sample)
     return Work(

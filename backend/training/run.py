@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
@@ -203,9 +204,15 @@ class Run:
         }
 
     def _of_all(self, mine: int) -> int:
-        """Bytes: processes on one processor share its memory, each card has its own and the fullest one counts."""
-        every = self.group.each(mine)
-        return max(every) if self.device.type == "cuda" else sum(every)
+        """Bytes: processes on one processor share its memory, each card has its own and the fullest one counts.
+
+        The process that waits for them has what it needed to start them.
+        """
+        every: list[int] = self.group.each(mine)
+        if self.device.type == "cuda" or self.group.ranks == 1:
+            return max(every)
+        waiting: int = psutil.Process(os.getppid()).memory_info().rss
+        return sum(every) + waiting
 
 
 def trained(model: Network) -> int:

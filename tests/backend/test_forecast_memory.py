@@ -114,3 +114,23 @@ def test_quantised_weights_leave_the_pages_they_were_read_from(llama: ModelFacts
     found = load(llama, method="qlora")
     assert parts(found)["loading"] == 4 * inside
     assert parts(replace(found, gpu=True))["loading"] == 0
+
+
+def test_processes_on_one_processor_need_the_memory_of_all_and_of_the_one_that_waits(llama: ModelFacts) -> None:
+    one, two = (load(llama, method="lora", compute={"devices": devices}) for devices in (1, 2))
+    buckets = memory.FP32 * two.trained
+    assert sum(parts(two).values()) == 2 * (sum(parts(one).values()) + buckets) + two.runtime
+    assert memory.needed(two) > 2 * memory.needed(one)
+
+
+def test_each_card_needs_the_whole_model_or_its_part_of_it(llama: ModelFacts) -> None:
+    alone, whole, in_parts = (
+        replace(load(llama, method="full", compute={"devices": devices, "sharding": sharding}), gpu=True)
+        for devices, sharding in ((1, "ddp"), (4, "ddp"), (4, "fsdp2"))
+    )
+    assert parts(whole) == parts(alone) | {"gradients": parts(alone)["gradients"] + memory.FP32 * alone.trained}
+    cut = parts(in_parts)
+    assert cut["optimizer"] == parts(alone)["optimizer"] / 4
+    # Two blocks of 32 and what is besides them are whole.
+    assert parts(alone)["weights"] / 4 < cut["weights"] < parts(alone)["weights"] * 0.36
+    assert cut["activations"] == parts(alone)["activations"]

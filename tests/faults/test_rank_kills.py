@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState, NewJob
 from backend.people import HOME
 from tests import tiny
@@ -70,8 +71,6 @@ def step(stage: Stage, job: Job) -> int:
 def losses(folder: Path, stage: Stage, job: Job) -> tuple[list[float], list[float]]:
     """Of one process, and of the group: of every step the last that was said."""
     said = {event.step: event.loss for event in stage.jobs.folder(job).said() if event.type == "step"}
-    from backend.jobs.folder import RunFolder
-
     alone = [event.loss for event in RunFolder(folder).said() if event.type == "step"]
     return alone, [said[at] for at in range(1, STEPS + 1)]
 
@@ -85,8 +84,7 @@ def test_a_run_whose_processes_are_killed_at_random_ends_with_the_losses_of_one_
         goal = number * STEPS // (KILLS + 1) - dice.randrange(4)
         until(lambda goal=goal: step(stage, job) >= goal and len(ranks(stage, job)) == 2, each=loop.beat)
         both = ranks(stage, job)
-        victim = dice.choice(both)
-        victim.send_signal(signal.SIGKILL)
+        dice.choice(both).send_signal(signal.SIGKILL)
         until(lambda both=both: not any(alive(one) for one in both), each=loop.beat, seconds=SECONDS)
         until(lambda number=number: stage.job(job).attempt > number, each=loop.beat)
     ended = ends(stage, loop, job)
@@ -95,6 +93,19 @@ def test_a_run_whose_processes_are_killed_at_random_ends_with_the_losses_of_one_
     assert got == pytest.approx(wanted, abs=1e-4)
     notes = [event.key for event in stage.jobs.folder(job).said() if event.type == "note"]
     assert notes == ["training.rank_lost"] * KILLS
+
+
+def test_no_process_goes_on_when_that_of_the_job_is_killed(world) -> None:
+    """Their sessions are their own, so nothing that is sent to the job's group reaches them."""
+    stage, asked, _ = world
+    job = submit(stage, asked, "orphans")
+    loop = stage.loop(worker="backend.worker", losses=0, starting=60.0)
+    until(lambda: step(stage, job) >= 1 and len(ranks(stage, job)) == 2, each=loop.beat)
+    both = ranks(stage, job)
+    both[0].parent().send_signal(signal.SIGKILL)
+    until(lambda: not any(alive(one) for one in both), seconds=SECONDS)
+    ended = ends(stage, loop, job)
+    assert (ended.state, ended.reason_key) == (JobState.INTERRUPTED, "jobs.lost_often")
 
 
 def alive(one: psutil.Process) -> bool:
