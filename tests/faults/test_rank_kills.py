@@ -95,6 +95,7 @@ def test_a_run_whose_processes_are_killed_at_random_ends_with_the_losses_of_one_
     assert notes == ["training.rank_lost"] * KILLS
 
 
+@pytest.mark.slow
 def test_no_process_goes_on_when_that_of_the_job_is_killed(world) -> None:
     """Their sessions are their own, so nothing that is sent to the job's group reaches them."""
     stage, asked, _ = world
