@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.chains.submit import start_chain
+from backend.chains import submit as chains_submit
 from backend.cli import chain
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
@@ -47,7 +47,7 @@ def command(options: argparse.Namespace) -> int:
 def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
     if (several := chains.bring(options.recipe)) is not None:
         choice = chain.choice(jobs, several, options.model, options.data, options.set)
-        return start_chain(HOME, jobs, several, choice, options.name or free_name(jobs, several.id))
+        return chains_submit.start_chain(HOME, jobs, several, choice, options.name or free_name(jobs, several.id))
     title, meant = recipe_of(jobs, options.recipe)
     recipe = load.with_changes(meant, dict(change.split("=", 1) for change in options.set))
     data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id
@@ -81,6 +81,8 @@ def recipe_of(jobs: Jobs, ref: str) -> tuple[str, Recipe]:
         return found.id, found.recipe
     job = jobs.find(HOME, ref.removeprefix(OF_RUN))
     folder = jobs.folder(job)
+    if job.kind == chains_submit.KIND:
+        raise JobError("chains.repeat", name=job.name, chain=folder.read(folder.request)["chain"])
     request = folder.read(folder.request)
     if "recipe" not in request:
         raise JobError("jobs.nothing_to_repeat", name=job.name)

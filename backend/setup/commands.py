@@ -181,7 +181,8 @@ def _add_train(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "recipe",
         metavar="RECIPE",
-        help="a recipe's name, such as starter-lora; a YAML file; or run:NAME for the settings of an earlier run",
+        help="a recipe's name, such as starter-lora; a chain's, such as starter-chain, for several stages as one run; "
+        "a YAML file; or run:NAME for the settings of an earlier run",
     )
     to.add_argument("--model", help="base model, for example starter, the one that ships (default: the recipe's)")
     to.add_argument("--data", help="data set: a name or a JSONL file (default: the recipe's)")
@@ -192,7 +193,8 @@ def _add_train(to: argparse.ArgumentParser) -> None:
         default=[],
         type=arguments.change,
         metavar="KEY=VALUE",
-        help="change one setting of the recipe, for example --set lora.rank=8; may be repeated",
+        help="change one setting of the recipe, for example --set lora.rank=8; of one stage of a chain "
+        "--set 2.lora.rank=8 or 2.data=NAME, how its stages start --set way=merged; may be repeated",
     )
     to.add_argument("--fit", action="store_true", help="change what is needed so that the run fits into free memory")
 

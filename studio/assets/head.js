@@ -41,7 +41,7 @@
       run.resumable ? act("resume", t("resume"), { class: "act first" }) : null,
       made && idle ? button(t("chat"), () => page.chat.with(run.id), { class: run.state === "done" ? "act first" : "act", "data-action": "chat" }) : null,
       run.active && !run.stopping ? act("stop", t("stop")) : null,
-      run.active && !run.stopping && run.kind === "train" ? twice(place, run, "discard", t("discard"), discards(run), t("discard")) : null,
+      run.active && !run.stopping && ["train", "chain"].includes(run.kind) ? twice(place, run, "discard", t("discard"), discards(run), t("discard")) : null,
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,
       run.state === "queued" ? act("stop", t("unqueue")) : null,
       made && idle ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, made === "model" ? t("download.model") : t("download.adapter")) : null,

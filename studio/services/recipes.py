@@ -72,7 +72,9 @@ class Cookbook:
 
     def trained(self) -> list[Job]:
         """This person's own trainings, newest first."""
-        return [job for job in self.jobs.all(self.person) if job.kind == "train" and job.owner == self.person.id]
+        return [
+            job for job in self.jobs.all(self.person) if job.kind in ("train", "chain") and job.owner == self.person.id
+        ]
 
     def reusable(self) -> list[Job]:
         """The runs whose settings can be used again, newest first: those that ship with the studio too."""

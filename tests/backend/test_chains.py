@@ -6,7 +6,8 @@ from backend.chains import submit
 from backend.chains.request import ChainRequest
 from backend.chains.submit import Choice
 from backend.cli import chain as cli
-from backend.errors import AccessError, RecipeError
+from backend.cli import train
+from backend.errors import AccessError, JobError, RecipeError
 from backend.jobs.service import Jobs
 from backend.ledger.store import Ledger
 from backend.messages import LANGUAGES
@@ -144,3 +145,9 @@ def test_a_command_that_no_chain_knows_is_refused(change, words, jobs):
         cli.choice(jobs, starter(), None, None, [change])
     with pytest.raises(RecipeError, match=r"2\.data"):
         cli.choice(jobs, starter(), None, "starter-ro", [])
+
+
+def test_the_settings_of_one_stage_are_not_taken_for_those_of_the_chain(jobs):
+    submit.start_chain(HOME, jobs, starter(), Choice(), "three")
+    with pytest.raises(JobError, match="starter-chain"):
+        train.recipe_of(jobs, "run:three")
