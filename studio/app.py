@@ -28,6 +28,7 @@ from studio.downloads import add_downloads
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.routes.chat import add_chat_routes
+from studio.routes.models import add_model_routes
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
 from studio.services.drafts import MyDrafts, NoDraftError
@@ -90,6 +91,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     add_routes(app, Live(services))
     add_chat_routes(app, services.chats)
+    add_model_routes(app, services.my_models)
     add_downloads(app, services)
     add_drafts(app, services.drafts)
     add_own_routes(app, files, flags.root_path)

@@ -9,13 +9,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
-from studio.tabs import chat, home, runs, train
+from studio.tabs import chat, home, models, runs, train
 from studio.text import Words
 from studio.theme import theme
 from studio.views.html import element
 from studio.views.pages import page_head
 
-TABS = (("home", home.build), ("train", train.build), ("runs", runs.build), ("chat", chat.build))
+TABS = (
+    ("home", home.build),
+    ("models", models.build),
+    ("train", train.build),
+    ("runs", runs.build),
+    ("chat", chat.build),
+)
 # These have a heading that is seen.
 GREETED = {"home"}
 MOST_THREADS = 200

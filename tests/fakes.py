@@ -24,6 +24,7 @@ from studio.services.curves import Shelf
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from tests.fake_chats import FakeChats
+from tests.fake_models import FakeModels
 
 GIB = 1024**3
 
@@ -68,6 +69,10 @@ class FakeServices:
     @cached_property
     def chains(self) -> Chains:
         return Chains(self.chats.jobs, HOME)
+
+    @cached_property
+    def my_models(self) -> FakeModels:
+        return FakeModels.at(self.chats.workspace, self.chats.jobs)
 
     @cached_property
     def drafts(self) -> MyDrafts:

@@ -27,10 +27,8 @@ def from_folder(person: Person, workspace: Workspace, typed: str, name: str = ""
     AccessError for anybody but the one person of a studio at home: it is her computer.
     """
     _require_home(person)
-    folder = Path(typed.strip()).expanduser()
-    if "\0" in typed or not typed.strip() or not folder.is_dir():
-        raise ModelError("models.import_no_folder", path=typed.strip()[:200])
-    return _in_place(person, workspace, folder.resolve(), str(folder.resolve()), name)
+    folder = _folder(typed.strip())
+    return _in_place(person, workspace, folder, str(folder), name)
 
 
 def from_cache(person: Person, workspace: Workspace, cached: Cached, name: str = "") -> Model:
@@ -59,6 +57,17 @@ def from_upload(person: Person, workspace: Workspace, files: Mapping[str, Path],
         else:
             _copy(called, files, staging)
         return _adopt(person, workspace, staging, called)
+
+
+def _folder(typed: str) -> Path:
+    """ModelError for whatever is no folder here: too long a name, a character that no path has, a home of nobody."""
+    try:
+        folder = Path(typed).expanduser()
+        if typed and folder.is_dir():
+            return folder.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelError("models.import_no_folder", path=typed[:200]) from error
+    raise ModelError("models.import_no_folder", path=typed[:200])
 
 
 def _copy(model: str, files: Mapping[str, Path], into: Path) -> None:

@@ -1,6 +1,6 @@
 // Where one is, as the address says it: the open tab and the chosen run (`#run=…&tab=…`), in Runs whether runs are
-// compared, in Chat which conversation. Going elsewhere is an entry of the browser's history: Back and Forward lead from
-// one to the next, and a reload, another language and a link open the same.
+// compared, in Chat which conversation, in Models which model. Going elsewhere is an entry of the browser's history:
+// Back and Forward lead from one to the next, and a reload, another language and a link open the same.
 (() => {
   const page = window.studioPage;
   // The tab for an address that says nothing, in this window.
@@ -11,16 +11,17 @@
     const told = new URLSearchParams(location.hash.slice(1));
     const run = told.get("run") || null;
     const tab = told.get("tab") || (run ? "runs" : null);
-    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }) };
+    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }), ...(tab === "models" && { model: told.get("model") ?? "" }) };
   };
-  const hash = ({ run, tab, compare, chat }) => {
-    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "" };
+  const hash = ({ run, tab, compare, chat, model }) => {
+    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "", model: tab === "models" ? model : "" };
     return `${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
   };
 
   let at = said();
   page.run = () => at.run;
   page.conversation = () => at.chat ?? "";
+  page.model = () => at.model ?? "";
 
   // What comes of one act is one entry: who opens a run from Home goes once, not to a tab and then to a run.
   let entered = false;
@@ -35,11 +36,12 @@
     setTimeout(() => (entered = false));
   };
 
-  // Who compares and who talks tell it here; `comes` is called when Back or Forward lead to another of theirs.
+  // Who compares, who talks and who looks at a model tell it here; `comes` is called when Back or Forward lead to another of theirs.
   const comes = {};
   const part = (name) => (value, anew = false) => value !== at[name] && write({ ...at, [name]: value }, anew);
   page.compares = part("compare");
   page.talks = part("chat");
+  page.opensModel = part("model");
   page.comesTo = (name, open) => (comes[name] = open);
 
   const chosen = () => {
@@ -86,7 +88,7 @@
     write({ ...before, ...next });
     show();
     if (next.run !== before.run) chosen();
-    for (const name of ["compare", "chat"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
+    for (const name of ["compare", "chat", "model"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
   });
 
   write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? FIRST });

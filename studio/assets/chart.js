@@ -20,7 +20,6 @@
     const ink = board.colour("--ink-soft");
     ctx.save();
     ctx.font = `${11 * ratio}px ui-sans-serif, system-ui, sans-serif`;
-    ctx.textAlign = "left";
     if (prefs.x === "t") {
       phases.forEach(([from, name], index) => {
         const [left, end] = [Math.max(bbox.left, at(from)), Math.min(right, at(phases[index + 1]?.[0] ?? now))];

@@ -22,23 +22,9 @@
     chat.store(CHAT, chat.id, [sessionStorage, localStorage]);
     page.talks(chat.id);
   };
-  const address = (name, values = {}) =>
-    `${page.prefix}/chat/${name}?${new URLSearchParams({ language: page.language, ...values })}`;
-  chat.file = (kind) => address("file", { kind, chat: chat.id });
-
-  // Every answer is {ok, ...what the server said}; without a server the sentence says that nothing typed is lost.
-  const asked = async (url, options) => {
-    try {
-      const answer = await fetch(url, options);
-      const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { said: await answer.text() };
-      return Array.isArray(said) ? said : { ok: answer.ok, tooLarge: answer.status === 413, ...said };
-    } catch {
-      return { ok: false, said: t("chat.offline") };
-    }
-  };
-  chat.get = (name, values) => asked(address(name, values));
-  chat.post = (name, values) =>
-    asked(address(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(values) });
+  // Without a server the sentence says that nothing typed is lost.
+  const { address, get, post } = page.asker("chat", t("chat.offline"));
+  Object.assign(chat, { get, post, file: (kind) => address("file", { kind, chat: chat.id }) });
 
   // Answers may overtake one another: whether this question of its kind is still the last one that was asked.
   const questions = {};
@@ -207,6 +193,13 @@
     remember();
     page.told("chat", null);
     page.open("chat");
+  };
+
+  // From the models: a new conversation with nothing but this one.
+  chat.withBase = (model) => {
+    chat.fields = { ...chat.fields, base: model, adapters: [] };
+    chat.store("studio-chat-fields", JSON.stringify(chat.fields));
+    chat.with(null);
   };
 
   chat.present = (on) => {

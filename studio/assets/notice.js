@@ -70,5 +70,6 @@
   });
 
   // The stream rests while nobody looks, unless something is going on that the title tells.
-  page.rests = () => document.hidden && page.news.runs !== undefined && !page.news.runs.some((run) => run.active || run.state === "queued");
+  const busy = (jobs) => (jobs ?? []).some((job) => job.active || job.state === "queued");
+  page.rests = () => document.hidden && page.news.runs !== undefined && !busy(page.news.runs) && !busy(page.news.downloads);
 })();

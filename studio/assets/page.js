@@ -61,6 +61,25 @@
   window.addEventListener("blur", released);
   page.news = news;
 
+  // Asks the server under `/part/…`. Every answer is {ok, ...what the server said}; without a server it says `away`.
+  page.asker = (part, away) => {
+    const address = (name, values = {}) => `${page.prefix}/${part}/${name}?${new URLSearchParams({ language: page.language, ...values })}`;
+    const asked = async (url, options) => {
+      try {
+        const answer = await fetch(url, options);
+        const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { said: await answer.text() };
+        return Array.isArray(said) ? said : { ok: answer.ok, tooLarge: answer.status === 413, ...said };
+      } catch {
+        return { ok: false, said: away };
+      }
+    };
+    return {
+      address,
+      get: (name, values) => asked(address(name, values)),
+      post: (name, values) => asked(address(name), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(values) }),
+    };
+  };
+
   // Light or dark: what was chosen here, else what the system says (Gradio follows the system by itself).
   const dark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : null);
   const obey = () => {

@@ -17,7 +17,6 @@ from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
 from backend.ledger.store import Ledger
-from backend.models import catalogue
 from backend.models.catalogue import Model
 from backend.paths import Workspace
 from backend.people import HOME, Person
@@ -32,6 +31,7 @@ from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
+from studio.services.models import MyModels
 from studio.services.recipes import Cookbook
 from studio.services.runs import MyRuns
 from studio.services.verdict import Verdicts
@@ -62,6 +62,10 @@ class Services:
     @cached_property
     def my_runs(self) -> MyRuns:
         return MyRuns(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def my_models(self) -> MyModels:
+        return MyModels(self.workspace, self.jobs, self.person)
 
     @cached_property
     def cookbook(self) -> Cookbook:
@@ -101,7 +105,8 @@ class Services:
         return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
 
     def models(self) -> list[Model]:
-        return catalogue.available(self.person, self.workspace)
+        """Those that can be trained."""
+        return self.my_models.trainable()
 
     def datasets(self) -> list[Dataset]:
         return datasets.available(self.person, self.workspace)

@@ -8,9 +8,11 @@ from backend.chats.changes import Changes
 from backend.hardware import Machine
 from backend.jobs.model import Job
 from studio.services.curves import Watched
+from studio.services.models import Coming
 from studio.text import Words
 from studio.views import runs as views
 from studio.views.machine import device_line
+from studio.views.models.mine import coming
 from studio.views.queue import Place
 
 Kind = tuple[str, str | None]
@@ -45,7 +47,8 @@ class Talk(NamedTuple):
 class Look:
     """What there was to see at one moment; each text is made once, however many pages are told.
 
-    `news`: what each watched run has said since the look before, as events; `unread`: watched runs not yet read.
+    `news`: what each watched run has said since the look before, as events; `unread`: watched runs not yet read;
+    `models`: another text whenever there are other models; `coming`: downloads that are not done.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -55,6 +58,9 @@ class Look:
     unread: list[str] = field(default_factory=list)
     talk: Talk = field(default_factory=Talk)
     places: dict[str, Place] = field(default_factory=dict)
+    models: str = ""
+    coming: list[Coming] = field(default_factory=list)
+    _downloads: dict[str, bytes] = field(default_factory=dict)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _heads: dict[Kind, dict[str, Any]] = field(default_factory=dict)
     _wholes: dict[str, bytes] = field(default_factory=dict)
@@ -65,6 +71,13 @@ class Look:
         if words.language not in self._devices and self.machine:
             self._devices[words.language] = said("machine", device_line(self.machine, words))
         return self._devices.get(words.language, b"")
+
+    def downloads(self, words: Words) -> bytes:
+        """The list of downloads that are not done."""
+        if words.language not in self._downloads:
+            told = [coming(one.job, one.hub_id, one.total, one.status, words) for one in self.coming]
+            self._downloads[words.language] = said("downloads", told)
+        return self._downloads[words.language]
 
     def rows(self, words: Words) -> dict[str, dict[str, Any]]:
         """The lines of the list of runs, by run, in their order."""
@@ -88,7 +101,8 @@ class Look:
         """For a page that has just come."""
         words = Words(kind[0])
         runs = said("runs", list(self.rows(words).values()))
-        return self.device(words) + runs + self.talk.said() + self.whole_run(kind)
+        models = said("models", self.models) + self.downloads(words)
+        return self.device(words) + runs + models + self.talk.said() + self.whole_run(kind)
 
     def whole_run(self, kind: Kind) -> bytes:
         head, run = self.head(kind), kind[1]
@@ -105,6 +119,8 @@ class Look:
         device = self.device(words)
         told = device if device != before.device(words) else b""
         told += self._rows_since(before.rows(words), words)
+        told += said("models", self.models) if self.models != before.models else b""
+        told += self.downloads(words) if self.downloads(words) != before.downloads(words) else b""
         told += self.talk.said(self.talk.changed) if self.talk.number != before.talk.number else b""
         head = self.head(kind)
         if head is None:

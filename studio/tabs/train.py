@@ -49,6 +49,7 @@ class View:
     hidden: dict[str, gr.Textbox]
     asks: gr.HTML
     about: gr.HTML
+    models: gr.HTML
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -93,7 +94,8 @@ def layout(handlers: Handlers) -> View:
     hidden = {name: gr.Textbox(visible="hidden", elem_id=f"train-{name}") for name in ("started", "problem", "draft")}
     hidden["state"] = gr.Textbox(visible="hidden", elem_id="train-state")
     panels |= form.panels
-    return View(choices, form, panels, add_data, tools, chain, find, count, reset, start, side, hidden, asks, about)
+    parts = (choices, form, panels, add_data, tools, chain, find, count, reset, start, side, hidden, asks, about)
+    return View(*parts, models=place("train-models"))
 
 
 def choosing(handlers: Handlers) -> dict[str, Any]:
@@ -142,6 +144,8 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     wire_browser(view)
     wire_names(view, shared)
     view.chain.wire(shared, ChainHandlers(shared.services, words), view.panels["chain"])
+    # A model has come or gone, or was chosen among the models.
+    on(view.models.select, handlers.other_models, words, outputs=view.choices["model"])
     added = view.add_data.wire(shared, handlers.data_choices, view.choices["data"])
     sets = [view.form.inputs[name] for name in handlers.set_fields()]
     then(added, handlers.set_updates, words, outputs=sets)

@@ -29,7 +29,7 @@ def doors(words: Words) -> SafeHtml:
             class_="door",
             data_open=name,
         )
-        for name in ("train", "chat")
+        for name in ("models", "train", "chat")
     ]
     return element("nav", join(made), class_="doors", aria_label=words.t("home.doors"))
 

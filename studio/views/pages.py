@@ -11,7 +11,10 @@ SCRIPTS = (
     "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js", "keyboard.js",
     "form.js", "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
     "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
-    "chat-list.js", "live.js",
+    "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js", "live.js",
+)  # fmt: skip
+STYLES = (
+    "uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "train.css", "chat.css", "models.css",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 
@@ -52,10 +55,7 @@ def page_head(words: Words, prefix: str, stamp: str, drafts: Mapping[str, Any]) 
     told = {"language": words.language, "prefix": prefix, "words": words.section("live."), "drafts": drafts}
     said = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
     scripts = "".join(f'<script defer src="{prefix}/assets/{name}?{stamp}"></script>' for name in SCRIPTS)
-    styles = "".join(
-        f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">'
-        for name in ("uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "train.css", "chat.css")
-    )
+    styles = "".join(f'<link rel="stylesheet" href="{prefix}/assets/{name}?{stamp}">' for name in STYLES)
     return (
         f"<script>Object.defineProperty(navigator,'language',{{value:'{spoken}'}});"
         f"window.studioPage={said};{DARK_OR_LIGHT}</script>{styles}{scripts}"

@@ -176,6 +176,12 @@ class Handlers:
     def model_choices(self) -> Found:
         return [(model.title(self.words.language), model.id) for model in self.services.models()]
 
+    def other_models(self, event: gr.EventData) -> Any:
+        """The list of models as it is now; the one of this id is chosen when there is one."""
+        found = self.model_choices()
+        chosen = {"value": event.id} if event.id in [key for _, key in found] else {}
+        return gr.update(choices=found, **chosen)
+
     def data_choices(self) -> Found:
         return [
             (f"{one.title(self.words.language)} ({self.words.number(one.rows)})", one.id)

@@ -148,7 +148,13 @@ def test_pages_alike_are_handed_the_same_bytes_and_each_its_language(running: Fa
 def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
     async def session() -> None:
         async with listening(Live(running), run="../../etc") as page:
-            assert set(await page.until("runs", "machine")) == {"runs", "machine", "conversations"}
+            assert set(await page.until("runs", "machine")) == {
+                "runs",
+                "machine",
+                "conversations",
+                "models",
+                "downloads",
+            }
 
     asyncio.run(session())
 

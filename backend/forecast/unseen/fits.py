@@ -1,8 +1,8 @@
 """Whether a model fits this machine, before anything of it is here: for LoRA, for QLoRA, and to chat with."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Literal
 
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
@@ -66,6 +66,7 @@ def chatting(facts: ModelFacts, machine: Machine, *, rounded: bool = False) -> i
     return (GPU_RUNTIME_BYTES if gpu else CPU_RUNTIME_BYTES) + weights + cache
 
 
+@lru_cache(maxsize=256)
 def typical(parameters: float) -> ModelFacts:
     """A model of this size as such models usually are: for "about", while its own config.json is not known.
 
@@ -76,8 +77,9 @@ def typical(parameters: float) -> ModelFacts:
     return replace(found, parts={name: round(count * share) for name, count in found.parts.items()})
 
 
-def _shapes() -> Iterable[ModelFacts]:
-    return (_shape(layers) for layers in range(2, MOST_LAYERS))
+@cache
+def _shapes() -> tuple[ModelFacts, ...]:
+    return tuple(_shape(layers) for layers in range(2, MOST_LAYERS))
 
 
 def _shape(layers: int) -> ModelFacts:
