@@ -58,7 +58,9 @@ class Choice:
 
     def forecast(self, recipe: Recipe) -> Forecast:
         known = calibration.load(self.workspace, self.machine) or prior.guess(self.machine)
-        return estimate(self.facts, recipe, self._lengths(recipe), self.machine, known)
+        counted = self._lengths(recipe)
+        made = estimate(self.facts, recipe, counted, self.machine, known)
+        return made.model_copy(update={"sampled": counted.sampled})
 
     def _lengths(self, recipe: Recipe) -> Lengths:
         tokenizer = self.model.folder / "tokenizer.json"

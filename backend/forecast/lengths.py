@@ -37,6 +37,7 @@ class Lengths:
 
     `rows`: how many there are; `learned`: share of all tokens that counts in the loss; `held`: rows that are kept apart
     to measure on (None: not looked at); `replayed`: tokens of a sample of the rows that are mixed in.
+    `sampled`: how many rows there are was judged by a sample too.
     """
 
     rows: int
@@ -44,6 +45,7 @@ class Lengths:
     learned: float
     held: int | None = None
     replayed: tuple[int, ...] = ()
+    sampled: bool = False
 
     @property
     def mean(self) -> float:
@@ -108,7 +110,7 @@ def streamed(recipe: Recipe, corpora: tuple[Weighed, ...], workspace: Workspace,
     windows = max(1, round(tokens / most))
     held = min(HELD_TOKENS, tokens * held_of(count, recipe.watching.eval_share) / count)
     pieces = windows + documents  # a window begins with one, and so does a document
-    return Lengths(windows, (most,), max(0.0, 1 - pieces / max(tokens, pieces)), held=ceil(held / most))
+    return Lengths(windows, (most,), max(0.0, 1 - pieces / max(tokens, pieces)), held=ceil(held / most), sampled=True)
 
 
 @lru_cache(maxsize=64)

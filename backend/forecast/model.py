@@ -12,6 +12,7 @@ class Forecast(BaseModel):
     `device_bytes` and `free_bytes`: memory of the device it would run on, and how much of it is free now. `measured`:
     this machine has been measured by training on it; until then `seconds` is a rough estimate, or None where there is
     nothing to estimate it from. `advice` is the key of a sentence, or "" when there is nothing to say.
+    `sampled`: the length of the texts was judged by a sample of them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +29,7 @@ class Forecast(BaseModel):
     seconds: float | None = None
     measured: bool = False
     advice: str = ""
+    sampled: bool = False
 
     @property
     def needs(self) -> int:

@@ -31,7 +31,7 @@ def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:
     verdict = words.t(key, needs=words.size(forecast.needs), free=words.size(forecast.free_bytes))
     figures = [
         (words.t("forecast.takes"), time_of(forecast, words), rough(forecast, words)),
-        (words.t("forecast.length"), words.count("forecast.steps", forecast.steps), None),
+        (words.t("forecast.length"), words.count("forecast.steps", forecast.steps), sampled(forecast, words)),
         (words.t("forecast.disk"), words.size(forecast.disk_bytes), None),
     ]
     return element(
@@ -104,6 +104,11 @@ def time_of(forecast: Forecast, words: Words) -> str:
 def rough(forecast: Forecast, words: Words) -> str | None:
     """What the time is worth while nothing has been measured on this machine."""
     return None if forecast.measured else words.t("forecast.rough")
+
+
+def sampled(forecast: Forecast, words: Words) -> str | None:
+    """What the length is worth where texts are too long to be counted as a whole."""
+    return words.t("forecast.sampled") if forecast.sampled else None
 
 
 def memory_bar(parts: Mapping[str, int], words: Words) -> SafeHtml:

@@ -85,7 +85,7 @@ class Handlers:
         wanted = typed.recipe
         if wanted:
             faults |= self.services.unfit(wanted, model, data)
-        if wanted and not faults.keys() & {"model", "data", "replay.data"}:
+        if wanted and not faults.keys() & {"model", "data", "replay.data", "corpora"}:
             forecast, too_much = self._forecast(wanted, model, data)
             faults |= too_much
         faults |= self._name_fault(name)
