@@ -132,15 +132,15 @@ class FakeServices:
         if model != "starter":
             faults["model"] = AccessError("models.not_found", name=model)
         if data not in sets:
-            faults["data"] = AccessError("data.not_found")
+            faults["data"] = AccessError("data.not_here", name=data)
         elif recipe.objective != "chat":
             faults["data"] = DataError("training.other_shape", data=data, shape="chat", wanted="text")
         if recipe.replay.share > 0 and recipe.replay.data not in sets:
-            faults["replay.data"] = AccessError("data.not_found")
+            faults["replay.data"] = AccessError("data.not_here", name=recipe.replay.data or "")
         if unknown := [one.data for one in recipe.corpora if one.data not in sets]:
             faults["corpora"] = AccessError("data.no_corpus", name=unknown[0])
         if recipe.objective == "chat" and recipe.watching.check not in (None, "starter-dev"):
-            faults["watching.check"] = AccessError("data.not_found")
+            faults["watching.check"] = AccessError("data.not_here", name=recipe.watching.check or "")
         return faults
 
     def start(self, recipe: Recipe, model: str, data: str, name: str) -> Job:

@@ -16,6 +16,7 @@ from backend.data import datasets
 from backend.errors import JobError, RecipeError
 from backend.forecast import facade
 from backend.forecast.size import size
+from backend.hardware import this_machine
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job, JobState
 from backend.jobs.service import Jobs
@@ -23,7 +24,7 @@ from backend.jobs.tail import Tail
 from backend.messages import sentence
 from backend.models import catalogue
 from backend.people import HOME
-from backend.recipes import chains, load
+from backend.recipes import cards, chains, load
 from backend.recipes.schema import Recipe
 from backend.setup import commands
 from backend.training.submit import start_training
@@ -48,7 +49,8 @@ def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
     if (several := chains.bring(options.recipe)) is not None:
         choice = chain.choice(jobs, several, options.model, options.data, options.set)
         return chains_submit.start_chain(HOME, jobs, several, choice, options.name or free_name(jobs, several.id))
-    title, meant = recipe_of(jobs, options.recipe)
+    title, published = recipe_of(jobs, options.recipe)
+    meant = carded(published, options.card)
     recipe = load.with_changes(meant, dict(change.split("=", 1) for change in options.set))
     data = datasets.bring(HOME, jobs.workspace, options.data or recipe.defaults.data).id
     model = catalogue.bring(HOME, jobs.workspace, options.model or recipe.defaults.model).id
@@ -87,6 +89,18 @@ def recipe_of(jobs: Jobs, ref: str) -> tuple[str, Recipe]:
     if "recipe" not in request:
         raise JobError("jobs.nothing_to_repeat", name=job.name)
     return job.name, load.parse(request["recipe"])
+
+
+def carded(recipe: Recipe, wanted: str) -> Recipe:
+    """The recipe for a card of so many GB; "auto" is this machine's own, "none" leaves it as it is."""
+    if wanted == "auto":
+        gigabytes = cards.of_machine(gpu.memory_bytes for gpu in this_machine().gpus) if recipe.cards else None
+    else:
+        gigabytes = None if wanted == "none" else int(wanted)
+    if gigabytes is None:
+        return recipe
+    say(f"For a card of {gigabytes} GB.")
+    return cards.on_card(recipe, gigabytes)
 
 
 def free_name(jobs: Jobs, called: str) -> str:

@@ -77,7 +77,7 @@ def find(person: Person, workspace: Workspace, ref: str) -> Dataset:
         raise DataError("data.address")
     if Path(ref).is_absolute():
         raise DataError("data.outside")
-    raise AccessError("data.not_found")
+    raise AccessError("data.not_here", name=ref[:100])
 
 
 def add(  # noqa: PLR0913 - one keyword for each thing a person chooses

@@ -1,14 +1,17 @@
 """The shapes of rows that are understood, and the one form of each that is stored.
 
-chat   {"messages": [{"role": "system|user|assistant", "content": text}, ...]}
+chat   {"messages": [{"role": "system|user|assistant", "content": text, "input": text (may be missing)}, ...]}
        {"conversations": [{"from": "system|human|gpt", "value": text}, ...]}
        {"prompt": text, "completion": text}
        {"instruction": text, "input": text (may be missing), "output": text}
+       {"instruction": text, "input" or "context": text (may be missing), "response": text}
        {"question": text, "answer": text}
 text   {"text": text}
 preference  {"chosen", "rejected"} and what was asked: `backend.data.pairs`
 
-Every chat is stored as the first of its forms. Fields that are not named here are left out.
+Every chat is stored as the first of its forms. Fields that are not named here are left out. The input of an
+instruction stands behind it, after an empty line, and once more by itself: a template that gives it a heading of its
+own finds it there, every other one reads one text.
 """
 
 from collections.abc import Callable
@@ -19,7 +22,10 @@ from backend.errors import DataError
 
 Shape = Literal["chat", "text", "preference"]
 Row = dict[str, Any]
+Turn = tuple[str, str, str]
 
+INPUTS = ("input", "context")
+BEFORE_INPUT = "\n\n"
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 OTHER_ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
 
@@ -44,11 +50,13 @@ def _conversations(row: Row, line: int, number: int) -> tuple[Shape, Row]:
 
 def _pair(question: str, answer: str) -> Callable[[Row, int, int], tuple[Shape, Row]]:
     def read(row: Row, line: int, number: int) -> tuple[Shape, Row]:
-        asked = _text(row, question, line)
-        if question == "instruction" and row.get("input"):
-            asked = f"{asked}\n\n{_text(row, 'input', line)}"
-        turns = [("user", asked), ("assistant", _text(row, answer, line))]
-        return _chat(([("system", _text(row, "system", line))] if row.get("system") else []) + turns, ROLES, number)
+        asked, given = _text(row, question, line), ""
+        field = next((name for name in INPUTS if question == "instruction" and row.get(name)), None)
+        if field:
+            given = _text(row, field, line)
+            asked = f"{asked}{BEFORE_INPUT}{given}"
+        turns = [("user", asked, given), ("assistant", _text(row, answer, line), "")]
+        return _chat(([("system", _text(row, "system", line), "")] if row.get("system") else []) + turns, ROLES, number)
 
     return read
 
@@ -65,6 +73,7 @@ READERS: tuple[tuple[tuple[str, ...], Callable[[Row, int, int], tuple[Shape, Row
     (("conversations",), _conversations),
     (("prompt", "completion"), _pair("prompt", "completion")),
     (("instruction", "output"), _pair("instruction", "output")),
+    (("instruction", "response"), _pair("instruction", "response")),
     (("question", "answer"), _pair("question", "answer")),
     (("text",), _plain),
 )
@@ -77,28 +86,34 @@ def _text(row: Row, field: str, line: int) -> str:
     return value
 
 
-def _turns(value: Any, field: str, names: tuple[str, str], line: int) -> list[tuple[str, str]]:
+def _turns(value: Any, field: str, names: tuple[str, str], line: int) -> list[Turn]:
     role, content = names
     if not isinstance(value, list) or not value:
         raise DataError("data.not_turns", line=line, field=field)
     for turn in value:
         if not isinstance(turn, dict) or role not in turn or content not in turn:
             raise DataError("data.turn_fields", line=line, field=field, role=role, content=content)
-    return [(str(turn[role]), _text(turn, content, line)) for turn in value]
+    return [(str(turn[role]), _text(turn, content, line), _input(turn, content)) for turn in value]
 
 
-def _chat(turns: list[tuple[str, str]], roles: dict[str, str], number: int) -> tuple[Shape, Row]:
+def _input(turn: Row, content: str) -> str:
+    """What a message says is its input, where that is really its end."""
+    given = turn.get("input")
+    return given if isinstance(given, str) and given and turn[content].endswith(BEFORE_INPUT + given) else ""
+
+
+def _chat(turns: list[Turn], roles: dict[str, str], number: int) -> tuple[Shape, Row]:
     """The stored form; DataError unless user and assistant take turns, any system text is first, and all have words."""
     before = ""
     messages = []
-    for place, (said_by, content) in enumerate(turns, start=1):
+    for place, (said_by, content, given) in enumerate(turns, start=1):
         if said_by not in roles:
             raise DataError("data.unknown_role", conversation=number, role=said_by, turn=place)
         role = roles[said_by]
         _refuse_order(before, role, number, place)
         if not content.strip():
             raise DataError("data.empty_answer" if role == "assistant" else "data.empty_turn", **_at(number, place))
-        messages.append({"role": role, "content": content})
+        messages.append({"role": role, "content": content} | ({"input": given} if given else {}))
         before = role
     if before != "assistant":
         raise DataError("data.no_answer", conversation=number)

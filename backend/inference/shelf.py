@@ -10,6 +10,7 @@ from backend.jobs import recorded
 from backend.jobs.folder import RunFolder
 from backend.models import adapters, catalogue
 from backend.models.catalogue import Model
+from backend.models.vocabulary import has_words, rows
 from backend.paths import ROOT, Workspace
 from backend.people import Person
 
@@ -32,7 +33,8 @@ class Target:
 
     `location`: folder or Hub id of the base. `quantised`: an adapter learned by QLoRA corrects the rounded weights of
     its base, so it is asked on the same rounded weights. `alone`: the adapter cannot share a batch with others and is
-    merged into a base model of its own. `stamp`: when a run wrote it; what was trained on is another one.
+    merged into a base model of its own. `stamp`: when a run wrote it; what was trained on is another one. `words`: the
+    folder of a tokenizer and chat template of its own, None for those of the base.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Target:
     quantised: Quantised | None = None
     alone: bool = False
     stamp: int = 0
+    words: Path | None = None
 
     def check(self) -> None:
         """ModelError when the adapter is damaged, of an unknown kind or made for another model; reads all of it."""
@@ -106,6 +109,7 @@ class Shelf:
             quantised=quantisation(request),
             stamp=(folder.adapter / ADAPTER_CONFIG).stat().st_mtime_ns,
             alone=not mixable(folder.read(folder.adapter / ADAPTER_CONFIG)),
+            words=own_words(folder.adapter),
         )
 
 
@@ -117,6 +121,12 @@ def owner(folder: RunFolder) -> str | None:
 
 def askable(folder: RunFolder) -> bool:
     return (folder.adapter / ADAPTER_CONFIG).exists() or (folder.model / MODEL_CONFIG).exists()
+
+
+def own_words(adapter: Path) -> Path | None:
+    """The adapter's folder when it was trained on other words, or in another chat template, than its base has."""
+    own = adapters.record(adapter).get("template", "auto") != "auto" or rows(adapter)
+    return adapter if own and has_words(adapter) else None
 
 
 def quantisation(request: dict[str, Any]) -> Quantised | None:

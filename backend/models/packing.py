@@ -13,7 +13,7 @@ from backend.jobs.model import Job
 from backend.messages import sentence
 from backend.models.adapters import CONFIG, RECORD
 from backend.models.catalogue import HUB_ID
-from backend.models.vocabulary import rows
+from backend.models.vocabulary import has_words
 
 Made = Literal["adapter", "model"]
 
@@ -131,13 +131,13 @@ def readme(job: Job, folder: RunFolder, language: str) -> str:
     if not whole and Path(str(base(folder).get("location", ""))).is_relative_to(folder.path):
         said.append(sentence("chains.readme_merged", language, name=base(folder).get("name", "?")))
     said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
-    load = LOAD_MODEL if whole else load_adapter(public_name(base(folder)), tokens=bool(rows(folder.adapter)))
+    load = LOAD_MODEL if whole else load_adapter(public_name(base(folder)), tokens=has_words(folder.adapter))
     said.append(f"```python\n{load}\n{ASK}```")
     return "\n\n".join(said) + "\n"
 
 
 def load_adapter(base: str, *, tokens: bool) -> str:
-    """A program that puts an adapter on its base; `tokens`: it brings some of its own."""
+    """A program that puts an adapter on its base; `tokens`: it brings a tokenizer of its own."""
     return (LOAD_TOKENS if tokens else LOAD_ADAPTER).format(base=json.dumps(base))
 
 

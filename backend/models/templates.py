@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.errors import ModelError
-from backend.paths import SHIPPED_MODELS
+from backend.paths import RECIPES, SHIPPED_MODELS
 
 PROBE = Path(__file__).with_name("template_probe.py")
 SECONDS = 1
@@ -27,6 +27,11 @@ CONVERSATION = [
     {"role": "assistant", "content": "Salut!"},
     {"role": "user", "content": "Che ore sono?"},
 ]
+
+
+def named(name: str) -> str:
+    """The template of recipes/templates with this name."""
+    return (RECIPES / "templates" / f"{name}.jinja").read_text(encoding="utf-8")
 
 
 def of(folder: Path) -> str | None:
@@ -45,7 +50,8 @@ def of(folder: Path) -> str | None:
 @cache
 def shipped() -> frozenset[str]:
     """SHA-256 of the templates that come with the studio, which need no trial."""
-    return frozenset(_hash(path.read_text(encoding="utf-8")) for path in SHIPPED_MODELS.glob("*/chat_template.jinja"))
+    ours = [*SHIPPED_MODELS.glob("*/chat_template.jinja"), *RECIPES.glob("templates/*.jinja")]
+    return frozenset(_hash(path.read_text(encoding="utf-8")) for path in ours)
 
 
 def check(template: str) -> None:

@@ -28,5 +28,9 @@ def enlarge(model: Any, size: int) -> None:
 
 def tokenizer_of(base: str, adapter: Path | None) -> str:
     """Where the tokenizer is: in the adapter's folder when that has one, else in the base model's."""
-    own = adapter is not None and any((adapter / name).is_file() for name in TOKENIZERS)
-    return str(adapter) if own else base
+    return str(adapter) if adapter is not None and has_words(adapter) else base
+
+
+def has_words(adapter: Path) -> bool:
+    """Whether there is a tokenizer beside the weights: it has new tokens, or a chat template of its own."""
+    return any((adapter / name).is_file() for name in TOKENIZERS)

@@ -11,6 +11,7 @@ from backend.errors import RecipeError
 from backend.recipes import corpora as written_corpora
 from backend.recipes import faults
 from backend.recipes.leaves import Field, by_name, leaves, value
+from backend.recipes.provenance import Provenance
 from backend.recipes.schema import Recipe
 
 DECIMAL_COMMA = re.compile(r"^\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*$")
@@ -66,8 +67,9 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         recipe = Recipe.model_validate(_readable(dict(values), ""))
     except ValidationError as error:
         raise faults.explain(error) from error
+    sections = {name.partition(".")[0] for name in by_name()}
     for name in recipe.provenance:
-        if name not in by_name():
+        if name not in by_name() and name not in sections:
             raise faults.unknown(name.split("."))
     return recipe
 
@@ -88,8 +90,12 @@ def with_changes(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
             here = here[part]
         here[last] = given
     made = parse(nested)
-    kept = {n: p for n, p in made.provenance.items() if value(made, n) == value(recipe, n)}
-    return made.model_copy(update={"provenance": kept})
+    others = {change.name for change in compare(recipe, made)}
+    kept = {name: known for name, known in made.provenance.items() if name not in others}
+    # What stands for a whole section is still true of the others in it.
+    sections = kept.keys() - by_name().keys()
+    own = {name: Provenance(source="ours") for name in others if name.partition(".")[0] in sections}
+    return made.model_copy(update={"provenance": kept | own})
 
 
 def checked(recipe: Recipe, changes: Mapping[str, Any]) -> Checked:

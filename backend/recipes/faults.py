@@ -108,6 +108,6 @@ def _wrong_part(place: list[str]) -> RecipeError:
         return RecipeError("recipes.questions", label=Phrase("recipe_fields.watching.questions"))
     if place[0] == "corpora":
         return RecipeError("recipes.corpora", label=Phrase("recipe_fields.corpora"))
-    if place[0] in ("title", "about", "provenance"):
+    if place[0] in ("title", "about", "provenance", "cards"):
         return RecipeError(f"recipes.{place[0]}")
     return RecipeError("recipes.section", name=".".join(place)[:LONGEST_SHOWN])

@@ -15,7 +15,7 @@ from backend.recipes.schema import Corpus, Recipe, Token
 
 Kind = Literal["integer", "number", "choice", "switch", "text", "words", "questions", "corpora"]
 # What a recipe says about itself; no setting of the training.
-DESCRIPTION = frozenset({"title", "about", "provenance"})
+DESCRIPTION = frozenset({"title", "about", "provenance", "cards"})
 
 
 @dataclass(frozen=True)

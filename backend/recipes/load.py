@@ -1,5 +1,6 @@
 """Recipes on disk: those that ship with the studio, and those a person saved."""
 
+import dataclasses
 import logging
 import uuid
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from backend import names
 from backend.errors import AccessError, RecipeError
 from backend.paths import CHAINS, RECIPES, Workspace, write_atomically
 from backend.people import Person
-from backend.recipes import text
+from backend.recipes import cards, text
 from backend.recipes.changes import Change, Checked, checked, compare, parse, with_changes
 from backend.recipes.leaves import Field, leaves
 from backend.recipes.schema import Recipe
@@ -95,7 +96,14 @@ def available(person: Person, workspace: Workspace) -> list[RecipeFile]:
 
 
 def find(person: Person, workspace: Workspace, ref: str) -> RecipeFile:
-    """The recipe with this id, or this title in any language; AccessError when the person has none."""
+    """The recipe with this id, or this title in any language; AccessError when the person has none.
+
+    `roqllama@12` is its variant for a card of 12 GB; RecipeError where it has none.
+    """
+    name, size = cards.parted(ref)
+    if size is not None:
+        plain = find(person, workspace, name)
+        return dataclasses.replace(plain, id=f"{plain.id}{cards.MARK}{size}", recipe=cards.on_card(plain.recipe, size))
     every = available(person, workspace)
     by_id = [file for file in every if file.id == ref]
     by_title = (file for file in every if any(names.same(words, ref) for words in file.recipe.title.values()))

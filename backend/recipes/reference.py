@@ -15,7 +15,9 @@ Made by `python -m backend.recipes.reference` from `backend/recipes/schema.py`; 
 A recipe is a YAML file. Every setting may be left out and then has its default. Unknown settings are an error.
 `--set name=value` changes one setting for one run; the last part of a name is enough where it is clear (`rank=8`).
 Beside the settings a recipe may hold `title` and `about` (by language: en, ro, it) and `provenance`: for each value
-that is not the default, where it comes from (`paper`, `public card`, `inferred`, `ours`) and a note.
+that is not the default, where it comes from (`paper`, `public card`, `repository`, `third party`, `inferred`, `ours`,
+`not published`), a note, and what was `published` where the recipe has something else; and `cards`: by the gigabytes
+of a graphics card, the settings to change for it. docs/recipes.md says how to read them.
 """
 QUESTIONS = """
 Each test question is `{question: ..., expected: ...}`; `expected` may be left out.

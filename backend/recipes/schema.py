@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.errors import RecipeError
-
-Source = Literal["paper", "public card", "inferred", "ours"]
+from backend.recipes.provenance import Provenance
 
 
 def advanced(**condition: Any) -> dict[str, Any]:
@@ -42,6 +41,12 @@ Scheduler = Literal[
     "inverse_sqrt",
     "warmup_stable_decay",
 ]
+
+
+# Files of recipes/templates; "auto" is the chat template that the model brings itself.
+Template = Literal[
+    "auto", "llama2-it", "llama2-ro", "llama3-it", "chatml", "alpaca-it", "alpaca-it-dense", "alpaca-ro"
+]  # fmt: skip
 
 
 # Letters that can be seen, none of them a space.
@@ -120,6 +125,7 @@ class Schedule(Part):
         0.2, ge=0.01, le=0.9, json_schema_extra=advanced(**{"schedule.scheduler": ["warmup_stable_decay"]})
     )
     warmup_ratio: float = Field(0.03, ge=0, le=0.5, json_schema_extra=advanced())
+    warmup_steps: int | None = Field(None, ge=0, le=1_000_000, json_schema_extra=advanced())
     weight_decay: float = Field(0.0, ge=0, le=1, json_schema_extra=advanced())
     max_grad_norm: float = Field(1.0, gt=0, le=1000, json_schema_extra=advanced())
     adam_beta2: float = Field(0.999, ge=0.5, lt=1, json_schema_extra=advanced(**{"schedule.optimizer": ADAM}))
@@ -191,11 +197,6 @@ class Watching(Part):
     questions: tuple[Question, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=CHATTING))
 
 
-class Provenance(Part):
-    source: Source
-    note: str = Field("", max_length=1000)
-
-
 class Defaults(Part):
     """The model and data a recipe is meant for; a person may choose others."""
 
@@ -204,13 +205,18 @@ class Defaults(Part):
 
 
 class Recipe(Part):
-    """Everything that decides how a model is trained. Defaults are ours unless a preset's provenance says otherwise."""
+    """Everything that decides how a model is trained. Defaults are ours unless a preset's provenance says otherwise.
+
+    `cards`: by the gigabytes of a graphics card, the settings to change so that the recipe fits; None where no change
+    would leave it what it is (`backend.recipes.cards`).
+    """
 
     title: Annotated[dict[Literal["en", "ro", "it"], str], Field(default_factory=dict)]
     about: Annotated[dict[Literal["en", "ro", "it"], str], Field(default_factory=dict)]
     defaults: Defaults = Defaults()
     method: Literal["lora", "qlora", "full"] = Field("lora", json_schema_extra=basic())
     objective: Literal["chat", "text", "preference"] = Field("chat", json_schema_extra=basic())
+    template: Template = Field("auto", json_schema_extra=advanced(objective=CHATTING))
     preference: Preference = Preference()
     lora: Lora = Lora()
     quantisation: Quantisation = Quantisation()
@@ -221,11 +227,17 @@ class Recipe(Part):
     compute: Compute = Compute()
     watching: Watching = Watching()
     provenance: Annotated[dict[str, Provenance], Field(default_factory=dict)]
+    cards: Annotated[dict[int, dict[str, Any] | None], Field(default_factory=dict)]
 
     @property
     def new_tokens(self) -> tuple[str, ...]:
         """Words that get a token of their own: none where every weight is trained anyhow, or nothing is written."""
         return self.lora.new_tokens if self.method in ADAPTED and self.objective in WRITING else ()
+
+    @property
+    def own_template(self) -> str:
+        """The chat template that the run brings; "auto" where it takes that of the model, or has no chats."""
+        return "auto" if self.objective == "text" else self.template
 
     @property
     def effective_batch(self) -> int:

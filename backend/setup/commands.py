@@ -188,6 +188,12 @@ def _add_train(to: argparse.ArgumentParser) -> None:
     to.add_argument("--data", help="data set: a name or a JSONL file (default: the recipe's)")
     to.add_argument("--name", help="name of the run (default: the recipe's and the date)")
     to.add_argument(
+        "--card",
+        default="auto",
+        choices=("auto", "none", "6", "8", "12", "16", "24", "48", "80"),
+        help="the recipe's variant for a graphics card of so many GB (default: that of this machine's card)",
+    )
+    to.add_argument(
         "--set",
         action="append",
         default=[],

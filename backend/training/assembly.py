@@ -72,7 +72,7 @@ class Assembly:
         recipe, location = self.request.recipe, str(self.request.model.location)
         self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
         torch.manual_seed(recipe.compute.seed)
-        tokenizer = load_tokenizer(location)
+        tokenizer = load_tokenizer(location, recipe.own_template)
         new = NewTokens.of(tokenizer, recipe.new_tokens) if recipe.new_tokens else None
         # A model that is shared in parts may be too large for one card: it is cut up where it is loaded.
         base = load_base(location, recipe, self.device, at=CPU if self.group.in_parts else self.device)

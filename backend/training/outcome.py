@@ -14,8 +14,8 @@ from backend.training.checkpoints import Identity, sync_file
 from backend.training.request import TrainRequest
 
 NOT_LEARNED: dict[str, Any] = {
-    "title": True, "about": True, "provenance": True, "defaults": True, "watching": {"check", "check_questions"},
-    "compute": {"devices", "sharding"},
+    "title": True, "about": True, "provenance": True, "cards": True, "defaults": True,
+    "watching": {"check", "check_questions"}, "compute": {"devices", "sharding"},
 }  # fmt: skip
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
 
@@ -70,6 +70,7 @@ def record(request: TrainRequest, steps: int, way: dict[str, Any]) -> dict[str, 
             {"id": one.dataset.id, "name": one.dataset.name, "sha256": one.dataset.sha256, "weight": one.weight}
             for one in request.weighed
         ],
+        "template": request.recipe.own_template,
         "recipe": {"method": request.recipe.method, "sha256": hashlib.sha256(recipe.encode()).hexdigest()},
         "steps": steps,
         "way": way,

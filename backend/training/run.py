@@ -180,7 +180,8 @@ class Run:
             save_weights(model, folder, whole)
         if self.request.before is not None:
             stacked.join(self.request.before.adapter, folder)
-        if self.request.recipe.method == "full" or self.request.recipe.new_tokens:
+        recipe = self.request.recipe
+        if recipe.method == "full" or recipe.new_tokens or recipe.own_template != "auto":
             beginning.tokenizer.save_pretrained(folder)
 
     def _figures(self, trainer: Watched, adapter: str) -> dict[str, Any]:

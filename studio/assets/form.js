@@ -67,7 +67,7 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   };
 
-  let state = { changed: [], idle: [], faults: {} };
+  let state = { changed: [], idle: [], faults: {}, sources: {} };
   let refusal = "";
   let wanted = "";
   let onlyChanged = false;
@@ -111,7 +111,9 @@
       const help = element("p", { class: "help", id: `help-${name}`, hidden: true }, words.textContent);
       const more = element("button", { type: "button", class: "more", "aria-label": words.dataset.more, "aria-expanded": "false", "aria-controls": help.id,
         onclick: () => { help.hidden = !help.hidden; more.setAttribute("aria-expanded", String(!help.hidden)); } }, "?");
-      made.append(element("p", { class: "hint-line" }, element("span", { id: `hint-${name}` }, words.dataset.hint), more), help);
+      // Where the recipe's value is from; the note about it is unfolded with the help.
+      made.append(element("p", { class: "hint-line" }, element("span", { id: `hint-${name}` }, words.dataset.hint), more), help,
+        element("p", { class: "source-note", lang: "en" }), element("p", { class: "source", id: `source-${name}`, hidden: true }));
     }
     made.append(element("p", { class: "fault", id: `fault-${name}`, hidden: true }));
     wrap.append(made);
@@ -123,11 +125,17 @@
     if (!wrap) return;
     const fault = state.faults[name] ?? "";
     say(foot(name, wrap, words).querySelector(".fault"), fault);
+    const [source, note] = state.sources?.[name] ?? ["", ""];
+    if (words) {
+      say(wrap.querySelector(".source"), source);
+      say(wrap.querySelector(".source-note"), note);
+      set(wrap.querySelector(".source"), "title", note || null);
+    }
     set(wrap, "data-changed", state.changed.includes(name) && "yes");
     set(wrap, "data-away", !seen(name, words) && "yes");
     for (const input of inputs(wrap)) {
       set(input, "aria-invalid", fault ? "true" : null);
-      set(input, "aria-describedby", [words && `hint-${name}`, name === "recipe" && document.getElementById("recipe-about") && "recipe-about", fault && `fault-${name}`].filter(Boolean).join(" ") || null);
+      set(input, "aria-describedby", [words && `hint-${name}`, source && `source-${name}`, name === "recipe" && document.getElementById("recipe-about") && "recipe-about", fault && `fault-${name}`].filter(Boolean).join(" ") || null);
     }
   };
 

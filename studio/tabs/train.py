@@ -102,9 +102,20 @@ def choosing(handlers: Handlers) -> dict[str, Any]:
     words, meant = handlers.words, handlers.services.recipe(FIRST_RECIPE).defaults
     with gr.Row(elem_classes="fields grid", elem_id="choices"):
         model = gr.Dropdown(
-            handlers.model_choices(), value=meant.model, label=words.t("train.model"), elem_id="train-model"
+            handlers.model_choices(),
+            value=meant.model,
+            label=words.t("train.model"),
+            allow_custom_value=True,
+            elem_id="train-model",
         )
-        data = gr.Dropdown(handlers.data_choices(), value=meant.data, label=words.t("train.data"), elem_id="train-data")
+        # What a recipe is meant for may not be here yet: it stays in the field, and what is missing stands under it.
+        data = gr.Dropdown(
+            handlers.data_choices(),
+            value=meant.data,
+            label=words.t("train.data"),
+            allow_custom_value=True,
+            elem_id="train-data",
+        )
         recipe = gr.Dropdown(
             handlers.recipe_choices(), value=FIRST_RECIPE, label=words.t("train.recipe"), elem_id="train-recipe"
         )
@@ -136,8 +147,9 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     restored = on(page.load, handlers.choices, words, inputs=draft, outputs=outputs, js="() => studioPage.draft()")
     settled = then_in_browser(restored, "(recipe) => studioPage.settled(recipe)", inputs=view.choices["recipe"])
     recipe = view.choices["recipe"]
-    brought = [view.choices[key] for key in ("model", "data", "name")]
-    chosen = on(recipe.input, handlers.chosen, words, inputs=recipe, outputs=brought)
+    brought = [view.choices[key] for key in ("recipe", "model", "data", "name")]
+    picked = on(recipe.input, handlers.picked, words, inputs=recipe, outputs=brought)
+    chosen = then_in_browser(picked, "(recipe) => studioPage.adopted(recipe)", inputs=recipe)
     fitted = view.side.fit.wire(shared, handlers.as_typed, view.inputs)
     wire_tools(view, shared, handlers, [settled, chosen, *fitted])
     wire_review(view, words, handlers)

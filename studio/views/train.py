@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 
 from backend.forecast import Forecast
 from backend.forecast.advice.fitting import Fitting
+from backend.recipes import provenance
 from backend.recipes.leaves import Field, leaves
+from backend.recipes.provenance import Provenance
 from backend.recipes.schema import Recipe
 from studio.text import Words
 from studio.views.html import SafeHtml, element, join
@@ -15,14 +17,37 @@ from studio.views.html import SafeHtml, element, join
 
 @dataclass(frozen=True)
 class FormState:
-    """What assets/form.js shows: names of fields, and what is wrong with them; "" is what belongs to no field."""
+    """What assets/form.js shows: names of fields, and what is wrong with them; "" is what belongs to no field.
+
+    `sources`: by field, where its value is from, and the note about it.
+    """
 
     changed: list[str] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def sources(recipe: Recipe, fields: Iterable[tuple[str, Field]], words: Words) -> dict[str, tuple[str, str]]:
+    """Where the values of a recipe that is somebody's are from, in words; the notes are citations, in English.
+
+    Such a recipe says where its model is from, too. Those of the starter are ours: their notes are in the file.
+    """
+    if "defaults.model" not in recipe.provenance:
+        return {}
+    known = ((name, provenance.of(recipe.provenance, one.name)) for name, one in fields)
+    return {name: (source(found, words), found.note) for name, found in known if found}
+
+
+def source(found: Provenance, words: Words) -> str:
+    said = words.t(f"source.{found.source.replace(' ', '_')}")
+    if found.published is None:
+        return said
+    value = words.plain_number(found.published) if isinstance(found.published, float) else str(found.published)
+    return words.t("source.instead", source=said, value=value)
 
 
 def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from backend import names
 from backend.errors import DataError, ModelError, StudioError
 from backend.forecast.facade import Forecast, too_big
+from backend.recipes import cards
 from backend.recipes.load import compare
 from backend.recipes.schema import Recipe
 from studio.framework import gr
@@ -92,7 +93,9 @@ class Handlers:
         changed = [flat(one) for one in typed.changed]
         wrong = {flat(one) for one in faults}
         idle = [one for one in without_effect(self.services.fields(), values) if one not in wrong]
-        state = FormState(changed, idle, {flat(at): one.say(self.words.language) for at, one in faults.items()})
+        told = {flat(at): one.say(self.words.language) for at, one in faults.items()}
+        named = [(flat(one.name), one) for one in self.services.fields()]
+        state = FormState(changed, idle, told, views.sources(wanted, named, self.words) if wanted else {})
         runnable = "" if not wanted or "name" in faults else name
         return Review(
             views.forecast_card(forecast, self.words) if forecast else views.no_forecast(self.words),
@@ -135,6 +138,14 @@ class Handlers:
             name if kept.name is None else kept.name,
         )
 
+    def picked(self, recipe: str) -> tuple[Any, Any, Any, Any]:
+        """As `adopt`, in the variant for this machine's card where the recipe has one; one that was chosen stays."""
+        name, chosen = cards.parted(recipe)
+        known = [cards.parted(ref)[1] or 0 for _, ref in self._variants(name)]
+        own = cards.of_machine(gpu.memory_bytes for gpu in self.services.machine().gpus)
+        fitting = max((size for size in known if own is not None and size <= own), default=None)
+        return self.adopt(recipe if chosen is not None or fitting is None else f"{name}{cards.MARK}{fitting}")
+
     def adopt(self, recipe: str) -> tuple[Any, Any, Any, Any]:
         """Recipe, model, data and name for a recipe that is chosen from now on; AccessError when it is gone."""
         model, data, name = self.chosen(recipe)
@@ -149,6 +160,8 @@ class Handlers:
             meant = self.services.recipe(recipe).defaults
             model, data = meant.model, meant.data
         first = self.services.recipe(FIRST_RECIPE).defaults
+        if not recipe.startswith(OF_RUN):
+            return model, data, self.free_name(recipe)
         return (
             _known(model, self.model_choices(), first.model),
             _known(data, self.data_choices(), first.data),
@@ -170,7 +183,7 @@ class Handlers:
             wanted = self.services.run(recipe.removeprefix(OF_RUN)).name
         else:
             own = next((file for file in self.services.cookbook.own() if file.id == recipe), None)
-            wanted = own.title() if own else recipe
+            wanted = own.title() if own else recipe.replace(cards.MARK, " ")
         return names.free(names.from_file(wanted, "run"), runs)
 
     def model_choices(self) -> Found:
@@ -254,10 +267,20 @@ class Handlers:
         for file in self.services.recipes():
             title = file.title(language)
             found.append((title if file.shipped else self.words.t("recipe.mine", name=title), file.id))
+            found += self._variants(file.id) if cards.parted(chosen)[0] == file.id else []
         if chosen.startswith(OF_RUN):
             name = self.services.run(chosen.removeprefix(OF_RUN)).name
             found.append((self.words.t("recipe.as_run", name=name), chosen))
         return found
+
+    def _variants(self, recipe: str) -> list[tuple[str, str]]:
+        """Those of a shipped recipe for cards, the smallest first."""
+        file = next((file for file in self.services.recipes() if file.id == recipe), None)
+        sizes = [size for size, changes in file.recipe.cards.items() if changes is not None] if file else []
+        title = file.title(self.words.language) if file else ""
+        return [
+            (self.words.t("recipe.on_card", name=title, size=size), f"{recipe}{cards.MARK}{size}") for size in sizes
+        ]
 
 
 def _known(value: str, choices: Found, otherwise: str) -> str:

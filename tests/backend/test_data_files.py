@@ -200,7 +200,7 @@ def test_a_data_set_is_found_by_id_and_by_name_and_only_by_its_owner(workspace: 
     assert datasets.find(HOME, workspace, dataset.id) == dataset
     assert datasets.find(HOME, workspace, "MINE") == dataset
     for ref in ("mine", dataset.id, "../../etc", "no such"):
-        with pytest.raises(AccessError, match="Data set not found"):
+        with pytest.raises(AccessError, match="There is no data set"):
             datasets.find(Person("other"), workspace, ref)
     assert dataset not in datasets.available(Person("other"), workspace)
 

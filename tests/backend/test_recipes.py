@@ -10,7 +10,7 @@ from backend.errors import AccessError, JobError, RecipeError
 from backend.messages import LANGUAGES
 from backend.paths import RECIPES, Workspace
 from backend.people import HOME, Person
-from backend.recipes import load, reference, text
+from backend.recipes import load, provenance, reference, text
 from backend.recipes.leaves import by_name, value
 from backend.recipes.schema import Recipe
 
@@ -68,7 +68,8 @@ FAULTS = [
     ("title: x", "The title must be given by language (en, ro, it)."),
     ("about: {fr: x}", "The description must be given by language (en, ro, it)."),
     ("provenance: {lora.rank: {source: me}}",
-     "Where a value comes from must be one of: paper, public card, inferred, ours; with a note."),
+     "Where a value comes from must be one of: paper, public card, repository, third party, inferred, ours, "
+     "not published; with a note."),
     ("watching: {questions: [{expected: a}]}",
      'Test questions: give at most 20, each with "question" (not empty, at most 2000 characters) and "expected".'),
     ("", 'The recipe holds no settings. Write one per line, like "method: lora".'),
@@ -143,7 +144,7 @@ def test_a_shipped_recipe_says_what_it_is_and_where_its_values_come_from(path: P
     assert set(found.title) == set(found.about) == set(LANGUAGES)
     assert path.read_text("utf-8").startswith("# "), "The first line says the hardware, the time, and what to expect."
     own = {change.name for change in load.compare(Recipe(), found) if not change.name.startswith(NO_PROVENANCE)}
-    assert own <= set(found.provenance), "Say where these values come from."
+    assert all(provenance.of(found.provenance, name) for name in own), "Say where these values come from."
     assert all(source.note for source in found.provenance.values())
 
 
@@ -237,7 +238,7 @@ def test_a_comparison_gives_both_values() -> None:
 
 def test_a_written_recipe_is_read_back_the_same(tmp_path: Path) -> None:
     odd = {"replay.data": "no", "replay.share": 0.5, "schedule.learning_rate": 1e-7, "schedule.max_steps": 7}
-    made = load.with_changes(load.read(SHIPPED[0]), odd)
+    made = load.with_changes(load.read(RECIPES / "starter" / "starter-lora.yaml"), odd)
     load.write(made, tmp_path / "a.yaml")
     assert load.read(tmp_path / "a.yaml") == made
 

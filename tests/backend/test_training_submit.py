@@ -50,9 +50,9 @@ def test_the_shipped_choice_fits_and_everything_that_is_missing_is_said_at_once(
     )
     assert unfit(workspace, wrong, model="gone", data="gone") == {
         "model": "models.not_found",
-        "data": "data.not_found",
+        "data": "data.not_here",
         "replay.data": "training.other_shape",
-        "watching.check": "data.not_found",
+        "watching.check": "data.not_here",
     }
 
 

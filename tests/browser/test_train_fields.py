@@ -109,7 +109,7 @@ def test_the_start_button_says_each_thing_that_is_missing_and_leads_to_it(train:
     well(train, "train-name")
     box(train, "field-watching__check").fill("nu există")
     box(train, "field-watching__check").press("Enter")
-    wrong(train, "field-watching__check", "nu există", "nu a fost găsit")
+    wrong(train, "field-watching__check", "nu există", "nu e aici")
     expect(train.locator(".forecast .verdict")).to_contain_text("Încape")
     chosen(train, "field-watching__check", "niciunul")
     well(train, "field-watching__check")

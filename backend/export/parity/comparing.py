@@ -19,7 +19,7 @@ from backend.inference.decoding.loaded import Loaded
 from backend.inference.decoding.row import Row
 from backend.inference.decoding.run import CHUNK, ROWS
 from backend.inference.sampling import Sampling
-from backend.inference.shelf import Target, mixable
+from backend.inference.shelf import Target, mixable, own_words
 from backend.models.adapters import CONFIG
 
 LONGEST = 48
@@ -71,7 +71,11 @@ class Speaker:
         return int(self.loaded.model.config.get_text_config().vocab_size)
 
     def prompts(self, questions: list[list[Message]]) -> list[list[int]]:
-        return [self.loaded.voice.prompt(messages) for messages in questions]
+        return [self.loaded.voice_of(self.target).prompt(messages) for messages in questions]
+
+    @property
+    def ends(self) -> frozenset[int]:
+        return self.loaded.ends_of(self.target)
 
     def answers(self, prompts: list[list[int]]) -> list[list[int]]:
         """The chat's greedy answer to each, as tokens, with the token that ended it if one did."""
@@ -98,7 +102,8 @@ class Speaker:
         return found
 
     def text(self, tokens: list[int]) -> str:
-        return self.loaded.voice.decoder()([token for token in tokens if token not in self.loaded.ends])
+        words = self.loaded.voice_of(self.target).decoder()
+        return words([token for token in tokens if token not in self.ends])
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def compare(source: Source, exported: Path, questions: list[list[Message]], how:
         ends_agree=sum(_ends_agree(sure, also, wanted.ends) for sure, also in zip(wanted.certain, found, strict=True)),
         same_texts=sum(one == two for one, two in zip(wanted.texts, again, strict=True)),
         coarse=other.loaded.model.dtype.itemsize < torch.float32.itemsize,
-        prompts_same=other.prompts(questions) == wanted.prompts and other.loaded.ends == wanted.ends,
+        prompts_same=other.prompts(questions) == wanted.prompts and other.ends == wanted.ends,
     )
     del other
     memory.give_back(device)
@@ -147,14 +152,15 @@ def _chat(target: Target, questions: list[list[Message]], device: torch.device) 
     totals = accumulate(map(len, answers))
     forced = [pair for pair, total in zip(zip(prompts, answers, strict=True), totals, strict=False) if total <= room]
     certain = [chat.log_probabilities(prompt, answer) for prompt, answer in forced]
-    return Account(prompts, answers, [chat.text(tokens) for tokens in answers], chat.loaded.ends, certain)
+    return Account(prompts, answers, [chat.text(tokens) for tokens in answers], chat.ends, certain)
 
 
 def spoken(source: Source, *, rounded: bool) -> Target:
     """The run as the chat's own shelf names it."""
     alone = bool(source.adapter) and not mixable(source.folder.read(source.folder.adapter / CONFIG))
     kept = source.quantised if rounded else None
-    return Target("run", source.name, str(source.base), source.adapter, kept, alone=alone)
+    words = own_words(source.adapter) if source.adapter else None
+    return Target("run", source.name, str(source.base), source.adapter, kept, alone=alone, words=words)
 
 
 def divergence(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:

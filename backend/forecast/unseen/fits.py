@@ -46,7 +46,7 @@ def fits(facts: ModelFacts, machine: Machine, known: Calibration | None, *, roun
     found: dict[Way, Fit] = {}
     methods: dict[Way, Literal["lora", "qlora"]] = {"lora": "qlora" if rounded else "lora", "qlora": "qlora"}
     for way, method in methods.items():
-        recipe = Recipe(title={}, about={}, provenance={}, method=method, batch=SMALLEST, compute=SPARING)
+        recipe = Recipe(title={}, about={}, provenance={}, cards={}, method=method, batch=SMALLEST, compute=SPARING)
         forecast = estimate(facts, recipe, Lengths(ROWS, (TOKENS,), learned=1.0), machine, known)
         found[way] = Fit(forecast.needs, forecast.free_bytes, forecast.device_bytes)
     return found | {"chat": replace(found["lora"], needs=chatting(facts, machine, rounded=rounded))}

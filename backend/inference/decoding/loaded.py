@@ -49,6 +49,19 @@ class Loaded:
         with torch.inference_mode():
             self.threads = Threads.measured(self._one_step, device)
         self.ends = frozenset(self.voice.ends | generation_ends(self.model))
+        self._voices: dict[Path, Voice] = {}
+
+    def voice_of(self, target: Target) -> Voice:
+        """The tokenizer and chat template that this target was trained with; one of its own is read once."""
+        if target.words is None or target.alone:
+            return self.voice
+        if target.words not in self._voices:
+            self._voices[target.words] = Voice(str(target.words))
+        return self._voices[target.words]
+
+    def ends_of(self, target: Target) -> frozenset[int]:
+        """The tokens after which this target has said all."""
+        return self.ends | self.voice_of(target).ends
 
     def _one_step(self, rows: int) -> None:
         """A forward pass of one token for each of `rows` rows."""

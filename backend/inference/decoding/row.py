@@ -32,7 +32,8 @@ class Row:
     @classmethod
     def of(cls, ask: Ask, prompt: list[int], loaded: Loaded) -> "Row":
         limit = min(ask.sampling.max_tokens, loaded.context - len(prompt))
-        return cls(ask, prompt, limit, loaded.ends, Detokeniser(loaded.voice.decoder()), loaded.context)
+        words = Detokeniser(loaded.voice_of(ask.target).decoder())
+        return cls(ask, prompt, limit, loaded.ends_of(ask.target), words, loaded.context)
 
     @property
     def length(self) -> int:

@@ -185,7 +185,7 @@ class Generator:
 
 def made_row(ask: Ask, loaded: Loaded) -> Row:
     """ChatError when the conversation is longer than what the model reads."""
-    prompt = loaded.voice.prompt(ask.messages)
+    prompt = loaded.voice_of(ask.target).prompt(ask.messages)
     if not prompt:
         raise ChatError("chat.no_words")
     if len(prompt) >= loaded.context:

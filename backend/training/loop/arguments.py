@@ -33,7 +33,7 @@ def values(
         optim=optimizer.NAMES[recipe.schedule.optimizer],
         lr_scheduler_type=recipe.schedule.scheduler,
         lr_scheduler_kwargs=optimizer.schedule(recipe, plan.steps),
-        warmup_steps=round(recipe.schedule.warmup_ratio * plan.steps),
+        warmup_steps=_warmup(recipe, plan),
         weight_decay=recipe.schedule.weight_decay,
         max_grad_norm=recipe.schedule.max_grad_norm,
         adam_beta2=recipe.schedule.adam_beta2,
@@ -52,6 +52,12 @@ def values(
         remove_unused_columns=False,
         dataloader_pin_memory=False,
     )
+
+
+def _warmup(recipe: Recipe, plan: Plan) -> int:
+    """Steps in which the rate rises; as many as are named, else the share of all."""
+    named = recipe.schedule.warmup_steps
+    return min(plan.steps, named) if named is not None else round(recipe.schedule.warmup_ratio * plan.steps)
 
 
 def _checkpointing(*, on: bool) -> dict[str, Any]:

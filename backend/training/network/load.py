@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from backend.models import templates
 from backend.recipes.schema import Recipe
 from backend.training.network import attention
 from backend.training.network.adapter import Network
@@ -50,8 +51,11 @@ def precision(recipe: Recipe, device: torch.device) -> Precision:
     return Precision(torch.float32 if recipe.method == "full" else compute, compute)
 
 
-def load_tokenizer(location: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(location: str, template: str = "auto") -> PreTrainedTokenizerBase:
+    """That of the model, with the chat template of this name unless it is "auto"."""
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
+    if template != "auto":
+        tokenizer.chat_template = templates.named(template)
     return tokenizer
 
 
