@@ -61,7 +61,7 @@ def made_of(run: Measured) -> Card:
         kind=found.kind,
         headline=Sentence(f"verdict.{'not_whole' if _so_far(run, found) else found.kind.value}"),
         lead=_lead(run, found),
-        learned=list(_learned(found)),
+        learned=list(_learned(run, found)),
         forgotten=list(_forgotten(run, found)),
         why=reasons.why(run, found),
         advice=reasons.advice(run, found),
@@ -98,7 +98,7 @@ def _how_much_was_forgotten(found: Finding) -> str:
     return "learned_and_forgot_nearly_all" if after <= NEARLY_ALL * before else "learned_and_forgot_most"
 
 
-def _learned(found: Finding) -> Iterator[Sentence]:
+def _learned(run: Measured, found: Finding) -> Iterator[Sentence]:
     for language in found.languages:
         if language.gained:
             whole = language.score.after >= KNOWN_SHARE * language.score.count
@@ -107,6 +107,9 @@ def _learned(found: Finding) -> Iterator[Sentence]:
             yield scored("unknown", language)
     if found.held_out:
         yield held_out(found.held_out)
+        ordered = run.held_out[-1].ordered
+        if ordered is not None:
+            yield Sentence("verdict.pairs", {"share": round(100 * ordered)})
     elif not any(language.gained for language in found.languages):
         yield Sentence("verdict.nothing_measured")
 

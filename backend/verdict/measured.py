@@ -20,11 +20,14 @@ PIECE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`loss`: of all held-out rows, None when it was no number; `each`: of the rows one by one."""
+    """`loss`: of all held-out rows, None when it was no number; `each`: of the rows one by one; `ordered`: the share of
+    held-out pairs in the right order, where there are pairs.
+    """
 
     step: int
     loss: float | None
     each: tuple[float | None, ...] = ()
+    ordered: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def read(job: Job, folder: RunFolder) -> Measured | None:
         total=steps[-1].total if steps else 0,
         train=tuple((one.step, number(one.loss)) for one in steps),
         held_out=tuple(
-            Evaluation(one.step, number(one.loss), one.each)
+            Evaluation(one.step, number(one.loss), one.each, one.rewards.accuracy if one.rewards else None)
             for one in said
             if isinstance(one, events.Evaluation) and one.step <= last
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.jobs import events, rows
-from backend.jobs.events import Attempt, Evaluation, Memory, Phase, Sample, Step
+from backend.jobs.events import Attempt, Evaluation, Memory, Phase, Rewards, Sample, Step
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import JobState, NewJob
 from backend.jobs.service import Jobs
@@ -35,7 +35,7 @@ WAY = {
 
 @dataclass(frozen=True)
 class Course:
-    """How an invented run goes. `gpu`: its memory is that of a card."""
+    """How an invented run goes. `gpu`: its memory is that of a card; `preferring`: it learns from pairs of answers."""
 
     steps: int = 400
     seconds: float = 0.25
@@ -44,6 +44,7 @@ class Course:
     every: int = 20
     seed: int = 0
     gpu: bool = False
+    preferring: bool = False
 
     def loss(self, step: int) -> float:
         return self.floor + (self.start - self.floor) * math.exp(-6 * step / max(self.steps, 1))
@@ -68,7 +69,7 @@ class Course:
             loss=self.loss(step) * (1 + 0.12 * chance.gauss(0, 1) * math.exp(-share)),
             learning_rate=4e-3 * min(share / 0.05, 1 - share + 0.05),
             grad_norm=0.4 + 1.6 * math.exp(-4 * share) * (0.7 + 0.6 * chance.random()),
-            eta_seconds=(self.steps - step) * self.seconds,
+            eta_seconds=(self.steps - step) * self.seconds, rewards=self.rewards(step),
         )  # fmt: skip
 
     def at(self, step: int) -> Iterator[events.Said]:
@@ -83,13 +84,17 @@ class Course:
             yield Phase(t=t + 1.6, name="training")
 
     def look(self, step: int, t: float) -> Iterator[events.Said]:
-        yield Evaluation(t=t, step=step, loss=self.loss(step) * 1.06)
+        yield Evaluation(t=t, step=step, loss=self.loss(step) * 1.06, rewards=self.rewards(step))
         yield Phase(t=t, name="answering")
         for index, (question, expected) in enumerate(QUESTIONS):
             words = expected.split()
             known = min(len(words), round(len(words) * step / self.steps * (1.9 - 0.25 * index)))
             answer = " ".join([*words[:known], *(["Il", "the", "doi", "care"][: len(words) - known])])
             yield Sample(t=t + 0.6, step=step, index=index, question=question, answer=answer, expected=expected)
+
+    def rewards(self, step: int) -> Rewards | None:
+        share = step / self.steps
+        return Rewards(chosen=share, rejected=-3 * share, accuracy=0.5 + share / 2) if self.preferring else None
 
     def memory(self, t: float, step: int) -> Memory:
         base = int((0.97 + 0.18 * min(1.0, step / 40)) * 1e9)

@@ -1,6 +1,7 @@
 """The rule on curves written by hand, at its boundaries; and the intervals it rests on, against known values."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -281,3 +282,14 @@ def test_advice_names_a_setting_as_the_form_does(language):
         for advice, said in zip(made.advice, made.words(language)["try"], strict=True):
             if advice.recipe == "same" and next(iter(advice.changes), "").startswith("schedule."):
                 assert by_name()[next(iter(advice.changes))].label(language) in said
+
+
+def test_of_a_run_on_pairs_it_is_told_how_many_are_in_the_right_order():
+    curve = zip(evaluated(0.69, 0.2), (0.0, 0.9), strict=True)
+    seen = tuple(replace(one, ordered=share) for one, share in curve)
+    said = card.made_of(run(held_out=seen, train=falling(0.69, 0.2))).words("en")
+    assert said["kind"] == "learned"
+    told = "In 90 of 100 held-out pairs it has moved closer to the better answer than to the worse one."
+    assert told in said["learned"]
+    plain = card.made_of(run(held_out=evaluated(0.69, 0.2), train=falling(0.69, 0.2))).words("en")
+    assert not any("pairs" in one for one in plain["learned"])

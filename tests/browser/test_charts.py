@@ -61,8 +61,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, dic
     write(again.events, [course.step(step).model_copy(update={"t": 31.0 + step / 4}) for step in range(41, 56)])
     going = stage(workspace, "running", JobState.RUNNING, **request(0.004))
     write(going.events, Course(steps=400, seed=4).whole(30))
+    prefers = stage(workspace, "prefers", JobState.DONE, **request(0.0005))
+    write(prefers.events, Course(steps=60, seed=5, start=0.69, floor=0.2, preferring=True).whole())
     with running(root, supervised=False) as studio:
-        yield studio, {"first": first, "second": second, "resumed": again, "running": going}
+        folders = {"first": first, "second": second, "resumed": again, "running": going, "prefers": prefers}
+        yield studio, folders
 
 
 @pytest.fixture
@@ -133,6 +136,28 @@ def test_the_curves_grow_while_it_runs_and_say_their_newest_values(
     course = Course(steps=400, seed=4)
     write(runs[1]["running"].events, [course.step(step) for step in range(before + 1, before + 4)])
     page.wait_for_function(f"Number(document.querySelector('.charts').dataset.points) === {before + 3}")
+
+
+def test_rewards_of_the_better_and_the_worse_answers_are_two_lines_with_their_values(
+    page: Page, runs: tuple[Studio, dict[str, RunFolder]]
+) -> None:
+    words = Words("it")
+    shows(page, runs, "prefers", "it")
+    chart = page.locator(".chart.rewards")
+    expect(chart.locator("canvas")).to_be_visible()
+    expect(chart.locator(".key:visible")).to_have_text(
+        [
+            f"{words.t('live.chart.chosen')} 1,00",
+            f"{words.t('live.chart.rejected')} -3,00",
+            f"{words.t('live.chart.chosen_apart')} 1,00",
+            f"{words.t('live.chart.rejected_apart')} -3,00",
+        ]
+    )
+    expect(chart).to_have_attribute("aria-label", re.compile(f"^{words.t('live.chart.rewards')}: .* 1,00"))
+    expect(value(page, "accuracy")).to_have_text("100 %")
+    shows(page, runs, "first", "it")
+    for name in ("rewards", "accuracy"):
+        expect(page.locator(f".chart.{name}")).to_be_hidden()
 
 
 def test_what_was_repeated_after_an_interruption_is_drawn_once(
