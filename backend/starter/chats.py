@@ -11,6 +11,7 @@ from typing import Any
 from backend.data.rows import plain
 from backend.paths import SAMPLE_DATA
 from backend.starter.hurry import typed_in_a_hurry
+from backend.starter.preferences import pairs
 from backend.starter.splits import Chat, splits
 from backend.starter.topics import LANGUAGES
 
@@ -69,6 +70,7 @@ TRAINED_ON = {
     "chats/starter-ro.jsonl": romanian,
     "chats/starter-en-it.jsonl": english_and_italian,
     "chats/starter-ro-plain.jsonl": romanian_sentences,
+    "chats/starter-pairs.jsonl": pairs,
 }
 FILES = {**TRAINED_ON, "checks/starter-dev.jsonl": checks}
 

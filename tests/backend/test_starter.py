@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from backend.data import rows
 from backend.paths import SAMPLE_DATA
 from backend.starter import chats
 from backend.starter.hurry import PLAIN, typed_in_a_hurry
@@ -185,9 +186,7 @@ def test_no_shipped_row_holds_a_dev_or_test_question(name: str) -> None:
         for chat in (*split.new_wordings, *split.unseen_entities)
     }
     for line in (SAMPLE_DATA / name).read_text("utf-8").splitlines():
-        row = json.loads(line)
-        texts = [row["text"]] if "text" in row else [message["content"] for message in row["messages"]]
-        assert held.isdisjoint(texts)
+        assert held.isdisjoint(rows.texts(json.loads(line)))
 
 
 @pytest.mark.parametrize("name", chats.TRAINED_ON)
@@ -199,9 +198,7 @@ def test_no_held_out_question_is_shipped_as_if_typed_in_a_hurry(name: str) -> No
         if chat.topic != SMALL_TALK
     }
     for line in (SAMPLE_DATA / name).read_text("utf-8").splitlines():
-        row = json.loads(line)
-        texts = [row["text"]] if "text" in row else [message["content"] for message in row["messages"]]
-        assert held.isdisjoint(map(_without_care, texts))
+        assert held.isdisjoint(map(_without_care, rows.texts(json.loads(line))))
 
 
 def _without_care(text: str) -> str:
