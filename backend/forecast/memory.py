@@ -240,7 +240,8 @@ def saved_per_token(load: Load) -> int:
     kept = 2 * hidden + 2 * query + 2 * key + facts.heads + 3 * inner
     longest = min(load.tokens, load.recipe.batch.max_length)
     kept += departures.of_family(facts, full=load.full, longest=longest) + departures.of_dora(facts, load.recipe)
-    kept += 2 * (query - key) if load.preferring else 0  # behind a mask every query has keys and values of its own
+    # Padding needs a mask, of which each layer keeps a copy in floats: for each token a row as long as its answer.
+    kept += load.tokens // (2 * load.recipe.batch.size) if load.preferring else 0
     if load.full:
         return kept + 2 * hidden + (2 * hidden + query + inner)
     lora = load.recipe.lora

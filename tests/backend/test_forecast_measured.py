@@ -54,15 +54,25 @@ def kept_by_autograd(kind: str, layers: int, recipe: Recipe) -> float:
             seen.append(weakref.ref(held))
         return held
 
+    if recipe.objective == "preference":
+        rows = {"input_ids": torch.randint(0, 1000, (2, TOKENS // 2)), "attention_mask": torch.ones(2, TOKENS // 2)}
+        rows["attention_mask"][1, 40:] = 0  # the shorter answer
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), without_head(base.lm_head):
+            found = model(**rows, use_cache=False)
+        return _bytes(seen) / 4 / TOKENS
     bounds = torch.tensor([0, 40, TOKENS], dtype=torch.int32)
     places = torch.cat([torch.arange(40), torch.arange(TOKENS - 40)])[None]
     row = {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": 56, "max_length_k": 56}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), without_head(base.lm_head):
         found = model(input_ids=torch.randint(0, 1000, (1, TOKENS)), position_ids=places, use_cache=False, **row)
-    # What autograd let go of again was only there for a moment.
-    alive = {tensor.untyped_storage().data_ptr(): tensor for one in seen if (tensor := one()) is not None}
     assert found.logits.requires_grad
-    return sum(tensor.untyped_storage().nbytes() for tensor in alive.values()) / 4 / TOKENS
+    return _bytes(seen) / 4 / TOKENS
+
+
+def _bytes(seen: list[Any]) -> int:
+    """Of what is still kept: what autograd let go of again was only there for a moment."""
+    alive = {tensor.untyped_storage().data_ptr(): tensor for one in seen if (tensor := one()) is not None}
+    return sum(tensor.untyped_storage().nbytes() for tensor in alive.values())
 
 
 @pytest.mark.parametrize(
@@ -75,8 +85,10 @@ def kept_by_autograd(kind: str, layers: int, recipe: Recipe) -> float:
         {"method": "lora", "lora": {"dora": True}},
         {"method": "lora", "lora": {"dora": True, "target_modules": "attention"}},
         {"method": "full"},
+        {"method": "lora", "objective": "preference", "batch": {"size": 1}},
+        {"method": "full", "objective": "preference", "batch": {"size": 1}},
     ],
-    ids=["lora", "dropout", "attention", "mlp", "dora", "dora attention", "full"],
+    ids=["lora", "dropout", "attention", "mlp", "dora", "dora attention", "full", "pairs", "pairs full"],
 )
 def test_one_layer_more_keeps_as_many_floats_per_token_as_forecast(tmp_path: Path, values: dict[str, Any]) -> None:
     recipe = Recipe.model_validate(values)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from backend.jobs import events
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
 from backend.training import checkpoints
@@ -116,4 +117,46 @@ def _run_and_die(run, asked, point):
         before(path, *arguments, **options)
 
     checkpoints.shutil.rmtree = remove
+    return tiny.run(run, asked)[0]
+
+
+def test_kills_change_nothing_of_a_run_that_learns_preferences(tmp_path):
+    """Killed within two steps and within a save: the same adapter and losses at the end."""
+    asked = tiny.request(
+        tmp_path,
+        tiny.make_model(tmp_path / "model"),
+        tiny.pairs(40),
+        objective="preference",
+        batch={"size": 4, "max_length": 256},
+        schedule={"epochs": 2, "learning_rate": 5e-3},
+        watching={"save_every": 1, "eval_every": 9},
+    )
+    run, dice = tmp_path / "killed", random.Random(SEED)
+    assert tiny.fork(lambda: tiny.run(tmp_path / "whole", asked)[0]) == ExitCode.DONE
+    for step in (dice.randint(2, 6), dice.randint(2, 6)):
+        assert tiny.fork(lambda step=step: _run_and_die_in(run, asked, step)) == -signal.SIGKILL
+        _check(run)
+    assert tiny.fork(lambda: _run_and_die(run, asked, POINTS_OF_A_SAVE // 2)) == -signal.SIGKILL
+    assert tiny.fork(lambda: tiny.run(run, asked, attempt=4)[0]) == ExitCode.DONE
+    assert tiny.same_adapters(tmp_path / "whole", run)
+    losses = [[one.loss for one in events.settled(RunFolder(path).said()) if one.type == "step"]
+              for path in (tmp_path / "whole", run)]  # fmt: skip
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 18
+
+
+def _run_and_die_in(run, asked, step):
+    """Train; behind the forward pass of step `step` of this attempt, die."""
+    from backend.training.preference.trainer import PreferenceTrainer
+
+    passes, before = [], PreferenceTrainer.compute_loss
+
+    def counted(self, *arguments, **options):
+        found = before(self, *arguments, **options)
+        passes.append(self.model.training)
+        if sum(passes) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    PreferenceTrainer.compute_loss = counted
     return tiny.run(run, asked)[0]
