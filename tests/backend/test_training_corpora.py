@@ -128,6 +128,19 @@ def test_the_index_finds_every_document_and_is_made_once(tmp_path, monkeypatch):
     assert again.bytes == len(raw)
 
 
+def test_two_processes_that_make_the_index_at_once_find_the_same_one(tmp_path, monkeypatch):
+    found, walk = dataset(tmp_path, "wiki", texts(30, "wiki")), index._walk
+
+    def walk_twice(one, into):
+        monkeypatch.setattr(index, "_walk", walk)
+        assert len(index.of(one, Workspace(tmp_path))) == 30
+        walk(one, into)
+
+    monkeypatch.setattr(index, "_walk", walk_twice)
+    assert len(index.of(found, Workspace(tmp_path))) == 30
+    assert [path.name for path in Workspace(tmp_path).indexes.iterdir()] == [found.sha256]
+
+
 def test_what_is_kept_apart_is_never_trained_on_also_not_as_a_copy(tmp_path):
     rows = texts(40, "a") + texts(40, "a") + texts(20, "b")
     found = index.of(dataset(tmp_path, "twice", rows), Workspace(tmp_path))

@@ -6,9 +6,11 @@ into memory and not loaded. The walk also hashes the file, so what is indexed is
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,7 +62,7 @@ class Index:
         kept = self.folder / f"apart-{seed}-{most}.npy"
         if not kept.exists():
             found = self._drawn(min(most, len(self) // 2), seed)
-            draft = self.folder / f".{kept.stem}-{key(id(self), kept)}.npy"
+            draft = self.folder / f".{kept.stem}-{os.getpid()}.npy"
             np.save(draft, found)
             draft.replace(kept)
         return np.asarray(np.load(kept))
@@ -100,13 +102,14 @@ def of(dataset: Dataset, workspace: Workspace) -> Index:
             write_atomically(folder / RECORD, json.dumps(record | {"state": now}))
         return opened(folder)
     workspace.indexes.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace.indexes, prefix=".making-") as draft:
-        making = Path(draft)
+    making = Path(tempfile.mkdtemp(dir=workspace.indexes, prefix=".making-"))
+    try:
         _walk(dataset, making)
         (making / RECORD).write_text(json.dumps({"state": now}), encoding="utf-8")
-        if not (folder / RECORD).is_file():  # else somebody else was faster, with the same result
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(making, folder)
+        with suppress(OSError):  # another process was faster, with the same result
+            making.rename(folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
     return opened(folder)
 
 
