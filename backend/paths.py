@@ -104,7 +104,7 @@ class Workspace:
 
     @property
     def supervisor_status(self) -> Path:
-        """JSON {pid, at, blocked, warm, engine} written by the supervisor."""
+        """JSON {pid, at, blocked, made_room, warm, engine} written by the supervisor."""
         return self.root / "supervisor.json"
 
     @property

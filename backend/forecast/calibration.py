@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
+from statistics import median
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +23,13 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
 CPU_RUNTIME_BYTES = 920 * 2**20
 MOST_RATIOS = 9
 SHORTEST_SECONDS = 1.0
+# A run that differs by more was disturbed, or is of a kind that one factor does not mend.
+LEAST_GROWTH, MOST_GROWTH = 0.7, 1.5
+# Where activations are less of what a process grows by, its peak says nothing about them.
+TELLING_SHARE = 0.25
+FEWEST_STEPS = 5
+# As if so many runs had been as forecast: one odd run alone changes nothing.
+FORECAST_RUNS = 2
 Speeds = tuple[tuple[int, Annotated[float, Field(gt=0)]], ...]
 
 
@@ -33,7 +41,7 @@ class Calibration(BaseModel):
     `seconds_per_layer`: what a layer costs in one step however few tokens it gets; `seconds_per_weight`: what each of
     its weights costs then, for it has to be read; `seconds_per_number`: of making one number out of four bits;
     `seconds_per_trained`: of the optimizer, for one number; `ratios`: measured by forecast time of the latest runs of
-    each method; `rough`: guessed, not measured.
+    each method; `growth`: the same of activations, in bytes; `rough`: guessed, not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,7 +53,12 @@ class Calibration(BaseModel):
     seconds_per_number: float = Field(gt=0)
     seconds_per_trained: float = Field(ge=0)
     ratios: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    growth: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     rough: bool = False
+
+    def grown(self, method: str) -> float:
+        """By how many times as much as forecast the activations of this method's latest runs made a process grow."""
+        return median([*[1.0] * FORECAST_RUNS, *self.growth.get(method, ())])
 
     def ratio(self, method: str) -> float:
         """Median of the latest runs of this method on this machine; 1 before the first."""
@@ -92,7 +105,7 @@ def save(workspace: Workspace, machine: Machine, calibration: Calibration) -> No
 def learn(
     workspace: Workspace, machine: Machine, method: str, forecast: dict[str, Any], result: dict[str, Any]
 ) -> None:
-    """Remember how much longer or shorter a finished run took than was forecast. Memory is never learned from runs.
+    """Remember how much longer or shorter a finished run took than was forecast.
 
     `forecast` as stored with the run's request, `result` as in its result.json. A run without a forecast of its time,
     or with a rough one, or one that was over at once, teaches nothing.
@@ -105,6 +118,23 @@ def learn(
     latest = (*known.ratios.get(method, ()), round(float(took) / unscaled, 4))[-MOST_RATIOS:]
     with suppress(OSError):  # a full disk must not undo a finished run
         save(workspace, machine, known.model_copy(update={"ratios": {**known.ratios, method: latest}}))
+
+
+def learn_memory(workspace: Workspace, machine: Machine, method: str, forecast: dict[str, Any], peak: int) -> None:
+    """Remember how much more or less a run grew than was forecast, at the moment of all activations.
+
+    Everything else in a forecast is counted; how many holes the heap gets is not. `peak`: bytes at most resident. A run
+    whose activations were little of it teaches nothing, and one that is far off no more than the bounds.
+    """
+    known, said = load(workspace, machine), forecast.get("parts") or {}
+    activations, whole = int(said.get("activations", 0)), sum(map(int, said.values()))
+    if known is None or activations < TELLING_SHARE * (whole - int(said.get("runtime", 0))) or activations == 0:
+        return
+    found = (peak - (whole - activations)) / (activations / known.grown(method))
+    bounded = round(min(MOST_GROWTH, max(LEAST_GROWTH, found)), 4)
+    latest = (*known.growth.get(method, ()), bounded)[-MOST_RATIOS:]
+    with suppress(OSError):
+        save(workspace, machine, known.model_copy(update={"growth": {**known.growth, method: latest}}))
 
 
 def _version(name: str) -> str:

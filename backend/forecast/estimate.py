@@ -87,6 +87,7 @@ def _load(
         runtime=calibration.runtime_bytes if calibration else runtime,
         gpu=gpu,
         checkpointing=recipe.compute.gradient_checkpointing == "on",
+        grown=calibration.grown(recipe.method) if calibration else 1.0,
     )
 
 

@@ -41,7 +41,8 @@ class Load:
     """What goes through the model at once.
 
     `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
-    the largest group of held-out rows; `runtime`: bytes of the process before it has a model.
+    the largest group of held-out rows; `runtime`: bytes of the process before it has a model; `grown`: how many times
+    as much as forecast the activations of earlier runs here took.
     """
 
     facts: ModelFacts
@@ -52,6 +53,7 @@ class Load:
     runtime: int
     gpu: bool = False
     checkpointing: bool = False
+    grown: float = 1.0
 
     @property
     def full(self) -> bool:
@@ -142,7 +144,7 @@ def _training(load: Load) -> Parts:
     """The higher of two moments of the backward pass: its beginning (activations) or its end (gradients)."""
     share = 1.0 if load.recipe.batch.accumulation > 1 else MEETING if load.full else 0.0
     waiting = round(share * FP32 * load.trained)
-    passing = activations(load) + backward(load) + holes(load)
+    passing = round(load.grown * (activations(load) + backward(load) + holes(load)))
     begin = _at(load, gradients=waiting, activations=passing, logits=logits(load))
     if load.preferring:
         # The reference answers while the activations wait.

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select
 from backend import devices
 from backend.jobs import rows
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import ACTIVE, ExitCode, Job, JobState
+from backend.jobs.model import ACTIVE, WAITS, ExitCode, Job, JobState
 from backend.jobs.process import Identity
 from backend.ledger.schema import attempts, jobs
 from backend.ledger.store import Ledger
@@ -145,7 +145,9 @@ class Claims:
         """Row and attempt.json together: the token is on the disk before anybody can be started with it."""
         token, now = secrets.token_hex(16), time.time()
         number = job.attempt + 1
-        rows.move(opened, job, JobState.STARTING, attempt=number, stop_asked_at=None)
+        # Why it waited is over now.
+        over: dict[str, Any] = {"reason_key": None, "reason_values": {}} if job.reason_key in WAITS else {}
+        rows.move(opened, job, JobState.STARTING, attempt=number, stop_asked_at=None, **over)
         opened.execute(
             insert(attempts).values(
                 job_id=job.id,

@@ -12,6 +12,8 @@ from backend.paths import RECORDED
 HUB = "hub"
 # Kinds of jobs that are no runs: they are shown where that is what they fetch.
 CHORES = frozenset({"download", "corpus"})
+# Why a queued job waits although its device is idle: memory that the chat holds, or that others hold.
+WAITS = ("jobs.waits_chat", "jobs.waits_memory")
 
 
 class JobState(StrEnum):

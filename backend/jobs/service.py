@@ -223,9 +223,10 @@ class Jobs:
         self._wish(person, "worker")
 
     def supervisor_status(self) -> dict[str, Any]:
-        """What the supervisor last wrote: {pid, at, blocked, warm, engine}, or {} when none has run here.
+        """What the supervisor last wrote: {pid, at, blocked, made_room, warm, engine}, or {} when none has run here.
 
         `blocked`, when not null, is {key, values} of a sentence: why queued jobs are not started.
+        `made_room`: the name of the run for which the chat gave up its memory, until that run is over.
         """
         path = self.workspace.supervisor_status
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -109,6 +109,7 @@ class Run:
         if checkpoint is None and made.check:
             made.check.before()
         made.trainer.go(checkpoint)
+        self._learn_memory(made.trainer, chosen)
         if made.trainer.stopped:
             if made.trainer.stopped == "save":
                 self._keep(made, made.trainer.state.global_step)
@@ -152,6 +153,15 @@ class Run:
         if self.group.ranks == 1:
             place = this_machine(folder.path)
             calibration.learn(self.job.workspace, place, request.recipe.method, request.forecast, figures)
+
+    def _learn_memory(self, trainer: Watched, chosen: Fit) -> None:
+        """Stopped or at its end: a run that went as it was forecast, for some steps, says how good its forecast was."""
+        said, recipe = self.request.forecast, self.request.recipe
+        as_forecast = chosen == Fit(recipe.batch.size, bool(said.get("gradient_checkpointing")))
+        alone = self.group.ranks == 1 and self.job.attempt == 1
+        if as_forecast and alone and trainer.state.global_step >= calibration.FEWEST_STEPS:
+            place, peak = this_machine(self.job.folder.path), peak_memory(self.device)
+            calibration.learn_memory(self.job.workspace, place, recipe.method, said, peak)
 
     def _keep(self, made: Assembled, step: int) -> Path:
         """What was trained, as it is at `step`, for whoever wants to ask it; a run that is resumed replaces it."""

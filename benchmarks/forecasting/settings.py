@@ -1,7 +1,7 @@
 """What the forecast is measured on: models, data and recipes, in two groups.
 
 `FITTED`: the factors for holes in the heap (docs/forecast.md) were chosen on runs of these. `FRESH`: nothing was chosen
-on them.
+on them. `MATRIX`: 24 more, over families, methods, optimizers, lengths and batches.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from backend.data.datasets import Dataset
 from backend.models.catalogue import Model
 from backend.paths import SAMPLE_DATA, SHIPPED_MODELS
 from backend.recipes.schema import Recipe
+from benchmarks.forecasting import families
 
 STARTER = SHIPPED_MODELS / "starter"
 CHATS = SAMPLE_DATA / "chats" / "starter-ro.jsonl"
@@ -71,10 +72,18 @@ class Setting:
     method: str
     batch: int
     length: int
+    sections: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
 
     @property
     def name(self) -> str:
-        return f"{self.model} {self.method} {self.batch}x{self.length}"
+        said = [str(key if value is True else value) for _, values in self.sections for key, value in values]
+        return " ".join([self.model, self.method, f"{self.batch}x{self.length}", *said])
+
+
+def setting(model: str, method: str, batch: int, length: int, **sections: dict[str, Any]) -> Setting:
+    """With sections of the recipe besides: `lora={"dora": True}`."""
+    kept = tuple((name, tuple(values.items())) for name, values in sections.items())
+    return Setting(model, method, batch, length, kept)
 
 
 FITTED = (
@@ -91,17 +100,49 @@ FRESH = (
     Setting("90m", "lora", 8, 128), Setting("90m", "qlora", 2, 256), Setting("90m", "full", 4, 64),
     Setting("150m", "lora", 2, 256), Setting("150m", "qlora", 4, 128), Setting("150m", "full", 2, 128),
 )  # fmt: skip
+FP4, INT8, DORA, AGAIN = {"kind": "fp4"}, {"kind": "int8"}, {"dora": True}, {"gradient_checkpointing": "on"}
+MATRIX = (
+    setting("starter", "lora", 16, 256, lora={"dora": True, "rank": 8}),
+    setting("starter", "qlora", 24, 256, quantisation=INT8),
+    setting("starter", "full", 48, 256, schedule={"optimizer": "adafactor"}),
+    setting("qwen2-25m", "lora", 8, 192, lora={"dropout": 0.1}),
+    setting("qwen2-25m", "qlora", 8, 256, quantisation=FP4),
+    setting("qwen3-40m", "lora", 4, 384, lora={"rslora": True, "rank": 64}),
+    setting("qwen3-40m", "full", 4, 192),
+    setting("mistral-110m", "lora", 2, 384, compute=AGAIN),
+    setting("mistral-110m", "qlora", 2, 256, quantisation={"double": False}),
+    setting("gemma2-45m", "lora", 4, 128),
+    setting("gemma2-45m", "qlora", 4, 256, quantisation=FP4),
+    setting("gemma3-35m", "lora", 8, 256, lora={"rate_ratio": 16.0}),
+    setting("gemma3-35m", "full", 4, 128, schedule={"optimizer": "adamw_8bit"}),
+    setting("phi3-60m", "lora", 4, 256, lora={"target_modules": "attention"}),
+    setting("phi3-60m", "lora", 4, 192, lora=DORA),
+    setting("granite-50m", "lora", 8, 128, lora={"start": "pissa"}),
+    setting("granite-50m", "full", 2, 384, compute=AGAIN),
+    setting("olmo2-70m", "lora", 2, 512, lora={"target_modules": "mlp"}),
+    setting("olmo2-70m", "qlora", 4, 192, quantisation=INT8),
+    setting("smollm3-80m", "lora", 4, 256, schedule={"optimizer": "adamw_8bit"}),
+    setting("gpt2-55m", "lora", 4, 256),
+    setting("gpt2-55m", "full", 4, 128),
+    setting("120m", "lora", 2, 128, lora=DORA),
+    setting("120m", "full", 2, 256, schedule={"optimizer": "paged_adamw_8bit"}),
+)
 
 
 def make_model(name: str, folder: Path) -> Model:
     """A Llama with random weights and the starter's tokenizer; the starter itself for "starter"."""
     if name == "starter":
         return Model(id=name, name=name, location=str(STARTER))
-    config, target = SHAPES[name].config(), folder / name
+    target = folder / name
+    if name in families.CONFIGS:
+        if not target.exists():
+            families.make(name, target, STARTER)
+        return Model(id=name, name=name, location=str(target))
+    config = SHAPES[name].config()
     if not target.exists():
         target.mkdir()
         (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
-        for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        for file in families.TOKENIZER:
             shutil.copy(STARTER / file, target)
         save_file(dict(tensors(SHAPES[name])), target / "model.safetensors", {"format": "pt"})
     return Model(id=name, name=name, location=str(target))
@@ -151,9 +192,11 @@ def conversations(length: int) -> Iterator[str]:
 
 
 def recipe(setting: Setting, steps: int) -> Recipe:
+    chosen = {name: dict(values) for name, values in setting.sections}
     values = {
+        **chosen,
         "method": setting.method,
-        "schedule": {"max_steps": steps},
-        "batch": {"size": setting.batch, "max_length": setting.length},
+        "schedule": {"max_steps": steps, **chosen.get("schedule", {})},
+        "batch": {"size": setting.batch, "max_length": setting.length, **chosen.get("batch", {})},
     }
     return Recipe.model_validate(values)

@@ -116,12 +116,13 @@ class Chat:
         return {"said": words.count("chat.corrections.made", made.rows, name=made.name)}
 
     def loaded(self, form: Form, words: Words) -> Any:
-        """Which models are in memory; nothing while there is none."""
+        """Which models are in memory; while there is none, for which run they left it."""
         found = self.services.loaded()
         names = self.services.names(words.language)
         bases = dict.fromkeys(names.get(one["base"], one["base"]) for one in found.get("models", []))
         if not bases:
-            return {"said": ""}
+            left = self.services.left_for()
+            return {"said": words.t("chat.made_room", run=left) if left else ""}
         return {"said": words.t("chat.loaded", models=", ".join(bases), size=words.size(found["memory_bytes"]))}
 
     def unload(self, form: Form, words: Words) -> Any:

@@ -177,6 +177,10 @@ class ChatServices:
             return {}
         return found
 
+    def left_for(self) -> str:
+        """The run for which the engine gave up its memory, while that run is not over; "" when it did not."""
+        return str(self.jobs.supervisor_status().get("made_room") or "")
+
     def unload(self) -> int:
         """Have the engine forget its models; returns the bytes it held before and does not hold now."""
         engine = self.engine(self.person)

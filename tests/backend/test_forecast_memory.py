@@ -3,13 +3,21 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from backend.forecast import memory
+from backend.forecast import calibration, memory
+from backend.forecast.calibration import Calibration
+from backend.forecast.estimate import estimate
+from backend.forecast.lengths import Lengths
 from backend.forecast.memory import Load, parts, quantised_bytes, weights
+from backend.hardware import Machine
 from backend.models.facts import ModelFacts, facts
+from backend.paths import SHIPPED_MODELS, Workspace
 from backend.recipes.schema import Recipe
 
 LLAMA_2_7B = {
@@ -134,3 +142,58 @@ def test_each_card_needs_the_whole_model_or_its_part_of_it(llama: ModelFacts) ->
     # Two blocks of 32 and what is besides them are whole.
     assert parts(alone)["weights"] / 4 < cut["weights"] < parts(alone)["weights"] * 0.36
     assert cut["activations"] == parts(alone)["activations"]
+
+
+# What runs teach
+
+
+MACHINE = Machine(
+    "processor", cores=2, memory_bytes=24 * 10**9, memory_free_bytes=20 * 10**9, bf16_cpu=False, gpus=(),
+    disk_bytes=10**11, disk_free_bytes=10**11,
+)  # fmt: skip
+KNOWN = Calibration(
+    runtime_bytes=10**9, seconds_per_flop=((192, 1e-10),), seconds_per_quantised_flop=((192, 1e-10),),
+    seconds_per_layer=1e-3, seconds_per_weight=1e-9, seconds_per_number=1e-9, seconds_per_trained=1e-9,
+)  # fmt: skip
+
+
+def forecast_here(workspace: Workspace) -> dict[str, Any]:
+    """Of the same run, with what is known of this machine by now."""
+    sizes_of = facts(SHIPPED_MODELS / "starter")
+    recipe = Recipe.model_validate({"batch": {"size": 64}})
+    lengths = Lengths(1000, (200,) * 100, 0.5)
+    found = estimate(sizes_of, recipe, lengths, MACHINE, calibration.load(workspace, MACHINE))
+    return found.model_dump(mode="json")
+
+
+@settings(max_examples=25, deadline=None)
+@given(bias=st.floats(0.75, 1.45), odd=st.floats(0.01, 50), at=st.integers(0, 7))
+def test_after_runs_that_all_take_more_or_less_the_next_forecast_is_nearer_whatever_one_odd_run_did(
+    bias: float, odd: float, at: int
+) -> None:
+    with TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder)).create()
+        calibration.save(workspace, MACHINE, KNOWN)
+        first = forecast_here(workspace)
+        fixed = first["total_bytes"] - first["parts"]["activations"]
+        truth = fixed + round(bias * first["parts"]["activations"])
+        errors = [abs(first["total_bytes"] - truth)]
+        for run in range(8):
+            said = forecast_here(workspace)
+            peak = fixed + round(odd * first["parts"]["activations"]) if run == at else truth
+            calibration.learn_memory(workspace, MACHINE, "lora", said, peak)
+            errors.append(abs(forecast_here(workspace)["total_bytes"] - truth))
+        assert errors[-1] <= 0.01 * truth
+        assert max(errors) <= errors[0] + 0.01 * truth
+
+
+def test_a_run_whose_activations_were_little_of_it_teaches_nothing_and_neither_does_one_on_an_unmeasured_machine(
+    workspace: Workspace,
+) -> None:
+    said = {"parts": {"runtime": 10**9, "weights": 10**9, "activations": 10**8}}
+    calibration.learn_memory(workspace, MACHINE, "lora", said, 10**10)
+    assert calibration.load(workspace, MACHINE) is None
+    calibration.save(workspace, MACHINE, KNOWN)
+    calibration.learn_memory(workspace, MACHINE, "lora", said, 10**10)
+    calibration.learn_memory(workspace, MACHINE, "lora", {}, 10**10)
+    assert calibration.load(workspace, MACHINE) == KNOWN

@@ -15,10 +15,19 @@ workspace = Workspace(Path(sys.argv[sys.argv.index("--workspace") + 1]))
 
 
 class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """One model is loaded until it is unloaded."""
+        models = [] if (workspace.root / "unloaded").exists() else ["one"]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"models": models, "memory_bytes": 1_200_000_000}).encode())
+
     def do_POST(self) -> None:
         with (workspace.root / "asked").open("a", encoding="utf-8") as file:
             file.write(f"{self.path} {self.headers['Authorization']}\n")
         busy = (workspace.root / "busy").exists() and "force=1" not in self.path
+        if not busy:
+            (workspace.root / "unloaded").touch()
         self.send_response(409 if busy else 200)
         self.end_headers()
 

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from backend.jobs.supervisor import engine as keeping
 from backend.jobs.supervisor.engine import EngineKeeper
-from backend.jobs.supervisor.house import House
 from backend.ledger import schema
 from backend.people import HOME
-from backend.settings import Settings
 from tests.faults.stage import Stage, until
 
 
@@ -64,29 +61,19 @@ def test_an_engine_that_died_comes_back_and_one_that_cannot_start_is_tried_ever_
     until(stage.workspace.engine_address.exists)
 
 
-def test_the_engine_makes_room_and_while_it_answers_it_is_asked_politely_first(
-    stage: Stage, keeper: EngineKeeper, monkeypatch: pytest.MonkeyPatch
+def test_an_engine_that_is_not_there_has_left_and_one_that_answers_leaves_only_by_force(
+    stage: Stage, keeper: EngineKeeper
 ) -> None:
-    monkeypatch.setattr(keeping.time, "sleep", lambda seconds: None)
-    assert keeper.make_room()
+    assert keeper.holds() == 0
+    assert keeper.unload(force=False)
     ready(stage, keeper)
-    assert keeper.make_room()
+    assert keeper.holds() == 1_200_000_000
     (stage.workspace.root / "busy").touch()
-    assert keeper.make_room()
-    polite = "/unload Bearer t0"
-    assert asked(stage) == [polite, polite, polite, polite, "/unload?force=1 Bearer t0"]
-
-
-def test_only_a_job_that_needs_more_than_is_free_sends_the_engine_away(stage: Stage) -> None:
-    house = House(stage.ledger, stage.workspace, Settings(), worker="x", engine="tests.faults.fake_engine")
-    ready(stage, house.engine)
-    job = stage.submit("a")
-    for forecast in (None, 2**20, 2**60):
-        with stage.ledger.write() as rows:
-            rows.execute(update(schema.jobs).values(forecast_bytes=forecast))
-        house.make_room(stage.job(job))
-    assert len(asked(stage)) == 1
-    house.engine.end()
+    assert not keeper.unload(force=False)
+    assert keeper.holds() == 1_200_000_000
+    assert keeper.unload(force=True)
+    assert keeper.holds() == 0
+    assert asked(stage) == ["/unload Bearer t0", "/unload?force=1 Bearer t0"]
 
 
 def test_a_new_supervisor_keeps_the_engine_of_the_one_before_and_can_end_it(stage: Stage, keeper: EngineKeeper) -> None:

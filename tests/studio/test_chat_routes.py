@@ -209,6 +209,9 @@ def test_what_is_in_memory_and_what_unloading_freed(page: TestClient, chats: Fak
     assert page.get("/chat/loaded").json()["said"] == "In memory: Starter, 2 million; the engine holds 700 MB."
     assert "300 MB" in page.post("/chat/unload", json={}).json()["said"]
     assert page.get("/chat/loaded").json()["said"] == ""
+    chats.jobs.workspace.supervisor_status.write_text(json.dumps({"made_room": "first"}), encoding="utf-8")
+    said = page.get("/chat/loaded").json()["said"]
+    assert said == Words("en").t("chat.made_room", run="first")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 100_000, b'"x"'])

@@ -23,7 +23,7 @@ from backend.paths import Workspace
 KEPT_SECONDS = 1800.0
 BACKOFF = (0.0, 1.0, 4.0, 15.0, 60.0)
 CALM_SECONDS = 120.0
-POLITE_TRIES = 3
+ANSWER_SECONDS = 10.0
 END_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
@@ -56,14 +56,10 @@ class EngineKeeper:
             newest = select(func.max(wishes.c.wished_at)).where(wishes.c.what == what)
             return opened.execute(newest).scalar() or 0.0
 
-    def make_room(self) -> bool:
-        """Ask the engine to free its memory; after three polite seconds, also in the middle of an answer."""
-        for force in [False] * POLITE_TRIES + [True]:
-            if self._unload(force=force):
-                return True
-            if not force:
-                time.sleep(1)
-        return False
+    def holds(self) -> int:
+        """Bytes that the engine has taken with its models; 0 when none is loaded, or it does not answer."""
+        found = self._ask("GET", "health")
+        return int(found.get("memory_bytes", 0)) if found and found.get("models") else 0
 
     def end(self) -> None:
         """End the engine and whatever it started."""
@@ -121,21 +117,23 @@ class EngineKeeper:
             return {}
         return found
 
-    def _unload(self, *, force: bool) -> bool:
-        """True when it holds no memory (any more): it said so, or there is none."""
+    def unload(self, *, force: bool) -> bool:
+        """Ask it to let its models go, with `force` in the middle of an answer too; True when it has, or is no more."""
+        return self._ask("POST", f"unload{'?force=1' if force else ''}") is not None or not self._alive()
+
+    def _ask(self, method: str, path: str) -> dict[str, Any] | None:
+        """Its answer; None when it refuses, does not answer, or is not there."""
         address = self._address()
         if not address:
-            return True
-        request = urllib.request.Request(
-            f"{address['url']}/unload{'?force=1' if force else ''}",
-            method="POST",
-            headers={"Authorization": f"Bearer {address['token']}"},
-        )
+            return None
+        headers = {"Authorization": f"Bearer {address['token']}"}
+        request = urllib.request.Request(f"{address['url']}/{path}", method=method, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10):
-                return True
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+                found: dict[str, Any] = json.loads(answer.read() or b"{}")
+                return found
         except urllib.error.HTTPError as error:
-            log.info("the engine could not make room: %d", error.code)
-            return False
-        except (OSError, http.client.HTTPException):
-            return not self._alive()
+            log.info("the engine said %d to %s", error.code, path)
+            return None
+        except (OSError, ValueError, http.client.HTTPException):
+            return None

@@ -7,11 +7,13 @@ import time
 from types import FrameType
 from typing import Any
 
-from backend import devices, hardware
+import psutil
+
 from backend.jobs.claims import Claims
 from backend.jobs.folder import write_atomically
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
+from backend.jobs.supervisor.admission import Admission
 from backend.jobs.supervisor.engine import EngineKeeper
 from backend.jobs.supervisor.loop import Loop
 from backend.jobs.supervisor.sampling import sampler
@@ -42,6 +44,7 @@ class House:
         self.warm = WarmWorker(workspace, worker)
         self.engine = EngineKeeper(ledger, workspace, engine)
         self.ticks = Ticks(ledger, workspace, Schedules(Jobs(ledger, workspace)), self.disk)
+        self.admission = Admission(ledger, workspace, self.engine, spare=self.spare)
         claims = Claims(ledger, workspace, losses=settings.losses)
         self.loop = Loop(
             claims,
@@ -50,7 +53,8 @@ class House:
             self.warm,
             worker=worker,
             blocked=lambda: self.disk.blocked,
-            make_room=self.make_room,
+            admits=self.admission.admits,
+            refusal=self.admission.refusal,
             also=self.look_around,
         )
         self._told: dict[str, Any] = {}
@@ -92,15 +96,20 @@ class House:
             self.ledger.close()
             self.workspace.supervisor_status.unlink(missing_ok=True)
 
-    def make_room(self, job: Job) -> None:
-        """Before a job starts: when it needs more memory than its device has free, the engine gives its own up."""
-        if job.forecast_bytes is not None and _free_bytes(job.device) < job.forecast_bytes:
-            log.info("run %s needs more memory than is free: the engine is asked to make room", job.id)
-            self.engine.make_room()
+    def spare(self, job: Job) -> int:
+        """Bytes of the warm worker, which becomes the next run: they are in its forecast too."""
+        child = self.warm.child
+        if job.device != "cpu" or child is None:
+            return 0
+        try:
+            return int(psutil.Process(child.popen.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def look_around(self) -> None:
         """Each second, after the queue was looked after."""
         self._notice_clock()
+        self.admission.tend()
         self.engine.tend(self.loop.awake)
         wish = self.engine.wish("worker")
         if wish > self._seen_wish and wish >= time.time() - PAGE_SECONDS:
@@ -122,6 +131,7 @@ class House:
         told = {
             "pid": os.getpid(),
             "blocked": None if blocked is None else {"key": blocked.key, "values": blocked.values},
+            "made_room": None if self.admission.made_room is None else self.admission.made_room.name,
             "running": [run.claim.job.id for run in self.loop.running.values()],
             "warm": self.warm.child is not None,
             "engine": self.engine.child is not None or self.engine.adopted is not None,
@@ -129,10 +139,3 @@ class House:
         if told != self._told or self.loop.awake - self._told_at >= STATUS_SECONDS:
             self._told, self._told_at = told, self.loop.awake
             write_atomically(self.workspace.supervisor_status, json.dumps(told | {"at": time.time()}))
-
-
-def _free_bytes(device: str) -> int:
-    """Of several cards, those of the one that has least: each takes the same."""
-    machine = hardware.this_machine()
-    cards = {gpu.device: gpu.free_bytes for gpu in machine.gpus}
-    return min(cards.get(part, machine.memory_free_bytes) for part in devices.parts(device))

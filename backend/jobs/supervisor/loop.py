@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backend import devices
+from backend.errors import StudioError
 from backend.jobs import process
 from backend.jobs.claims import Claim, Claims, Outcome
 from backend.jobs.folder import RunFolder
@@ -37,7 +38,8 @@ class Running:
 
 @dataclass
 class Loop:
-    """`blocked()` is None, or why nothing may start; `make_room(job)` comes before a start, `also()` ends a round."""
+    """`blocked()` is None, or why nothing may start; `admits(job)`: whether its memory is free; `refusal(job)`:
+    why it can never start; `also()` ends a round."""
 
     claims: Claims
     workspace: Workspace
@@ -45,7 +47,8 @@ class Loop:
     warm: WarmWorker
     worker: str = "backend.worker"
     blocked: Callable[[], object | None] = lambda: None
-    make_room: Callable[[Job], None] = lambda job: None
+    admits: Callable[[Job], bool] = lambda job: True
+    refusal: Callable[[Job], StudioError | None] = lambda job: None
     also: Callable[[], None] = lambda: None
     running: dict[str, Running] = field(default_factory=dict)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -129,14 +132,16 @@ class Loop:
         """Not while a process of an earlier attempt, or of another run on this device, is still on its way out."""
         if not all(devices.apart(run.claim.job.device, job.device) for run in self.running.values()):
             return False
-        return not lives(RunFolder(self.workspace.run(job.id)))
+        return not lives(RunFolder(self.workspace.run(job.id))) and self.admits(job)
 
     def _start(self, claim: Claim) -> None:
         folder = RunFolder(self.workspace.run(claim.job.id))
         if not folder.request.exists():
             self.claims.conclude(claim.job.id, claim.token, Outcome(1, "jobs.no_folder", {"path": str(folder.path)}))
             return
-        self.make_room(claim.job)
+        if (never := self.refusal(claim.job)) is not None:
+            self.claims.conclude(claim.job.id, claim.token, Outcome(ExitCode.CANNOT_RUN, never.key, never.values))
+            return
         kills = process.memory_kills()
         try:
             # What only fetches needs none of the libraries that a warm worker has loaded for a training.
