@@ -62,7 +62,9 @@ def optimizer_bytes(facts: ModelFacts, recipe: Recipe, trained: int) -> int:
     """What the optimizer remembers: two moments in 32 or 8 bits, or (Adafactor) a row and a column of each matrix."""
     known = ADAM_BYTES.get(recipe.schedule.optimizer)
     if known is not None:
-        return round(known * trained)
+        # The Trainer keeps both moments of embeddings in 32 bits, whatever those of the other weights have.
+        whole = facts.parts["embeddings"] if recipe.method == "full" else 0
+        return round(known * (trained - whole) + ADAM_BYTES["adamw"] * whole)
     if recipe.method == "full":
         sides = sum(linear.inputs + linear.outputs for linear in facts.linears)
         return FP32 * (facts.layers * sides + 2 * (facts.vocab_size + facts.hidden_size))

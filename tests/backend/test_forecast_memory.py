@@ -197,3 +197,11 @@ def test_a_run_whose_activations_were_little_of_it_teaches_nothing_and_neither_d
     calibration.learn_memory(workspace, MACHINE, "lora", said, 10**10)
     calibration.learn_memory(workspace, MACHINE, "lora", {}, 10**10)
     assert calibration.load(workspace, MACHINE) == KNOWN
+
+
+def test_eight_bits_leave_the_moments_of_embeddings_in_32_bits_as_the_trainer_does(llama: ModelFacts) -> None:
+    table = llama.parts["embeddings"]
+    found = parts(load(llama, method="full", schedule={"optimizer": "adamw_8bit"}))["optimizer"]
+    assert found == pytest.approx(2.1 * (llama.parameters - table) + 8 * table)
+    adapter = load(llama, method="lora", schedule={"optimizer": "adamw_8bit"})
+    assert parts(adapter)["optimizer"] == pytest.approx(2.1 * adapter.trained)
