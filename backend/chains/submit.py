@@ -130,7 +130,7 @@ def _refuse_not_plain(before: Recipe, recipe: Recipe) -> None:
 
 
 def _refuse_without_template(train: TrainRequest) -> None:
-    own = getattr(train.recipe, "template", "auto") == "auto"
+    own = train.recipe.template == "auto"
     if own and train.recipe.objective != "text" and templates.of(train.model.folder) is None:
         raise ModelError("training.no_chat_template", model=train.model.name)
 

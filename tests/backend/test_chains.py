@@ -79,7 +79,7 @@ def test_it_is_one_job_with_all_its_stages_in_the_request(jobs):
     ("choice", "words"),
     [
         (Choice(data={2: "starter-ro-plain"}), ["Stage 2 of 3", "chats in Romanian", "plain text"]),
-        (Choice(data={3: "nobody's"}), ["Stage 3 of 3", "Data set"]),
+        (Choice(data={3: "nobody"}), ["Stage 3 of 3", "nobody"]),
         (Choice(changes={1: {"lora.rank": "0"}}), ["Stage 1 of 3", "256"]),
         (Choice(changes={3: {"compute.devices": 2}}), ["Stage 3 of 3", "one device"]),
         (Choice(changes={2: {"lora.dora": True}}), ["Stage 2 of 3", "DoRA"]),

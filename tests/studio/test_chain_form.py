@@ -117,3 +117,16 @@ def test_the_curves_know_the_stages_and_the_line_names_the_one_it_is_in() -> Non
     curves.fold(stage(2, 10))
     assert [row[1] for row in charts.whole(curves, None)["stages"]] == [0, 10]
     assert run_views.stage(job, curves, Words("en")) == ["stage 2 of 3: part 2"]
+
+
+def test_what_a_chain_is_meant_for_and_is_not_there_is_said_and_not_chosen(handlers: Handlers) -> None:
+    brought = handlers.chosen("llamantino")
+    slots = [handlers.filled(number, "llamantino") for number in (1, 2, 3)]
+    assert (brought.model["value"], brought.way["value"]) == (None, "merged")
+    assert [slot.data["value"] for slot in slots] == [None, None, None]
+    card, start = handlers.review("llamantino", "", "merged", "lung", *("", "") * 3)
+    assert start["interactive"] is False
+    assert "meta-llama/Llama-2-7b-hf" in card
+    card, _ = handlers.review("llamantino", "starter", "merged", "lung", *("", "") * 3)
+    assert "Etapa 1 din 3" in card
+    assert "gsarti/clean_mc4_it" in card
