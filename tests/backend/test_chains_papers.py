@@ -14,16 +14,20 @@ from backend.jobs.model import ExitCode
 from backend.models import catalogue
 from backend.people import HOME
 from backend.recipes import chains
-from tests import tiny
+from tests import families
 
-CHANGES = {"schedule.max_steps": 2, "batch.size": 2, "batch.accumulation": 1, "batch.max_length": 128,
+CHANGES = {"schedule.max_steps": 2, "batch.size": 2, "batch.accumulation": 1, "batch.max_length": 1024,
            "watching.eval_share": 0.1}  # fmt: skip
 
 
 @pytest.mark.parametrize("way", ["merged", "stacked"])
 def test_llamantino_goes_from_text_to_dialogues_to_instructions(way, workspace):
-    model = catalogue.bring(HOME, workspace, str(tiny.make_model(workspace.root / "base"))).id
-    rows = {1: [{"text": f"Questa è la frase numero {at}."} for at in range(20)], 2: tiny.chats(20), 3: tiny.chats(20)}
+    model = catalogue.bring(HOME, workspace, str(families.make("llama-2", workspace.root / "base"))).id
+    rows = {
+        1: [{"text": f"Questa è la frase numero {at}."} for at in range(20)],
+        2: families.chats(20),
+        3: families.chats(20),
+    }
     data = {}
     for number, some in rows.items():
         path = workspace.root / f"rows-{number}.jsonl"
@@ -39,4 +43,4 @@ def test_llamantino_goes_from_text_to_dialogues_to_instructions(way, workspace):
     assert [(one["recipe"], one["steps"]) for one in result["stages"]] == [
         ("llamantino-1", 2), ("llamantino-2", 2), ("llamantino-3", 2),
     ]  # fmt: skip
-    assert result["quantised_layers"] == 14
+    assert result["quantised_layers"] > 0
