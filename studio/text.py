@@ -16,6 +16,8 @@ from backend.messages import LANGUAGES, sentence
 FOLDER = Path(__file__).parent / "locales"
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
+DAY = 86_400
+
 
 @cache
 def locale_words(language: str) -> dict[str, str]:
@@ -59,12 +61,14 @@ class Words:
         return f"{self.number(count, 1 if unit and count < 9.95 else 0)} {UNITS[unit]}"
 
     def duration(self, seconds: float) -> str:
-        """About how long: 40 s, 1 min 40 s, 2 h 5 min."""
+        """About how long: 40 s, 1 min 40 s, 2 h 5 min, 104 days."""
         whole = max(1, round(seconds))
         if whole < 60:
             return f"{whole} s"
         if whole < 3600:
             return f"{whole // 60} min {whole % 60} s" if whole % 60 and whole < 600 else f"{round(whole / 60)} min"
+        if whole >= 2 * DAY:
+            return self.count("time.days", round(whole / DAY))
         minutes = round(whole / 60)
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 

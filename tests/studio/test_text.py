@@ -58,7 +58,17 @@ def test_sizes_are_written_as_the_language_writes_them(language: str, count: int
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"), [(0.2, "1 s"), (59, "59 s"), (100, "1 min 40 s"), (1500, "25 min"), (7500, "2 h 5 min")]
+    ("seconds", "expected"),
+    [
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (100, "1 min 40 s"),
+        (1500, "25 min"),
+        (7500, "2 h 5 min"),
+        (169_200, "47 h"),
+        (172_800, "2 days"),
+        (7_200_000, "83 days"),
+    ],
 )
 def test_durations_are_about_as_exact_as_one_would_say_them(seconds: float, expected: str) -> None:
     assert Words("en").duration(seconds) == expected

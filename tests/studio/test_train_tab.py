@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from backend.paths import RECIPES
+from backend.recipes import load
+from backend.recipes.cards import on_card
 from backend.setup import commands
 from studio.text import Words
+from studio.views.train import sources
 from studio.widgets.recipe_form import GROUPS, changes, dotted, flat, group_of, plain, shown, without_effect
 from studio.widgets.train_form import Draft, Handlers
 from tests.bad_names import NEVER_NAMES
@@ -223,3 +227,16 @@ def test_a_broken_recipe_of_ones_own_does_not_close_the_form(tmp_path: Path) -> 
     folder.mkdir()
     (folder / "x.yaml").write_text("lora: {rank: banana}")
     assert [file.id for file in load.available(HOME, workspace)] == [file.id for file in load.shipped()]
+
+
+def test_under_the_fields_of_a_papers_recipe_stands_where_each_value_is_from() -> None:
+    published = load.read(RECIPES / "extremita" / "extremita.yaml")
+    fields = [(flat(one.name), one) for one in load.leaves()]
+    said = sources(published, fields, Words("it"))
+    assert said["lora__rank"] == ("dal codice degli autori", "8, crux82/ExtremITA")
+    assert said["schedule__scheduler"][0] == "non pubblicato; scelta nostra"
+    smaller = sources(on_card(published, 6), fields, Words("en"))
+    assert smaller["batch__size"] == ("our choice; published: 16", "for a card of 6 GB")
+    assert smaller["lora__rank"] == ("from the authors' code", "8, crux82/ExtremITA")
+    starter = load.read(RECIPES / "starter" / "starter-lora.yaml")
+    assert sources(starter, fields, Words("en")) == {}
