@@ -156,26 +156,6 @@ def test_everything_a_recipe_can_say_works_on_two(world: World, tmp_path: Path, 
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_in_one_process_ends_the_attempt_of_all(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second process alone has no room: what it cannot say itself is said for it."""
-    monkeypatch.setenv("PYTHONPATH", str(world.folder))
-    (world.folder / "sitecustomize.py").write_text(
-        "import os\n"
-        "if os.environ.get('RANK') == '1':\n"
-        "    import torch\n"
-        "    from torch.optim import AdamW\n"
-        "    def step(*a, **k):\n"
-        "        raise torch.OutOfMemoryError('out of memory')\n"
-        "    AdamW.step = step\n"
-    )
-    code, said = world.run("memory", devices=2)
-    assert code == ExitCode.OUT_OF_MEMORY
-    assert [event.key for event in said if event.type == "note"] == ["training.out_of_memory"]
-
-
-@pytest.mark.slow
 def test_what_a_person_has_to_change_is_said_as_by_one_process(world: World) -> None:
     asked = world.asked(devices=2)
     gone = asked | {"data": asked["data"] | {"path": str(world.folder / "gone.jsonl")}}
