@@ -24,7 +24,7 @@ from backend.jobs.model import ExitCode
 from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from backend.setup.start.address import require_this_machine_only
-from studio.downloads import add_downloads
+from studio.downloads import add_downloads, add_exports
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.routes.chat import add_chat_routes
@@ -93,6 +93,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_chat_routes(app, services.chats)
     add_model_routes(app, services.my_models)
     add_downloads(app, services)
+    add_exports(app, services)
     add_drafts(app, services.drafts)
     add_own_routes(app, files, flags.root_path)
     hosts = Hosts.of(flags.host, *flags.allowed_hosts)

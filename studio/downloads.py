@@ -1,11 +1,13 @@
 """What the page fetches of one run beside the stream: its settings and files, its adapter as a zip."""
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from backend.errors import StudioError
 from backend.messages import LANGUAGES
@@ -14,9 +16,11 @@ from backend.verdict.reasons import Advice
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details as views
+from studio.views import exports as exported
 from studio.views.verdict import spoken, verdict
 
 FRESH = {"cache-control": "no-store"}
+Language = Literal["en", "ro", "it"]
 
 
 def add_downloads(app: FastAPI, services: Services) -> None:
@@ -43,6 +47,54 @@ def add_downloads(app: FastAPI, services: Services) -> None:
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
+def add_exports(app: FastAPI, services: Services) -> None:
+    """The forms in which a run can be had and what was made of it, its card, and the files of an export."""
+
+    @app.get("/exports")
+    def exports(run: str, language: Language) -> Response:
+        return JSONResponse(offered(services, run, Words(language)), headers=FRESH)
+
+    @app.get("/exports/card")
+    def card(run: str, language: Language, merged: bool = False) -> Response:
+        return PlainTextResponse(services.exports.card(run, merged=merged), headers=FRESH)
+
+    @app.get("/exports/files")
+    def files(run: str, language: Language) -> Response:
+        made = services.exports.made_of(run)[0]
+        folder = services.exports.folder_of(run)
+        if made.told["form"] == "capsule":
+            name = Path(made.told["file"]).name
+            return FileResponse(folder / name, headers={**FRESH, "content-disposition": attachment(name)})
+        headers = {**FRESH, "content-disposition": attachment(f"{file_name(made.job)}.zip")}
+        return StreamingResponse(services.exports.packed(run), media_type="application/zip", headers=headers)
+
+    @app.exception_handler(StudioError)
+    def refused(request: Request, error: Exception) -> Response:
+        asked = request.query_params.get("language", "")
+        said = error.say(asked if asked in LANGUAGES else "en") if isinstance(error, StudioError) else ""
+        return PlainTextResponse(said, 404)
+
+
+def offered(services: Services, run: str, words: Words) -> dict[str, Any]:
+    """What the section of a run's exports shows; of an export itself only what it made."""
+    mine, job = services.exports, services.run(run)
+    made = [
+        {"id": one.job.id, "name": one.job.name, "there": one.there, **exported.made(one.told, words)}
+        for one in mine.made_of(run)
+    ]
+    shown: dict[str, Any] = {"run": run, "made": made, "forms": [], "wrong": ""}
+    if job.kind == "export":
+        return shown
+    try:
+        forms = mine.forms(run)
+        shown["use"], shown["stored"] = exported.used(mine.snippets(run)), mine.stored(run)
+    except StudioError as error:
+        return {**shown, "wrong": error.say(words.language)}
+    shown["forms"] = [exported.form(one.name, one.takes, one.disk_bytes, one.wrong, words) for one in forms]
+    token, free = mine.token(), words.size(mine.free_bytes())
+    return {**shown, "token": words.t(f"exports.token.{token or 'none'}"), "kept": bool(token), "free": free}
+
+
 def described(services: Services, run: str, words: Words) -> dict[str, Any]:
     mine = services.my_runs
     request, chosen = mine.request(run), mine.settings(run)
@@ -61,6 +113,7 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
         "settings": views.settings(chosen.recipe, chosen.meant and chosen.meant.recipe, words) if chosen else [],
         "files": views.files(mine.files(run), words),
         "verdict": judged(services, run, words),
+        "needs": exported.needs(services.exports.needs(run), services.exports.other_versions(run), words),
     }
 
 

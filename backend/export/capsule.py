@@ -9,6 +9,8 @@ import re
 import shutil
 import tempfile
 import zipfile
+from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +41,34 @@ PRIVATE = ("sample",)
 PLACE = re.compile(r"(/|[A-Za-z]:\\)[^\s'\",:;]*")
 
 
+@dataclass(frozen=True)
+class Need:
+    """`part`: "model" or one of SETS. `here`: the id of what has the same bytes in this studio, "" when nothing has.
+
+    `known_as`: where else it can be found: the Hub id of a model, the SHA-256 of a data set.
+    """
+
+    part: str
+    name: str
+    here: str
+    known_as: str
+
+
 def write(path: Path, source: Source, *, texts: bool, weights_too: bool) -> None:
     """Write the capsule of a run to `path`. ModelError for a run that was not trained here."""
-    if "recipe" not in source.request or "data" not in source.request:
-        raise ModelError("export.capsule_not_trained", name=source.name)
+    require(source)
     files = _files(source, texts=texts, weights_too=weights_too)
     index = _index(source, texts=texts) | {"files": {name: _sha256(raw) for name, raw in sorted(files.items())}}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(INDEX, json.dumps(index, ensure_ascii=False, indent=1))
         for name, raw in sorted(files.items()):
             archive.writestr(name, raw)
+
+
+def require(source: Source) -> None:
+    """ModelError for a run that was not trained here: there is nothing in it that could be repeated."""
+    if "recipe" not in source.request or "data" not in source.request:
+        raise ModelError("export.capsule_not_trained", name=source.name)
 
 
 def take(person: Person, jobs: Jobs, archive: Path, name: str = "") -> Job:
@@ -73,6 +93,27 @@ def take(person: Person, jobs: Jobs, archive: Path, name: str = "") -> Job:
         taken = [job.name for job in jobs.shown(person)]
         called = name or names.free(names.from_file(str(index["name"]), "run"), taken)
         return jobs.keep(person, NewJob(KIND, called, request, device=DEVICE), fill)
+
+
+def needs(person: Person, jobs: Jobs, request: dict[str, Any]) -> list[Need]:
+    """What a run out of a capsule was made from, each with what it is called here now; [] for any other run."""
+    index = request.get("capsule")
+    if not index:
+        return []
+    model = _base(person, jobs, index)
+    found = [Need("model", str(index["base"]["name"]), model.id if model else "", str(index["base"]["source"]))]
+    here = {one.sha256: one.id for one in [*checks.shipped(), *datasets.available(person, jobs.workspace)]}
+    for part in SETS:
+        if facts := index["sets"].get(part):
+            found.append(Need(part, str(facts["name"]), here.get(facts["sha256"], ""), str(facts["sha256"])))
+    return found
+
+
+def other_versions(request: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """By library whose version is another one here: that of the capsule, and this studio's ("" when it has none)."""
+    there: dict[str, str] = (request.get("capsule") or {}).get("versions") or {}
+    here = {name: next((one.version for one in distributions(name=name)), "") for name in there}
+    return {name: (str(was), here[name]) for name, was in there.items() if was != here[name]}
 
 
 def is_one(archive: Path) -> bool:
@@ -183,6 +224,7 @@ def _request(person: Person, jobs: Jobs, index: dict[str, Any], recipe: Recipe) 
     known: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "source": {"capsule": str(index["name"])}}
     named = {"id": "", "name": str(index["base"]["name"]), "location": "", "source": str(index["base"]["source"])}
     known["model"] = model.model_dump(mode="json") if model else named
+    known["capsule"] = {name: index.get(name) for name in ("base", "sets", "seed", "versions")}
     here = [*datasets.available(person, jobs.workspace), *checks.shipped()]
     for part, facts in index["sets"].items():
         if part in SETS:

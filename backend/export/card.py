@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from backend.errors import ModelError
 from backend.export import snippets
 from backend.export.parity.figures import sentence_of
 from backend.export.source import Source
@@ -94,6 +95,20 @@ def written(facts: Facts) -> str:
     """The card: YAML that the Hub reads, then Markdown that people read."""
     head = yaml.safe_dump(metadata(facts), sort_keys=False, allow_unicode=True)
     return f"---\n{head}---\n\n" + "\n\n".join(_sections(facts)) + "\n"
+
+
+def require(text: str) -> None:
+    """ModelError for a card whose head the Hub could not read; "" is the one that is made of the run."""
+    if not text:
+        return
+    opening, _, rest = text.partition("---\n")
+    head, line, _ = rest.partition("\n---")
+    try:
+        known = yaml.safe_load(head) if line and not opening.strip() else None
+    except yaml.YAMLError:
+        known = None
+    if not isinstance(known, dict):
+        raise ModelError("export.card_head")
 
 
 def metadata(facts: Facts) -> dict[str, Any]:

@@ -14,7 +14,8 @@ class Choice(BaseModel):
 
     `dtype`: of a merged model; "auto" is what the base is kept in. `rounded`: merge into the weights as QLoRA rounded
     them. `precision`: of a GGUF file. `hub`: owner/name of the repository, `what` goes there, `private` unless said
-    otherwise. `texts`: a capsule also tells the test questions and the answers; `weights`: it holds the adapter.
+    otherwise, with `card` as its page ("" for the one made of the run). `texts`: a capsule also tells the test
+    questions and the answers; `weights`: it holds the adapter.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -25,6 +26,7 @@ class Choice(BaseModel):
     hub: str = Field("", max_length=200)
     what: Literal["adapter", "merged"] = "adapter"
     private: bool = True
+    card: str = Field("", max_length=100_000)
     texts: bool = False
     weights: bool = False
 

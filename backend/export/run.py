@@ -120,7 +120,7 @@ class Export:
             else:
                 self.adapter(place)
             facts = card.gather(self.job_of_run(), self.source, merged=whole, parity=parity)
-            (place / "README.md").write_text(card.written(facts), encoding="utf-8")
+            (place / "README.md").write_text(self.choice.card or card.written(facts), encoding="utf-8")
             self.say("saving")
             about = f"{self.request.run_name}, from Romanza Studio"
             address = Door().put(place, self.choice.hub, private=self.choice.private, about=about)

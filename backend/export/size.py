@@ -20,7 +20,12 @@ def memory_bytes(source: Source, choice: Choice) -> int:
 
 
 def disk_bytes(source: Source, choice: Choice) -> int:
-    """All that lies on the disk at once: a GGUF file is made from a merged model, and read back into another."""
+    """All that lies on the disk at once: a GGUF file is made from a merged model, and read back into another; an
+    adapter alone is only copied.
+    """
+    if choice.to == "capsule" or (choice.to == "hub" and choice.what == "adapter" and source.adapter):
+        carried = choice.to == "hub" or choice.weights
+        return SPARE + (sum(path.stat().st_size for path in source.made.iterdir()) if carried else 0)
     count = source.facts().parameters
     if choice.to == "gguf":
         return int(count * (2 + (2 if choice.precision == "f16" else 1.0625) + 2)) + SPARE

@@ -1,14 +1,17 @@
 """Starting an export: everything that can be refused is refused here, before a job exists."""
 
 import shutil
+from pathlib import Path
 
 from backend import names
 from backend.errors import ModelError
-from backend.export import size, source
+from backend.export import capsule, card, size, source
+from backend.export.gguf import llama_cpp
 from backend.export.request import Choice, ExportRequest
 from backend.export.source import Source
 from backend.forecast.size import size as bytes_read
 from backend.hardware import this_machine
+from backend.hub import credentials
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.messages import Phrase
@@ -29,16 +32,33 @@ def prepare(person: Person, jobs: Jobs, run: str, choice: Choice) -> Source:
     job = jobs.find(person, run)
     found = source.of(jobs.workspace, job.id, job.name)
     found.check()
-    if choice.to == "capsule" and found.request.get("stages"):
-        raise ModelError("chains.no_capsule", name=job.name)
+    require(found, choice, jobs.workspace.root)
+    return found
+
+
+def require(found: Source, choice: Choice, root: Path) -> None:
+    """ModelError when a run that is sound cannot be had in this form, or does not fit on the disk."""
     if choice.rounded and found.quantised is None:
-        raise ModelError("export.not_rounded", name=job.name)
-    if choice.to == "hub" and (not HUB_ID.match(choice.hub) or ".." in choice.hub):
-        raise ModelError("models.import_hub_id", name=choice.hub[:100])
-    needed, free = size.disk_bytes(found, choice), shutil.disk_usage(jobs.workspace.root).free
+        raise ModelError("export.not_rounded", name=found.name)
+    if choice.to == "hub":
+        _require_hub(choice)
+    elif choice.to == "gguf":
+        llama_cpp.require(found.facts().model_type)
+    elif choice.to == "capsule":
+        if found.request.get("stages"):
+            raise ModelError("chains.no_capsule", name=found.name)
+        capsule.require(found)
+    needed, free = size.disk_bytes(found, choice), shutil.disk_usage(root).free
     if needed > free:
         raise ModelError("export.no_room", needed=bytes_read(needed), free=bytes_read(free))
-    return found
+
+
+def _require_hub(choice: Choice) -> None:
+    if not HUB_ID.match(choice.hub) or ".." in choice.hub:
+        raise ModelError("models.import_hub_id", name=choice.hub[:100])
+    card.require(choice.card)
+    if not credentials.origin():
+        raise ModelError("export.no_token")
 
 
 def forecast(found: Source, choice: Choice) -> Phrase:

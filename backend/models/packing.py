@@ -13,6 +13,7 @@ from backend.jobs.model import Job
 from backend.messages import sentence
 from backend.models.adapters import CONFIG, RECORD
 from backend.models.catalogue import HUB_ID
+from backend.models.catalogue import RECORD as OWN_RECORD
 from backend.models.vocabulary import has_words
 
 Made = Literal["adapter", "model"]
@@ -93,12 +94,25 @@ def packed(job: Job, folder: RunFolder, language: str) -> Iterator[bytes]:
             if path.name in (CONFIG, RECORD):
                 archive.writestr(f"{top}/{path.name}", json.dumps(portable(path, base(folder)), indent=1))
                 continue
-            entry = zipfile.ZipInfo.from_file(path, f"{top}/{path.name}")
-            with path.open("rb") as source, archive.open(entry, "w") as target:
-                while piece := source.read(PIECE):
-                    target.write(piece)
-                    yield outlet.drain()
+            yield from _sent(path, top, archive, outlet)
     yield outlet.drain()
+
+
+def zipped(folder: Path, top: str) -> Iterator[bytes]:
+    """The bytes of an archive with the files of a folder as they are, without what the catalogue keeps beside them."""
+    outlet = Outlet()
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name != OWN_RECORD):
+            yield from _sent(path, top, archive, outlet)
+    yield outlet.drain()
+
+
+def _sent(path: Path, top: str, archive: zipfile.ZipFile, outlet: Outlet) -> Iterator[bytes]:
+    entry = zipfile.ZipInfo.from_file(path, f"{top}/{path.name}")
+    with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+        while piece := source.read(PIECE):
+            target.write(piece)
+            yield outlet.drain()
 
 
 def file_name(job: Job) -> str:

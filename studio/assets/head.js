@@ -45,8 +45,8 @@
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,
       run.state === "queued" ? act("stop", t("unqueue")) : null,
       made && idle ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, made === "model" ? t("download.model") : t("download.adapter")) : null,
-      idle && run.kind !== "import" ? act("repeat", t("repeat")) : null,
-      run.kind !== "import" ? button(t("copy_settings"), () => page.trainWith({ recipe: `run:${run.id}` }), { "data-action": "copy", title: t("copy_settings_why") }) : null,
+      idle && !["import", "export"].includes(run.kind) ? act("repeat", t("repeat")) : null,
+      !["import", "export"].includes(run.kind) ? button(t("copy_settings"), () => page.trainWith({ recipe: `run:${run.id}` }), { "data-action": "copy", title: t("copy_settings_why") }) : null,
     ];
     return [...offered, ...["resume", "stop", "discard", "repeat"].map((action) => wrong(run, action))];
   };
@@ -188,6 +188,7 @@
       ...(live?.reason ? [element("p", { class: `reason ${run.state}` }, live.reason)] : []),
       ...(run.note ? [element("p", { class: "own-note" }, run.note)] : []),
       ...facts(run, live),
+      ...[page.needsOf(detailsOf(run))].filter(Boolean),
       ...(live?.notes ?? []).map((note) => element("p", { class: "note" }, note)));
     forms(place, run);
     if (event === "acted" && page.news.acted?.run === run.id) answered(place, page.news.acted);

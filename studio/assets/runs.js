@@ -23,6 +23,7 @@
   const badges = (run) => [
     run.kind === "recorded" ? element("span", { class: "badge", title: t("recorded_why") }, t("recorded")) : null,
     run.kind === "import" ? element("span", { class: "badge", title: t("imported_why") }, t("imported")) : null,
+    run.kind === "export" ? element("span", { class: "badge", title: t("exported_why") }, t("exported")) : null,
     run.pinned ? element("span", { class: "badge", title: t("pinned_why") }, t("pinned")) : null,
   ];
 
@@ -83,7 +84,7 @@
       page.justImported = run;
     }
     if (["repeat", "import"].includes(action) && !wrong) return choose(run);
-    page.told("acted", { action, run, wrong });
+    page.told("acted", { action, run: action === "export" && !wrong ? page.run() : run, wrong });
   };
 
   // What is wrong stands under the field; the field itself says that it is.
@@ -121,7 +122,7 @@
     { name: "queue", title: t("group_queue"), holds: (run) => run.state === "queued" },
     { name: "ended", title: t("group_ended"), holds: (run) => !run.active && run.state !== "queued" },
   ];
-  const STATES = [["done", t("is_done")], ["stopped", t("is_stopped")], ["failed", t("is_failed")], ["interrupted", t("is_interrupted")], ["import", t("imported")], ["recorded", t("recorded")]];
+  const STATES = [["done", t("is_done")], ["stopped", t("is_stopped")], ["failed", t("is_failed")], ["interrupted", t("is_interrupted")], ["import", t("imported")], ["export", t("exported")], ["recorded", t("recorded")]];
 
   // Places in the queue are changed where the queue stands; all of it works by keyboard.
   const movers = (place, run, last) => {

@@ -30,6 +30,7 @@ from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.drafts import MyDrafts
+from studio.services.exports import Exports
 from studio.services.logs import Logs
 from studio.services.models import MyModels
 from studio.services.recipes import Cookbook
@@ -86,6 +87,10 @@ class Services:
     @cached_property
     def chats(self) -> ChatServices:
         return ChatServices(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def exports(self) -> Exports:
+        return Exports(self.jobs, self.person)
 
     @cached_property
     def drafts(self) -> MyDrafts:

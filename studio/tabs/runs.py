@@ -41,6 +41,7 @@ class View:
     source: gr.Radio
     name: gr.Textbox
     upload: gr.UploadButton
+    zip_hint: gr.Markdown
     where: gr.Textbox
     go: gr.Button
     name_said: gr.Markdown
@@ -72,11 +73,16 @@ class Handlers:
     def delete(self, run: str) -> None:
         self.services.my_runs.delete(run)
 
-    def chosen_source(self, source: str) -> tuple[Any, Any, Any, str, str]:
+    def keep_token(self, token: str) -> None:
+        """Kept outside the workspace; the answer does not repeat it."""
+        self.services.exports.keep_token(token)
+
+    def chosen_source(self, source: str) -> tuple[Any, Any, Any, Any, str, str]:
         """Which field asks for it: a zip is uploaded, the others are typed. What was wrong is no longer said."""
         typed = source != "zip"
         label = self.words.t(f"runs.import.{source}") if typed else None
-        return gr.update(visible=not typed), gr.update(visible=typed, label=label), gr.update(visible=typed), "", ""
+        hidden, seen = gr.update(visible=not typed), gr.update(visible=typed)
+        return hidden, hidden, gr.update(visible=typed, label=label), seen, "", ""
 
     def import_zip(self, file: str | None, name: str) -> Imported:
         if not file:
@@ -141,6 +147,8 @@ ACTIONS: dict[str, Callable[[Handlers, str, Any], Job | None]] = {
     "later": lambda page, run, _: page.services.my_runs.move(run, "later"),
     "start": lambda page, run, when: page.services.my_runs.start_at(run, moment(when)),
     "delete": lambda page, run, _: page.delete(run),
+    "export": lambda page, run, asked: page.services.exports.start(run, asked),
+    "token": lambda page, run, token: page.keep_token(str(token)),
 }
 
 
@@ -161,6 +169,7 @@ def layout(words: Words) -> View:
                 )
                 name_said = gr.Markdown("", elem_classes="missing", elem_id="import-name-said")
                 upload = gr.UploadButton(words.t("runs.import.zip"), file_types=[".zip"], type="filepath", size="sm")
+                zip_hint = gr.Markdown(words.t("runs.import.zip.hint"), elem_classes="hint", elem_id="import-zip-hint")
                 where = gr.Textbox(
                     label=words.t("runs.import.folder"),
                     max_lines=1,
@@ -176,9 +185,10 @@ def layout(words: Words) -> View:
             place("verdict")
             for part in ("charts", "answers", "log"):
                 place(part)
+            ways_out = place("export")
             place("run-details")
     answer = gr.Textbox(visible=False, show_label=False)
-    return View((runs, head), answer, source, name, upload, where, go, name_said, said)
+    return View((runs, head, ways_out), answer, source, name, upload, zip_hint, where, go, name_said, said)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
@@ -192,7 +202,7 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
         handlers.chosen_source,
         words,
         inputs=view.source,
-        outputs=[view.upload, view.where, view.go, view.name_said, view.said],
+        outputs=[view.upload, view.zip_hint, view.where, view.go, view.name_said, view.said],
     )
     outputs = [view.name_said, view.said, view.answer, view.where, view.name]
     zipped = on(view.upload.upload, handlers.import_zip, words, inputs=[view.upload, view.name], outputs=outputs)

@@ -10,11 +10,12 @@ from studio.views.html import SafeHtml, element
 SCRIPTS = (
     "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js", "keyboard.js",
     "form.js", "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
-    "notice.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
+    "notice.js", "export.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
     "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js", "live.js",
 )  # fmt: skip
 STYLES = (
-    "uPlot.min.css", "studio.css", "runs.css", "verdict.css", "charts.css", "train.css", "chat.css", "models.css",
+    "uPlot.min.css", "studio.css", "runs.css", "export.css", "verdict.css", "charts.css", "train.css", "chat.css",
+    "models.css",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 

@@ -1,19 +1,15 @@
 """A GGUF file by llama.cpp's own converter where the person has it, else by our writer; and what was used."""
 
 import logging
-import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from backend.export.gguf import writing
+from backend.export.gguf.llama_cpp import converter
 from backend.export.gguf.writing import Precision
 
-SCRIPT = "convert_hf_to_gguf.py"
-COMMANDS = (SCRIPT, "convert-hf-to-gguf")
-SETTING = "STUDIO_LLAMA_CPP"
 SECONDS = 6 * 3600
 log = logging.getLogger(__name__)
 
@@ -24,17 +20,6 @@ class Made:
 
     by: str
     failed: str = ""
-
-
-def converter() -> Path | None:
-    """llama.cpp's converter: in the folder that STUDIO_LLAMA_CPP names, or on the PATH."""
-    named = os.environ.get(SETTING, "")
-    if named:
-        path = Path(named).expanduser()
-        script = path if path.suffix == ".py" else path / SCRIPT
-        return script if script.is_file() else None
-    found = (shutil.which(command) for command in COMMANDS)
-    return next((Path(path) for path in found if path), None)
 
 
 def make(model: Path, path: Path, precision: Precision, *, name: str) -> Made:
