@@ -104,7 +104,8 @@ class Exports:
         return shown | {"vllm": snippets.vllm(base, ".", snippets.plain_name(job.name), rank)}
 
     def start(self, run: str, asked: Any) -> Job:
-        """Queue an export. ModelError as `submit.prepare`, or for what is no choice."""
+        """Queue an export. AccessError without such a run; ModelError as `submit.prepare`, or for what is no choice."""
+        self.jobs.get(self.person, run)
         try:
             choice = Choice.model_validate(asked)
         except ValidationError as error:

@@ -73,8 +73,9 @@ class Handlers:
     def delete(self, run: str) -> None:
         self.services.my_runs.delete(run)
 
-    def keep_token(self, token: str) -> None:
-        """Kept outside the workspace; the answer does not repeat it."""
+    def keep_token(self, run: str, token: str) -> None:
+        """Typed beside the exports of a run; kept outside the workspace, and the answer does not repeat it."""
+        self.services.run(run)
         self.services.exports.keep_token(token)
 
     def chosen_source(self, source: str) -> tuple[Any, Any, Any, Any, str, str]:
@@ -148,7 +149,7 @@ ACTIONS: dict[str, Callable[[Handlers, str, Any], Job | None]] = {
     "start": lambda page, run, when: page.services.my_runs.start_at(run, moment(when)),
     "delete": lambda page, run, _: page.delete(run),
     "export": lambda page, run, asked: page.services.exports.start(run, asked),
-    "token": lambda page, run, token: page.keep_token(str(token)),
+    "token": lambda page, run, token: page.keep_token(run, str(token)),
 }
 
 

@@ -191,7 +191,8 @@ def test_an_archive_for_another_model_is_refused_and_the_upload_goes(page: Page,
 
 
 def test_each_source_has_its_own_field(page: Page) -> None:
-    upload, where, go, *said = page.handlers.chosen_source("hub")
+    upload, hint, where, go, *said = page.handlers.chosen_source("hub")
     assert (upload["visible"], where["visible"], go["visible"], said) == (False, True, True, ["", ""])
+    assert hint["visible"] is False
     assert where["label"] == "Hub id (owner/name)"
     assert page.handlers.chosen_source("zip")[0]["visible"] is True
