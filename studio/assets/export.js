@@ -34,7 +34,7 @@
 
   const parity = (found) =>
     element("div", { class: `parity ${found.verdict}` }, element("p", {}, found.said),
-      element("details", { class: "figures" }, element("summary", {}, t("export.figures")),
+      element("details", { class: "closeness" }, element("summary", {}, t("export.figures")),
         element("dl", {}, ...found.figures.map((one) => element("div", {}, element("dt", {}, one.what), element("dd", {}, one.value))))));
 
   // One export: how its job stands, then what it made.

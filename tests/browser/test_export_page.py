@@ -73,8 +73,8 @@ def test_one_model_and_one_file_are_made_and_say_how_close_they_are(page: Page, 
     expect(gguf.locator(".parity")).to_contain_text(
         re.compile("|".join(re.escape(W.t(f"exports.parity.{one}")) for one in ("same", "close"))), timeout=LONG
     )
-    gguf.locator(".figures summary").click()
-    expect(gguf.locator(".figures")).to_contain_text(W.t("exports.figure.mean"))
+    gguf.locator(".closeness summary").click()
+    expect(gguf.locator(".closeness")).to_contain_text(W.t("exports.figure.mean"))
     gguf.locator(".use > summary").click()
     expect(gguf.locator(".snippet").filter(has_text="Ollama").locator("pre")).to_contain_text("ollama create")
     with page.expect_download() as waiting:
@@ -96,7 +96,7 @@ def test_a_capsule_goes_out_comes_in_and_opens_train(page: Page, studio: Studio,
     with page.expect_download() as waiting:
         line.locator("[data-action=export-files]").click()
     waiting.value.save_as(tmp_path / "sent.zip")
-    page.get_by_role("button", name=W.t("runs.import"), exact=True).click()
+    page.locator("#import button").first.click()
     page.locator("#import-name :is(input, textarea)").fill("came in")
     page.locator("#import input[type=file]").set_input_files(tmp_path / "sent.zip")
     expect(page.locator("#run-name")).to_contain_text("came in")
