@@ -16,7 +16,7 @@ from backend.verdict.reasons import Advice
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details as views
-from studio.views import exports as exported
+from studio.views.sharing import exports as exported
 from studio.views.verdict import spoken, verdict
 
 FRESH = {"cache-control": "no-store"}

@@ -30,11 +30,11 @@ from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.drafts import MyDrafts
-from studio.services.exports import Exports
 from studio.services.logs import Logs
 from studio.services.models import MyModels
 from studio.services.recipes import Cookbook
 from studio.services.runs import MyRuns
+from studio.services.sharing.exports import Exports
 from studio.services.verdict import Verdicts
 
 

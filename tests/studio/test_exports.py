@@ -24,7 +24,7 @@ from studio.downloads import add_downloads, add_exports
 from studio.services.door import Services
 from studio.tabs.runs import Handlers
 from studio.text import Words
-from studio.views import exports as views
+from studio.views.sharing import exports as views
 
 RUN = "recorded-romanian-demo"
 TOKEN = "hf_" + "b" * 30

@@ -1,0 +1,1 @@
+"""What of a run leaves the studio for other programs and other studios."""
