@@ -42,6 +42,8 @@ __all__ = [
     "write",
 ]
 
+# The family of the models that ship with the studio.
+FIRST = "starter"
 log = logging.getLogger(__name__)
 
 
@@ -80,8 +82,11 @@ def as_yaml(recipe: Recipe) -> str:
 
 
 def shipped() -> list[RecipeFile]:
-    """recipes/<family>/<id>.yaml, by family and id; chains of recipes are another thing (`backend.recipes.chains`)."""
-    return [_file(path, is_shipped=True) for path in sorted(RECIPES.glob("*/*.yaml")) if path.parent != CHAINS]
+    """recipes/<family>/<id>.yaml, by family and id, those for the models that ship first; chains of recipes are another
+    thing (`backend.recipes.chains`).
+    """
+    found = [path for path in RECIPES.glob("*/*.yaml") if path.parent != CHAINS]
+    return [_file(path, is_shipped=True) for path in sorted(found, key=lambda path: (path.parent.name != FIRST, path))]
 
 
 def available(person: Person, workspace: Workspace) -> list[RecipeFile]:

@@ -14,7 +14,10 @@ from backend.recipes import load, provenance, reference, text
 from backend.recipes.leaves import by_name, value
 from backend.recipes.schema import Recipe
 
-SHIPPED = sorted(path for path in RECIPES.glob("*/*.yaml") if path.parent.name != "chains")
+SHIPPED = sorted(
+    (path for path in RECIPES.glob("*/*.yaml") if path.parent.name != "chains"),
+    key=lambda path: (path.parent.name != "starter", path),
+)
 # What a recipe is for, and how a run is watched: nothing to take from a paper.
 NO_PROVENANCE = ("defaults.", "watching.", "method", "objective", "replay.data")
 
