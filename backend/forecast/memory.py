@@ -141,7 +141,7 @@ def _loading(load: Load) -> Parts:
 
 
 def _training(load: Load) -> Parts:
-    """The higher of two moments of the backward pass: its beginning (activations) or its end (gradients)."""
+    """The highest moment of the backward pass: its beginning (activations), its first layer, or its end (gradients)."""
     share = 1.0 if load.recipe.batch.accumulation > 1 else MEETING if load.full else 0.0
     waiting = round(share * FP32 * load.trained)
     passing = round(load.grown * (activations(load) + backward(load) + holes(load)))
@@ -152,7 +152,10 @@ def _training(load: Load) -> Parts:
         other = _at(load, gradients=waiting, activations=beside, logits=logits(load))
         begin = max(begin, other, key=lambda moment: sum(moment.values()))
     end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
-    return max(begin, end, key=lambda moment: sum(moment.values()))
+    # What the first layer kept, or made again, is there until nearly every gradient is.
+    kept = load.tokens * load.number_bytes * saved_per_token(load) + backward(load)
+    first = _at(load, gradients=FP32 * load.trained, activations=kept)
+    return max(begin, first, end, key=lambda moment: sum(moment.values()))
 
 
 def _evaluating(load: Load) -> Parts:
