@@ -342,7 +342,7 @@ def test_exports_hold_what_was_written_and_jsonl_can_be_trained_on(desk: Desk, t
     assert [row["model"] for row in rows] == ["Starter", "first"]
     assert rows[1]["messages"][-1] == {"role": "assistant", "content": "Are patru."}
     with pytest.raises(DataError, match="Only 2 examples"), (tmp_path / "out").open("wb") as out:
-        reading.store(path, out, skip_bad=False)
+        reading.store([path], out, skip_bad=False)
 
 
 def test_a_conversation_without_an_answer_gives_no_row(desk: Desk, engine: FakeEngine) -> None:

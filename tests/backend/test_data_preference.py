@@ -88,13 +88,13 @@ def test_a_file_of_pairs_is_stored_whole_and_mixes_with_nothing(tmp_path: Path) 
     made = [{"prompt": f"{at}?", "chosen": f"{at}.", "rejected": "?"} for at in range(12)]
     path.write_text("".join(json.dumps(row) + "\n" for row in made), encoding="utf-8")
     target = io.BytesIO()
-    found = reading.store(path, target)
+    found = reading.store([path], target)
     assert (found.rows, found.shape) == (12, "preference")
     first = json.loads(target.getvalue().splitlines()[0])
     assert list(rows.texts(first)) == ["0?", "0.", "?"]
     path.write_text(path.read_text() + '{"text": "x"}\n', encoding="utf-8")
     with pytest.raises(DataError) as error:
-        reading.store(path, io.BytesIO())
+        reading.store([path], io.BytesIO())
     assert error.value.key == "data.mixed"
 
 

@@ -58,6 +58,7 @@ class Studio:
     log: IO[bytes]
     prefix: str = ""
     session: StorageState | None = None
+    page: str = "studio.app"
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -72,7 +73,7 @@ class Studio:
         )
 
     def start_page(self) -> None:
-        self.start("studio", "studio.app", "--port", str(self.port), "--root-path", self.prefix)
+        self.start("studio", self.page, "--port", str(self.port), "--root-path", self.prefix)
         end = time.monotonic() + LONG / 1000
         while time.monotonic() < end:
             with socket.socket() as probe:
@@ -117,10 +118,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(root: Path, prefix: str = "", *, supervised: bool = True) -> Iterator[Studio]:
-    """A studio on the workspace `root`/workspace, its log beside it. Without a supervisor nothing is started."""
+def running(root: Path, prefix: str = "", *, supervised: bool = True, page: str = "studio.app") -> Iterator[Studio]:
+    """A studio on the workspace `root`/workspace, its log beside it. Without a supervisor nothing is started. `page`:
+    the module that serves it.
+    """
     with (root / "log.txt").open("ab") as log:
-        studio = Studio(root / "workspace", free_port(), log, prefix)
+        studio = Studio(root / "workspace", free_port(), log, prefix, page=page)
         try:
             studio.start_page()
             if supervised:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from backend.hub import desk
 from backend.jobs import recorded
 from studio.services.door import Services
 from studio.text import Words
@@ -22,6 +23,8 @@ W = Words("en")
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Taken]:
     with taking() as server, pytest.MonkeyPatch.context() as environment:
+        for name in (desk.OFFLINE, desk.PERSON_SAID):  # left by who imported the page in this process
+            environment.delenv(name, raising=False)
         environment.setenv("HF_ENDPOINT", server.url)
         environment.setenv("HF_TOKEN", TOKEN)
         # The Hub's own storage speaks a protocol of its own; without its library, files go over plain HTTP.

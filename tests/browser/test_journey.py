@@ -79,7 +79,7 @@ def chooses(page: Page, studio: Studio) -> None:
     tab(page, "train")
     expect(page.get_by_label("Numele rulării").locator("visible=true").first).to_have_value("prima mea")
     page.locator("#open-length").click()
-    expect(page.get_by_label("Numărul maxim de pași").first).to_have_value("6")
+    expect(page.locator("#field-schedule__max_steps :is(textarea, input)").first).to_have_value("6")
     expect(page.locator("#start")).to_be_enabled()
 
 

@@ -1,32 +1,17 @@
 """A run that does not fit is made to fit by one press, and brought back by another."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from backend.forecast import calibration, prior
-from backend.hardware import this_machine
-from studio.services.door import Services
 from studio.text import Words
-from tests.browser.person import Studio, opened, running, signed_in, still, tab
+from tests.browser.person import opened, running, signed_in, still, tab
 from tests.browser.test_train_fields import chosen
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 ROWS = "4096"
-LEFT = 2_500_000_000
-
-
-def crowd(studio: Studio) -> None:
-    """Of this computer's memory, a run gets `LEFT` bytes: 4,096 chats at once do not fit into it, a few do."""
-    workspace = Services.at(studio.workspace).workspace
-    machine = this_machine(workspace.root)
-    known = prior.guess(replace(machine, gpus=()))
-    assert known is not None
-    taken = max(known.runtime_bytes, machine.memory_free_bytes - LEFT)
-    calibration.save(workspace, machine, known.model_copy(update={"runtime_bytes": taken, "rough": False}))
 
 
 def crowded(page: Page) -> Locator:
@@ -41,8 +26,7 @@ def crowded(page: Page) -> Locator:
 
 @pytest.fixture
 def train(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    with running(tmp_path, supervised=False) as studio:
-        crowd(studio)
+    with running(tmp_path, supervised=False, page="tests.crowded") as studio:
         page = signed_in(browser, studio).new_page()
         opened(page, f"{studio.address}/ro/")
         tab(page, "train")
