@@ -34,6 +34,26 @@ ADAPTERS_NEAR = 1e-3
 Told = tuple[int, list[Any]]
 
 
+# Memory runs out in the second process, at its third step; one more is tried before the first.
+FULL = """
+import os
+
+if os.environ.get("RANK") == "1":
+    import torch
+    from torch.optim import AdamW
+
+    real, calls = AdamW.step, []
+
+    def step(self, *positional, **named):
+        calls.append(self)
+        if len(calls) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(self, *positional, **named)
+
+    AdamW.step = step
+"""
+
+
 class World:
     """Runs on the same model and rows; `alone` by one process."""
 
@@ -153,6 +173,18 @@ def test_everything_a_recipe_can_say_works_on_two(world: World, tmp_path: Path, 
     # Noise is drawn by every process on its own.
     near = 0.2 if "schedule" in recipe else 1e-3
     assert told[1] == pytest.approx(told[0], abs=near)
+
+
+@pytest.mark.slow
+def test_memory_that_runs_out_in_one_process_ends_the_attempt_of_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second process alone has no room: what it cannot say itself is said for it."""
+    monkeypatch.setenv("PYTHONPATH", str(world.folder))
+    (world.folder / "sitecustomize.py").write_text(FULL)
+    code, said = world.run("memory", devices=2)
+    assert code == ExitCode.OUT_OF_MEMORY
+    assert [event.key for event in said if event.type == "note"] == ["training.out_of_memory"]
 
 
 @pytest.mark.slow
