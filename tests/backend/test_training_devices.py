@@ -148,18 +148,36 @@ def test_a_run_goes_on_with_another_number_of_processes_and_says_so(world: World
     assert (note.key, note.values) == ("training.other_ranks", {"step": 1, "before": before[0], "now": after[0]})
 
 
+def test_what_stands_beside_the_blocks_of_a_model_in_parts_learns_too(world: World) -> None:
+    """Words, head and last norm stay whole after an evaluation: the optimizer must not be made of them as they are."""
+    assert world.run("all-alone", method="full")[0] == ExitCode.DONE
+    assert world.run("all-parts", method="full", devices=2, sharding="fsdp2")[0] == ExitCode.DONE
+    alone, together = (
+        load_file(world.at(name).path / "model/model.safetensors") for name in ("all-alone", "all-parts")
+    )
+    assert alone.keys() == together.keys()
+    first = load_file(world.model / "model.safetensors")
+    for name, weight in alone.items():
+        torch.testing.assert_close(together[name], weight, atol=ADAPTERS_NEAR, rtol=0)
+        assert not torch.equal(weight.float(), first[name])
+
+
+WHOLE_ONLY = [{"lora": {"new_tokens": ["<nou>", "<nuovo>"]}}, {"lora": {"start": "pissa"}}, {"method": "qlora"}]
+EITHER_WAY: list[dict[str, Any]] = [
+    {"method": "full"},
+    {"lora": {"rate_ratio": 4.0}},
+    {"batch": {"size": 1, "accumulation": 4}},
+    {"watching": {"keep": "best", "eval_every": 3}},
+    {"lora": {"dora": True}},
+    {"schedule": {"neftune": 5.0, "epochs": 1}},
+    {"compute": {"gradient_checkpointing": "on"}},
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("sharding", ["ddp", "fsdp2"])
 @pytest.mark.parametrize(
-    "recipe",
-    [
-        {"method": "full"},
-        {"batch": {"size": 1, "accumulation": 4}},
-        {"watching": {"keep": "best", "eval_every": 3}},
-        {"lora": {"dora": True}},
-        {"schedule": {"neftune": 5.0, "epochs": 1}},
-        {"compute": {"gradient_checkpointing": "on"}},
-    ],
+    ("sharding", "recipe"),
+    [*(("ddp", one) for one in WHOLE_ONLY), *((way, one) for one in EITHER_WAY for way in ("ddp", "fsdp2"))],
     ids=str,
 )
 def test_everything_a_recipe_can_say_works_on_two(world: World, tmp_path: Path, sharding: str, recipe: Any) -> None:

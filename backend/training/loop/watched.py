@@ -14,10 +14,11 @@ from backend.jobs import events
 from backend.training.checkpoints import Checkpoint
 from backend.training.loop.course import Course, DivergedError
 from backend.training.loop.kept import Kept
+from backend.training.loop.sharing import root_of
 from backend.training.network import optimizer
 from backend.training.network.adapter import Network
 from backend.training.network.measure import Measured, measured
-from backend.training.ranks.shards import whole
+from backend.training.ranks.shards import part, whole
 from backend.training.text.batches import Batch
 
 STRIKES = 3
@@ -157,6 +158,7 @@ class Watched(Kept):
         self.network.eval()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             yield
+        part(root_of(self.network))
         self.network.train()
 
     def _measure(self, step: int) -> None:

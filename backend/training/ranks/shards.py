@@ -46,6 +46,16 @@ class Sharded(nn.Module):
             self.root.set_requires_gradient_sync(True)
 
 
+def part(root: nn.Module) -> None:
+    """Leave this process its part again of what was last looked at as a whole.
+
+    What stands beside the blocks stays whole after a forward pass that nothing was learned from. An optimizer that is
+    made then would change copies.
+    """
+    if isinstance(root, FSDPModule):
+        root.reshard()
+
+
 def whole_weights(model: nn.Module) -> Whole | None:
     """The trained weights in one piece, on the processor; None where they are in one piece. All processes call this."""
     trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
