@@ -1,8 +1,8 @@
 """The texts of a plain text file: parted by empty lines, as CC-100 comes, or one to a line where there are none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from backend.data.files.encoding import not_utf_8
 
@@ -12,12 +12,18 @@ LOOKED_AT = 1 << 20
 PART = 1 << 20
 
 
-def documents(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line from 1 at which it ends, {"text"}) of every text. DataError for a byte that is not UTF-8."""
-    parted = _is_parted(path)
+def as_it_is(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def documents(path: Path, opener: Callable[[Path], BinaryIO] = as_it_is) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line from 1 at which it ends, {"text"}) of every text. DataError for a byte that is not UTF-8 in what `opener`
+    gives.
+    """
+    parted = _is_parted(path, opener)
     waiting: list[str] = []
     size = number = 0
-    for number, line in _lines(path):
+    for number, line in _lines(path, opener):
         if line:
             waiting.append(line)
             size += len(line)
@@ -37,15 +43,15 @@ def pieces(text: str) -> Iterator[str]:
     yield text
 
 
-def _is_parted(path: Path) -> bool:
-    with path.open("rb") as file:
+def _is_parted(path: Path, opener: Callable[[Path], BinaryIO]) -> bool:
+    with opener(path) as file:
         head = file.read(LOOKED_AT).replace(b"\r\n", b"\n").strip()
     return b"\n\n" in head
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, opener: Callable[[Path], BinaryIO]) -> Iterator[tuple[int, str]]:
     """(line from 1, text without spaces around it); a line without an end is read in parts."""
-    with path.open("rb") as file:
+    with opener(path) as file:
         number, rest = 0, b""
         while raw := file.readline(PART):
             number += 1

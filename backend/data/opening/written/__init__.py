@@ -1,0 +1,1 @@
+"""Files that are text: tables, JSON, JSON lines, and plain texts."""

@@ -1,0 +1,82 @@
+"""How a table in text is written: what parts its values, what quotes them, and whether the first row names columns."""
+
+import csv
+import re
+from collections import Counter
+from typing import NamedTuple
+
+LOOKED_AT = 64 << 10
+ROWS = 60
+SEPARATORS = (",", ";", "\t", "|", "^", "~", "\x1f", ":", "#", "!")
+USUAL = 4
+LONG_HEADER = 60
+NUMBER = re.compile(r"[-+]?[\d.,\s]*\d[%€]?|true|false", re.IGNORECASE)
+SAYS_SEPARATOR = re.compile(r"\Asep=(.)\r?\n", re.IGNORECASE)
+
+
+class TableShape(NamedTuple):
+    """`skipped` lines at the beginning are not of the table: Excel's `sep=;`."""
+
+    separator: str
+    quote: str
+    skipped: int
+
+
+def of(head: str, separator: str | None, quote: str | None) -> TableShape:
+    """What the beginning of a file looks like, as far as it was not chosen."""
+    said = SAYS_SEPARATOR.match(head)
+    quote = quote or _quote(head)
+    separator = separator or (said[1] if said else _separator(head[said.end() :] if said else head, quote))
+    return TableShape(separator, quote, 1 if said else 0)
+
+
+def has_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names columns: short, none empty, no numbers, no two alike unless it is all there is."""
+    first = rows[0]
+    cells = [cell.strip() for cell in first]
+    if any(not cell or len(cell) > LONG_HEADER or "\n" in cell for cell in cells):
+        return _trails_off(cells) and has_header([[cell for cell in first if cell.strip()]])
+    return not any(NUMBER.fullmatch(cell) for cell in cells)
+
+
+def _trails_off(cells: list[str]) -> bool:
+    """Only the last ones are empty, as where a workbook had columns that nobody used."""
+    words = [bool(cell) for cell in cells]
+    short = all(len(cell) <= LONG_HEADER and "\n" not in cell for cell in cells)
+    return short and any(words) and words == sorted(words, reverse=True) and not all(words)
+
+
+def _quote(head: str) -> str:
+    """The double quote, unless values stand between single ones."""
+    single = len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\r\n])", head, re.MULTILINE))
+    double = len(re.findall(r'(?:^|[,;\t|])"', head, re.MULTILINE))
+    return "'" if single > max(2, double) else '"'
+
+
+def _separator(head: str, quote: str) -> str:
+    """The one that gives most rows the same number of values, more than one."""
+    cut = len(head) >= LOOKED_AT
+    text = head[: head.rfind("\n") + 1] if cut and "\n" in head else head
+    best, mark = ",", 0.0
+    for place, letter in enumerate(SEPARATORS):
+        found = _evenness(text, letter, quote)
+        # A comma or a colon inside of sentences is seldom the same on every line; an unusual letter must be.
+        if found > mark * 1.05 and (place < USUAL or found > 0.95):
+            best, mark = letter, found
+    return best
+
+
+def _evenness(text: str, separator: str, quote: str) -> float:
+    """The share of the rows that have as many values as most, and a little more for more of them."""
+    try:
+        reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, quotechar=quote)
+        sizes = [len(row) for _, row in zip(range(ROWS), reader, strict=False) if row]
+    except csv.Error:
+        return 0.0
+    counted = Counter(size for size in sizes if size > 1)
+    if not counted:
+        return 0.0
+    # The header says how many there are; where it does not agree with anything, most rows do.
+    header = sizes[0] if sizes[0] > 1 else 0
+    size, same = (header, counted[header]) if header else counted.most_common(1)[0]
+    return same / len(sizes) + min(size, 10) / 100
