@@ -6,7 +6,9 @@ from pathlib import Path
 from backend.data.opening import kinds
 from backend.data.opening.characters import detection
 from backend.data.opening.characters.names import CHOICES, UTF_8
+from backend.data.opening.documents import docx, pdf
 from backend.data.opening.opened import Choices, Kind, Notice, Opened
+from backend.data.opening.tables import columnar, workbook
 from backend.data.opening.written import array, lines, table, texts
 from backend.errors import AccessError, DataError
 
@@ -19,6 +21,13 @@ WRITTEN: dict[Kind, Reader] = {
     "markdown": lambda path, encoding, _: texts.markdown(path, encoding),
     "html": lambda path, encoding, _: texts.html(path, encoding),
 }
+BINARY: dict[Kind, Callable[[Path, Choices], Opened]] = {
+    "workbook": workbook.opened,
+    "parquet": lambda path, _: columnar.parquet(path),
+    "arrow": lambda path, _: columnar.arrow(path),
+    "pdf": lambda path, _: pdf.opened(path),
+    "docx": lambda path, _: docx.opened(path),
+}
 
 
 def open_file(path: Path, choices: Choices | None = None) -> Opened:
@@ -30,8 +39,9 @@ def open_file(path: Path, choices: Choices | None = None) -> Opened:
     if not path.is_file():
         raise AccessError("data.not_found")
     kind = kinds.of(path)
-    found = WRITTEN[kind](path, _encoding(path, choices), choices)
-    return _told(path, found)
+    if kind in BINARY:
+        return _told(path, BINARY[kind](path, choices))
+    return _told(path, WRITTEN[kind](path, _encoding(path, choices), choices))
 
 
 def _encoding(path: Path, choices: Choices) -> str:

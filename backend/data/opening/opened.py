@@ -92,13 +92,16 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a folder or an archive, readable while the records are walked through: `name` inside of it."""
+    """A picture of a folder, an archive or a table, readable while the records are walked through: `name` inside of it
+    ("" where it has none).
+    """
 
     name: str
-    path: Path
+    path: Path | None = None
+    data: bytes = b""
 
     def read(self) -> bytes:
-        return self.path.read_bytes()
+        return self.data if self.path is None else self.path.read_bytes()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Documents with pages and headings: PDF and Word."""
