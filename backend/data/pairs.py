@@ -20,7 +20,7 @@ QUESTIONS = ("prompt", "question", "instruction")
 SIDES = ("chosen", "rejected")
 
 
-def normalise(row: Row, line: int) -> Row:
+def normalise(row: Row, line: int | str) -> Row:
     """The row in its stored form; DataError names the line."""
     asked = _asked(row, line)
     led = {side: _led(row, side, line) for side in SIDES}
@@ -34,7 +34,7 @@ def normalise(row: Row, line: int) -> Row:
     return {"prompt": prompts[0], **answers}
 
 
-def _asked(row: Row, line: int) -> list[Message]:
+def _asked(row: Row, line: int | str) -> list[Message]:
     """What the row itself says was asked, with its "system" before it; nothing where it does not say."""
     field = next((name for name in QUESTIONS if row.get(name) is not None), None)
     if field is None:
@@ -46,7 +46,7 @@ def _asked(row: Row, line: int) -> list[Message]:
     return [*before, {"role": "user", "content": text}]
 
 
-def _led(row: Row, side: str, line: int) -> tuple[list[Message], str]:
+def _led(row: Row, side: str, line: int | str) -> tuple[list[Message], str]:
     """(all that was said before it where that is written, the answer) of one side."""
     value = row.get(side)
     if isinstance(value, list):
@@ -59,7 +59,7 @@ def _led(row: Row, side: str, line: int) -> tuple[list[Message], str]:
     return [], _text(value, side, line)
 
 
-def _messages(value: list[Any], field: str, line: int) -> list[Message]:
+def _messages(value: list[Any], field: str, line: int | str) -> list[Message]:
     for turn in value:
         if not isinstance(turn, dict) or "role" not in turn or "content" not in turn:
             raise DataError("data.turn_fields", line=line, field=field, role="role", content="content")
@@ -68,7 +68,7 @@ def _messages(value: list[Any], field: str, line: int) -> list[Message]:
     return [{"role": str(turn["role"]), "content": _text(turn["content"], field, line)} for turn in value]
 
 
-def _text(value: Any, field: str, line: int) -> str:
+def _text(value: Any, field: str, line: int | str) -> str:
     if not isinstance(value, str):
         raise DataError("data.not_text", line=line, field=field)
     if not value.strip():
@@ -81,7 +81,7 @@ def _ends(prompt: list[Message], asked: list[Message]) -> bool:
     return prompt[-len(asked) :] == asked
 
 
-def _refuse_prompt(prompt: list[Message], line: int) -> None:
+def _refuse_prompt(prompt: list[Message], line: int | str) -> None:
     """Nothing asked, an unknown role, two turns of one side, or an end that nobody has to answer."""
     if not prompt:
         raise DataError("data.pair_no_prompt", line=line)

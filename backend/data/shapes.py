@@ -8,7 +8,14 @@ chat   {"messages": [{"role": "system|user|assistant", "content": text, "input":
        {"question": text, "answer": text}
 text   {"text": text}
 preference  {"chosen", "rejected"} and what was asked: `backend.data.pairs`
+label  {"text": text, "label": text, several with ", " between them}
+score  {"first": text, "second": text, "score": number}
+exam   {"question": text, "options": [text, ...], "answers": [places from 1]}
+caption  {"image": "pictures/<sha256>.<ending>", "caption": text}
+visual   {"messages": [...]} as a chat, the content of messages with pictures being a list of {"type": "image", "image":
+         "pictures/<sha256>.<ending>"} and {"type": "text", "text": text}
 
+The first three are recognised here by the names of their fields; what other names mean says `backend.data.mapping`.
 Every chat is stored as the first of its forms. Fields that are not named here are left out. The input of an
 instruction stands behind it, after an empty line, and once more by itself: a template that gives it a heading of its
 own finds it there, every other one reads one text.
@@ -20,7 +27,7 @@ from typing import Any, Literal
 from backend.data import pairs
 from backend.errors import DataError
 
-Shape = Literal["chat", "text", "preference"]
+Shape = Literal["chat", "text", "preference", "label", "score", "exam", "caption", "visual"]
 Row = dict[str, Any]
 Turn = tuple[str, str, str]
 
@@ -102,7 +109,12 @@ def _input(turn: Row, content: str) -> str:
     return given if isinstance(given, str) and given and turn[content].endswith(BEFORE_INPUT + given) else ""
 
 
-def _chat(turns: list[Turn], roles: dict[str, str], number: int) -> tuple[Shape, Row]:
+def chat(turns: list[Turn], number: int | str) -> Row:
+    """The stored form of (role, content, input or "") one after another; DataError names the conversation."""
+    return _chat(turns, ROLES, number)[1]
+
+
+def _chat(turns: list[Turn], roles: dict[str, str], number: int | str) -> tuple[Shape, Row]:
     """The stored form; DataError unless user and assistant take turns, any system text is first, and all have words."""
     before = ""
     messages = []
@@ -120,7 +132,7 @@ def _chat(turns: list[Turn], roles: dict[str, str], number: int) -> tuple[Shape,
     return "chat", {"messages": messages}
 
 
-def _refuse_order(before: str, role: str, number: int, place: int) -> None:
+def _refuse_order(before: str, role: str, number: int | str, place: int) -> None:
     if role == before:
         raise DataError("data.role_twice", role=role, **_at(number, place))
     if role == "system" and before:
@@ -129,5 +141,5 @@ def _refuse_order(before: str, role: str, number: int, place: int) -> None:
         raise DataError("data.answer_first", **_at(number, place))
 
 
-def _at(number: int, place: int) -> dict[str, int]:
+def _at(number: int | str, place: int) -> dict[str, int | str]:
     return {"conversation": number, "turn": place}

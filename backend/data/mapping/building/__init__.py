@@ -1,0 +1,1 @@
+"""One maker of stored rows for each shape."""
