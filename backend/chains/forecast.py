@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from backend.chains.request import StageRequest
 from backend.forecast import facade
-from backend.forecast.memory import FP32
+from backend.forecast.load import FP32
 from backend.forecast.model import Forecast
 from backend.models import weights
 from backend.paths import Workspace

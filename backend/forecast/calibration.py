@@ -23,6 +23,7 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes")
 CPU_RUNTIME_BYTES = 920 * 2**20
 MOST_RATIOS = 9
 SHORTEST_SECONDS = 1.0
+LEAST_RATIO, MOST_RATIO = 0.25, 4.0
 # A run that differs by more was disturbed, or is of a kind that one factor does not mend.
 LEAST_GROWTH, MOST_GROWTH = 0.7, 1.5
 # Where activations are less of what a process grows by, its peak says nothing about them.
@@ -41,7 +42,8 @@ class Calibration(BaseModel):
     `seconds_per_layer`: what a layer costs in one step however few tokens it gets; `seconds_per_weight`: what each of
     its weights costs then, for it has to be read; `seconds_per_number`: of making one number out of four bits;
     `seconds_per_trained`: of the optimizer, for one number; `ratios`: measured by forecast time of the latest runs of
-    each method; `growth`: the same of activations, in bytes; `rough`: guessed, not measured.
+    each method; `growth`: the same of activations, in bytes; `ran_out`: what they had grown by at least when memory ran
+    out, until a run of the method has ended well; `rough`: guessed, not measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -54,11 +56,13 @@ class Calibration(BaseModel):
     seconds_per_trained: float = Field(ge=0)
     ratios: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     growth: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    ran_out: dict[str, float] = Field(default_factory=dict)
     rough: bool = False
 
     def grown(self, method: str) -> float:
         """By how many times as much as forecast the activations of this method's latest runs made a process grow."""
-        return median([*[1.0] * FORECAST_RUNS, *self.growth.get(method, ())])
+        usual = median([*[1.0] * FORECAST_RUNS, *self.growth.get(method, ())])
+        return max(usual, self.ran_out.get(method, usual))
 
     def ratio(self, method: str) -> float:
         """Median of the latest runs of this method on this machine; 1 before the first."""
@@ -108,14 +112,15 @@ def learn(
     """Remember how much longer or shorter a finished run took than was forecast.
 
     `forecast` as stored with the run's request, `result` as in its result.json. A run without a forecast of its time,
-    or with a rough one, or one that was over at once, teaches nothing.
+    or with a rough one, or one that was over at once, teaches nothing, and one that is far off no more than the bounds.
     """
     known = load(workspace, machine)
     said, took = forecast.get("seconds"), result.get("seconds")
     if known is None or not forecast.get("measured") or not said or not took or took < SHORTEST_SECONDS:
         return
     unscaled = float(said) / known.ratio(method)
-    latest = (*known.ratios.get(method, ()), round(float(took) / unscaled, 4))[-MOST_RATIOS:]
+    found = min(MOST_RATIO, max(LEAST_RATIO, float(took) / unscaled))
+    latest = (*known.ratios.get(method, ()), round(found, 4))[-MOST_RATIOS:]
     with suppress(OSError):  # a full disk must not undo a finished run
         save(workspace, machine, known.model_copy(update={"ratios": {**known.ratios, method: latest}}))
 
@@ -126,15 +131,36 @@ def learn_memory(workspace: Workspace, machine: Machine, method: str, forecast: 
     Everything else in a forecast is counted; how many holes the heap gets is not. `peak`: bytes at most resident. A run
     whose activations were little of it teaches nothing, and one that is far off no more than the bounds.
     """
-    known, said = load(workspace, machine), forecast.get("parts") or {}
+    known = load(workspace, machine)
+    found = _growth(known, method, forecast, peak)
+    if known is None or found is None:
+        return
+    growth = {**known.growth, method: (*known.growth.get(method, ()), found)[-MOST_RATIOS:]}
+    ran_out = {name: least for name, least in known.ran_out.items() if name != method}
+    with suppress(OSError):
+        save(workspace, machine, known.model_copy(update={"growth": growth, "ran_out": ran_out}))
+
+
+def learn_ran_out(workspace: Workspace, machine: Machine, method: str, forecast: dict[str, Any], peak: int) -> None:
+    """Remember that memory ran out at this `peak`: the next run of the method needs at least as much.
+
+    Where it ran out below the forecast, others had taken what was free, and nothing is learned.
+    """
+    known = load(workspace, machine)
+    found = _growth(known, method, forecast, peak)
+    if known is not None and found is not None and found > known.grown(method):
+        with suppress(OSError):
+            save(workspace, machine, known.model_copy(update={"ran_out": {**known.ran_out, method: found}}))
+
+
+def _growth(known: Calibration | None, method: str, forecast: dict[str, Any], peak: int) -> float | None:
+    """How many times the activations of an uncorrected forecast lead to this peak; None where that says nothing."""
+    said = forecast.get("parts") or {}
     activations, whole = int(said.get("activations", 0)), sum(map(int, said.values()))
     if known is None or activations < TELLING_SHARE * (whole - int(said.get("runtime", 0))) or activations == 0:
-        return
+        return None
     found = (peak - (whole - activations)) / (activations / known.grown(method))
-    bounded = round(min(MOST_GROWTH, max(LEAST_GROWTH, found)), 4)
-    latest = (*known.growth.get(method, ()), bounded)[-MOST_RATIOS:]
-    with suppress(OSError):
-        save(workspace, machine, known.model_copy(update={"growth": {**known.growth, method: latest}}))
+    return round(min(MOST_GROWTH, max(LEAST_GROWTH, found)), 4)
 
 
 def _version(name: str) -> str:

@@ -8,6 +8,10 @@ from backend.recipes.schema import Recipe
 
 FP32 = 4
 ADAM_BYTES = {"adamw": 8.0, "paged_adamw": 8.0, "adamw_8bit": 2.1, "paged_adamw_8bit": 2.1}
+QUANTISATION_BLOCK = 64
+DOUBLE_QUANTISATION_BLOCK = 256
+# Tensors as large as a weight that its step makes on the way.
+BITSANDBYTES = {"paged_adamw": 3, "adamw_8bit": 5, "paged_adamw_8bit": 5}
 FOUR_NORMS = ("gemma2", "gemma3_text")
 NORMED_QUERIES = ("qwen3", "gemma3_text", "olmo2")
 # Its activation function is written out, and keeps every step of it.
@@ -58,6 +62,27 @@ def magnitudes(facts: ModelFacts, recipe: Recipe) -> int:
     return facts.layers * sum(linear.outputs for linear in facts.targets(recipe.lora.target_modules))
 
 
+def replaced(facts: ModelFacts, recipe: Recipe) -> int:
+    """Numbers of the base model that were read from its file, and are used in another form."""
+    if recipe.method == "qlora":
+        return facts.parts["attention"] + facts.parts["mlp"]
+    if recipe.method == "full" or recipe.lora.start != "pissa":
+        return 0
+    return facts.layers * sum(one.inputs * one.outputs for one in facts.targets(recipe.lora.target_modules))
+
+
+def new_rows(facts: ModelFacts, recipe: Recipe) -> int:
+    """Numbers in the rows of new tokens: of the embeddings, and of the head where it is a table of its own."""
+    return len(recipe.new_tokens) * facts.hidden_size * (1 if facts.tied_embeddings else 2)
+
+
+def all_logits(facts: ModelFacts, recipe: Recipe, learned: int, *, learning: bool) -> int:
+    """Bytes of logits where new tokens are trained, and 0 where they are not: they are made for all that is learned at
+    once. While learning there are their logarithms and two gradients of them, otherwise both before and after.
+    """
+    return (3 if learning else 2) * FP32 * learned * facts.vocab_size if recipe.new_tokens else 0
+
+
 def optimizer_bytes(facts: ModelFacts, recipe: Recipe, trained: int) -> int:
     """What the optimizer remembers: two moments in 32 or 8 bits, or (Adafactor) a row and a column of each matrix."""
     known = ADAM_BYTES.get(recipe.schedule.optimizer)
@@ -70,6 +95,35 @@ def optimizer_bytes(facts: ModelFacts, recipe: Recipe, trained: int) -> int:
         return FP32 * (facts.layers * sides + 2 * (facts.vocab_size + facts.hidden_size))
     adapted = facts.targets(recipe.lora.target_modules)
     return FP32 * facts.layers * sum(linear.inputs + linear.outputs + 2 * recipe.lora.rank for linear in adapted)
+
+
+def working_bytes(facts: ModelFacts, recipe: Recipe, own_pages: int) -> int:
+    """What bitsandbytes makes of the largest weight while it steps on a processor (its backends/cpu/ops.py).
+
+    In 8 bits: both moments as floats, the scaled gradient, the root of the second moment and what divides by it. In 32
+    bits: the gradient, and two on the way to the update. Of tensors below `own_pages` bytes there is always room in the
+    heap.
+    """
+    copies = BITSANDBYTES.get(recipe.schedule.optimizer)
+    if copies is None or recipe.method != "full":
+        return 0
+    table, matrix = facts.vocab_size * facts.hidden_size, max(one.inputs * one.outputs for one in facts.linears)
+    # Embeddings are kept in 32 bits; a head of its own is a matrix like any other.
+    matrix = matrix if facts.tied_embeddings else max(matrix, table)
+    pairs = ((table, BITSANDBYTES["paged_adamw"]), (matrix, copies))
+    return max(FP32 * copies * size if FP32 * size >= own_pages else 0 for size, copies in pairs)
+
+
+def quantised_bytes(count: int, *, double: bool) -> int:
+    """Bytes of `count` parameters in NF4 or FP4 (QLoRA, arXiv 2305.14314, sections 2 and 3).
+
+    Half a byte each, and a scale for every block of 64: an fp32, or with double quantisation one byte, and an fp32 for
+    every 256 of those.
+    """
+    scales = count // QUANTISATION_BLOCK
+    if not double:
+        return count // 2 + FP32 * scales
+    return count // 2 + scales + FP32 * (scales // DOUBLE_QUANTISATION_BLOCK)
 
 
 def scores(facts: ModelFacts, tokens: int, *, gpu: bool) -> int:

@@ -3,7 +3,7 @@
 from math import ceil
 
 from backend.forecast.calibration import Calibration
-from backend.forecast.memory import Load
+from backend.forecast.load import Load
 from backend.forecast.work import Work
 
 MULTIPLY_ADD = 2

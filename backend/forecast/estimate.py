@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from backend.errors import RecipeError
-from backend.forecast import departures, disk, duration, memory
+from backend.forecast import departures, duration, memory
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
 from backend.forecast.lengths import Lengths
+from backend.forecast.load import Load, disk_bytes
 from backend.forecast.model import Forecast
 from backend.forecast.size import size
 from backend.forecast.work import Work, work
@@ -47,7 +48,7 @@ def estimate(
         steps=todo.steps,
         tokens_per_step=todo.tokens_per_step,
         gradient_checkpointing=load.checkpointing,
-        disk_bytes=disk.disk_bytes(load),
+        disk_bytes=disk_bytes(load),
         disk_free_bytes=machine.disk_free_bytes,
         seconds=_seconds(load, todo, calibration),
         measured=calibration is not None and not _rough(load, calibration),
@@ -73,12 +74,10 @@ def too_big(forecast: Forecast) -> dict[str, RecipeError]:
     return {}
 
 
-def _load(
-    facts: ModelFacts, recipe: Recipe, todo: Work, machine: Machine, calibration: Calibration | None
-) -> memory.Load:
+def _load(facts: ModelFacts, recipe: Recipe, todo: Work, machine: Machine, calibration: Calibration | None) -> Load:
     gpu = bool(machine.gpus)
     runtime = GPU_RUNTIME_BYTES if gpu else CPU_RUNTIME_BYTES
-    return memory.Load(
+    return Load(
         facts=facts,
         recipe=recipe,
         tokens=todo.largest,
@@ -91,7 +90,7 @@ def _load(
     )
 
 
-def _seconds(load: memory.Load, todo: Work, calibration: Calibration | None) -> float | None:
+def _seconds(load: Load, todo: Work, calibration: Calibration | None) -> float | None:
     """A rough time is told in whole tens of seconds, from two minutes on in whole minutes."""
     if calibration is None:
         return None
@@ -102,7 +101,7 @@ def _seconds(load: memory.Load, todo: Work, calibration: Calibration | None) -> 
     return float(max(grain, grain * round(found / grain)))
 
 
-def _rough(load: memory.Load, calibration: Calibration) -> bool:
+def _rough(load: Load, calibration: Calibration) -> bool:
     return calibration.rough or departures.rough(load.facts, load.recipe)
 
 

@@ -20,7 +20,7 @@ from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
 from backend.data.rows import Row
 from backend.data.rows import answers as answered
-from backend.data.split import kept_apart
+from backend.data.split import kept_apart, split
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 
@@ -37,6 +37,7 @@ class Lengths:
 
     `rows`: how many there are; `learned`: share of all tokens that counts in the loss; `held`: rows that are kept apart
     to measure on (None: not looked at); `replayed`: tokens of a sample of the rows that are mixed in.
+    `trained`: of every row that is trained on, in the order of the file; () where only a sample was counted.
     `sampled`: how many rows there are was judged by a sample too.
     """
 
@@ -45,6 +46,7 @@ class Lengths:
     learned: float
     held: int | None = None
     replayed: tuple[int, ...] = ()
+    trained: tuple[int, ...] = ()
     sampled: bool = False
 
     @property
@@ -84,7 +86,7 @@ def of_run(recipe: Recipe, data: Dataset, replay: Dataset | None, tokenizer: Pat
     own = measured(data.path, data.rows, tokenizer)
     held = _held(data.path, data.path.stat().st_mtime_ns, recipe.watching.eval_share, recipe.compute.seed)
     if replay is None:
-        return replace(own, held=held)
+        return replace(own, held=held, trained=_trained(recipe, data, tokenizer))
     other = measured(replay.path, replay.rows, tokenizer)
     mixed = (1 - recipe.replay.share) * own.learned + recipe.replay.share * other.learned
     return replace(own, held=held, replayed=other.tokens, learned=mixed)
@@ -92,8 +94,7 @@ def of_run(recipe: Recipe, data: Dataset, replay: Dataset | None, tokenizer: Pat
 
 def measured(path: Path, count: int, tokenizer: Path) -> Lengths:
     """Lengths of the `count` rows in the file at `path` for the tokenizer.json at `tokenizer`."""
-    changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
-    return _measured(path, path.stat().st_mtime_ns, count, tokenizer, changed)
+    return _measured(path, path.stat().st_mtime_ns, count, tokenizer, _changed(tokenizer))
 
 
 def streamed(recipe: Recipe, corpora: tuple[Weighed, ...], workspace: Workspace, tokenizer: Path) -> Lengths:
@@ -101,7 +102,7 @@ def streamed(recipe: Recipe, corpora: tuple[Weighed, ...], workspace: Workspace,
 
     DataError when a file is gone or was changed.
     """
-    changed = tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
+    changed = _changed(tokenizer)
     indexed = [index.of(one.dataset, workspace) for one in corpora]
     pairs = zip(corpora, indexed, strict=True)
     sampled = [_of_sample(one.dataset.path, at.folder, tokenizer, changed) for one, at in pairs]
@@ -129,6 +130,26 @@ def _of_sample(path: Path, indexed: Path, tokenizer: Path, changed: int) -> tupl
 @lru_cache(maxsize=32)
 def _held(path: Path, _changed: int, share: float, seed: int) -> int:
     return kept_apart(rows.read(path), share, seed)
+
+
+def _trained(recipe: Recipe, data: Dataset, tokenizer: Path) -> tuple[int, ...]:
+    """Of every row that is trained on, where there are so few that each is counted."""
+    if data.rows >= 2 * SAMPLE:
+        return ()
+    share, seed = recipe.watching.eval_share, recipe.compute.seed
+    return _split(data.path, data.path.stat().st_mtime_ns, tokenizer, _changed(tokenizer), share, seed)
+
+
+def _changed(tokenizer: Path) -> int:
+    """When it was changed last; 0 where there is none that can be read here."""
+    return tokenizer.stat().st_mtime_ns if tokenizer.is_file() else 0
+
+
+@lru_cache(maxsize=32)
+def _split(path: Path, _path_changed: int, tokenizer: Path, changed: int, share: float, seed: int) -> tuple[int, ...]:
+    vocabulary = _vocabulary(tokenizer, changed) if changed else None
+    learned, _ = split(rows.read(path), share, seed)
+    return tuple(_row(row, vocabulary)[0] for row in learned)
 
 
 @lru_cache(maxsize=32)

@@ -5,15 +5,12 @@ derivation stands in docs/forecast.md. In the comments H, Q, K and I are the wid
 keys (and values), and of the MLP.
 """
 
-from dataclasses import dataclass
 from math import ceil
 
 from backend.forecast import departures
+from backend.forecast.load import FP32, Load
 from backend.forecast.model import PARTS
-from backend.models.facts import ModelFacts
-from backend.recipes.schema import Recipe
 
-FP32, BF16 = 4, 2
 STORED_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 LOGITS_CHUNK_BYTES = 32 * 2**20
 # A process grows by this after its imports, whatever it trains: modules loaded late, thread pools, work areas of MKL.
@@ -22,76 +19,17 @@ GROWTH_BYTES = 50 * 2**20
 # that are kept, more with every step of another length: 1.0 to 1.1 after 12 steps, 1.5 after 40. Tensors from
 # 32 MB on get pages of their own, which go back at once.
 HOLES = {"lora": 1.25, "qlora": 1.25, "full": 1.25}
-# Of the gradients of a model that is trained whole, this share finds no room where activations have been let go.
-MEETING = 0.6
+# Of the gradients of a model that is trained whole, this share finds no room where activations have been let go, and
+# so much more of it for each activation that a gradient has.
+MEETING, ROOMLESS = 0.4, 0.6
 OWN_PAGES_BYTES = 32 * 2**20
 # CUDA's allocator rounds sizes and keeps what was freed.
 GPU_HOLES = 1.1
-QUANTISATION_BLOCK = 64
-DOUBLE_QUANTISATION_BLOCK = 256
 # What each card holds a part of where the model is shared in parts; and blocks that are whole at a time: the one that
 # computes, and the one that comes next.
 SHARED = ("weights", "adapter", "gradients", "optimizer")
 WHOLE_BLOCKS = 2
 Parts = dict[str, int]
-
-
-@dataclass(frozen=True)
-class Load:
-    """What goes through the model at once.
-
-    `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
-    the largest group of held-out rows; `runtime`: bytes of the process before it has a model; `grown`: how many times
-    as much as forecast the activations of earlier runs here took.
-    """
-
-    facts: ModelFacts
-    recipe: Recipe
-    tokens: int
-    learned: int
-    evaluated: int
-    runtime: int
-    gpu: bool = False
-    checkpointing: bool = False
-    grown: float = 1.0
-
-    @property
-    def full(self) -> bool:
-        return self.recipe.method == "full"
-
-    @property
-    def preferring(self) -> bool:
-        """Two answers go through the model side by side, and are compared with what it was before."""
-        return self.recipe.objective == "preference"
-
-    @property
-    def number_bytes(self) -> int:
-        """Bytes of a number that goes from layer to layer."""
-        return BF16 if self.gpu and self.recipe.compute.precision != "fp32" else FP32
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes of a number of the base model; weights that are trained themselves stay fp32."""
-        return FP32 if self.full else self.number_bytes
-
-    @property
-    def trained(self) -> int:
-        """Parameters that are trained."""
-        lora = self.recipe.lora
-        if self.full:
-            return self.facts.parameters
-        adapter = self.facts.lora_parameters(lora.rank, lora.target_modules)
-        return adapter + departures.magnitudes(self.facts, self.recipe)
-
-    @property
-    def begun(self) -> int:
-        """Numbers of the adapter as it began, which PiSSA has to remember."""
-        return 0 if self.full or self.recipe.lora.start != "pissa" else self.trained
-
-    @property
-    def table(self) -> int:
-        """Numbers in the embeddings, and in the head."""
-        return self.facts.vocab_size * self.facts.hidden_size
 
 
 def parts(load: Load) -> Parts:
@@ -142,9 +80,8 @@ def _loading(load: Load) -> Parts:
 
 def _training(load: Load) -> Parts:
     """The highest moment of the backward pass: its beginning (activations), its first layer, or its end (gradients)."""
-    share = 1.0 if load.recipe.batch.accumulation > 1 else MEETING if load.full else 0.0
-    waiting = round(share * FP32 * load.trained)
     passing = round(load.grown * (activations(load) + backward(load) + holes(load)))
+    waiting = _waiting(load, passing)
     begin = _at(load, gradients=waiting, activations=passing, logits=logits(load))
     if load.preferring:
         # The reference answers while the activations wait.
@@ -154,12 +91,28 @@ def _training(load: Load) -> Parts:
     end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
     # What the first layer kept, or made again, is there until nearly every gradient is.
     kept = load.tokens * load.number_bytes * saved_per_token(load) + backward(load)
-    first = _at(load, gradients=FP32 * load.trained, activations=kept)
-    return max(begin, first, end, key=lambda moment: sum(moment.values()))
+    first = _at(load, gradients=FP32 * load.trained, activations=round(load.grown * (kept + holes_of(kept, load))))
+    # The heap keeps its pages until the optimizer works; what that needs beside them comes on top.
+    working = 0 if load.gpu else departures.working_bytes(load.facts, load.recipe, OWN_PAGES_BYTES)
+    step = begin | {"logits": 0, "optimizer": begin["optimizer"] + working}
+    return max(begin, first, end, step, key=lambda moment: sum(moment.values()))
+
+
+def _waiting(load: Load, passing: int) -> int:
+    """Bytes of gradients beside all activations, `passing` bytes: those of earlier micro-batches, or those of weights
+    that find no room where activations have been let go, which are the more of them the fewer activations there are.
+    """
+    gradients = FP32 * load.trained
+    if load.recipe.batch.accumulation > 1:
+        return gradients
+    share = min(1.0, MEETING + ROOMLESS * gradients / max(1, passing)) if load.full else 0.0
+    return round(share * gradients)
 
 
 def _evaluating(load: Load) -> Parts:
-    return _at(load, activations=load.evaluated * _passing(load) * load.number_bytes, logits=_chunk(load))
+    share = load.learned / max(1, load.tokens)
+    scored = departures.all_logits(load.facts, load.recipe, round(load.evaluated * share), learning=False)
+    return _at(load, activations=load.evaluated * _passing(load) * load.number_bytes, logits=scored or _chunk(load))
 
 
 def _at(load: Load, **moment: int) -> Parts:
@@ -183,15 +136,21 @@ def _file_bytes(load: Load) -> int:
 
 
 def _mapped_bytes(load: Load) -> int:
-    """Pages of the file that stay: with QLoRA the matrices in it were read too, and embeddings still live there."""
-    if load.gpu or load.recipe.method != "qlora" or STORED_BYTES.get(load.facts.dtype, FP32) != FP32:
+    """Pages of the file that stay: with QLoRA the matrices in it were read too, and embeddings still live there; PiSSA
+    leaves others in place of the matrices that it begins from.
+    """
+    if load.gpu or STORED_BYTES.get(load.facts.dtype, FP32) != FP32:
         return 0
-    return FP32 * (load.facts.parts["attention"] + load.facts.parts["mlp"])
+    return FP32 * departures.replaced(load.facts, load.recipe)
 
 
 def holes(load: Load) -> int:
     """What the allocator adds to the activations. It grows no more once tensors have pages of their own."""
-    taken = activations(load) + backward(load)
+    return holes_of(activations(load) + backward(load), load)
+
+
+def holes_of(taken: int, load: Load) -> int:
+    """Bytes that stay between tensors of so many bytes."""
     if load.gpu:
         return round((GPU_HOLES - 1) * taken)
     widest = load.facts.intermediate_size * load.number_bytes
@@ -207,20 +166,8 @@ def weights(load: Load) -> int:
     wanted = load.recipe.quantisation
     # LLM.int8 keeps one scale for each row (arXiv 2208.07339, section 2.1).
     rows = load.facts.layers * sum(linear.outputs for linear in load.facts.linears)
-    packed = inside + FP32 * rows if wanted.kind == "int8" else quantised_bytes(inside, double=wanted.double)
+    packed = inside + FP32 * rows if wanted.kind == "int8" else departures.quantised_bytes(inside, double=wanted.double)
     return packed + (load.facts.parameters - inside) * load.weight_bytes
-
-
-def quantised_bytes(count: int, *, double: bool) -> int:
-    """Bytes of `count` parameters in NF4 or FP4 (QLoRA, arXiv 2305.14314, sections 2 and 3).
-
-    Half a byte each, and a scale for every block of 64: an fp32, or with double quantisation one byte, and an fp32 for
-    every 256 of those.
-    """
-    scales = count // QUANTISATION_BLOCK
-    if not double:
-        return count // 2 + FP32 * scales
-    return count // 2 + scales + FP32 * (scales // DOUBLE_QUANTISATION_BLOCK)
 
 
 def activations(load: Load) -> int:
@@ -275,7 +222,8 @@ def logits(load: Load) -> int:
         # Every position is scored on a processor, and its gradient made.
         scored = load.learned if load.gpu else load.tokens
         return _chunk(load) + 2 * FP32 * scored * load.facts.hidden_size + head
-    return _chunk(load) + 2 * FP32 * load.learned * load.facts.hidden_size + head
+    scored = departures.all_logits(load.facts, load.recipe, load.learned, learning=True)
+    return (scored or _chunk(load)) + 2 * FP32 * load.learned * load.facts.hidden_size + head
 
 
 def _chunk(load: Load) -> int:

@@ -4,6 +4,9 @@ import random
 from dataclasses import dataclass
 from math import ceil
 
+import numpy as np
+
+from backend.data.order import order
 from backend.forecast.lengths import Lengths
 from backend.recipes.schema import Recipe
 
@@ -51,7 +54,7 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     held_out = round(held * sum(own) / len(own))
     share = ceil(effective / recipe.compute.devices)
     micro, batches = min(recipe.batch.size, share, seen), ceil(seen / recipe.batch.size)
-    found = drawn(sample, micro, batches, padded=padded)
+    found = planned(lengths.trained, recipe, seen) or drawn(sample, micro, batches, padded=padded)
     mean = sum(found) / len(found) / micro if padded else sum(sample) / len(sample)
     return Work(
         steps=steps,
@@ -77,14 +80,18 @@ def documents(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:
     """Lengths of the documents that these rows become, shortest first: chats are cut, long texts make windows."""
     most = recipe.batch.max_length
     if recipe.objective != "text":
-        most *= _sides(recipe)
-        return [min(size, most) for size in tokens]
+        return sorted(_cut(tokens, recipe))
     windows = []
     for size in tokens:
         # A text of a billion tokens need not be written out: its windows are all alike.
         windows += [most] * min(size // most, DRAWS // max(1, len(tokens)))
         windows += [size % most] if size % most else []
     return sorted(windows)
+
+
+def _cut(tokens: tuple[int, ...], recipe: Recipe) -> list[int]:
+    most = recipe.batch.max_length * _sides(recipe)
+    return [min(size, most) for size in tokens]
 
 
 def _count(lengths: Lengths, recipe: Recipe, sampled: int) -> int:
@@ -99,6 +106,22 @@ def _count(lengths: Lengths, recipe: Recipe, sampled: int) -> int:
 def _sides(recipe: Recipe) -> int:
     """Sequences that a row becomes."""
     return 2 if recipe.objective == "preference" else 1
+
+
+def planned(trained: tuple[int, ...], recipe: Recipe, seen: int) -> list[int]:
+    """Tokens of the very micro-batches that a run on one device will make of these rows; [] where that is not known.
+
+    A row without an answer that fits is left out of a run; where there is one, these are other draws of the same rows.
+    """
+    size = recipe.batch.size
+    if not trained or recipe.objective == "text" or recipe.compute.devices > 1 or seen > size * MOST_BATCHES:
+        return []
+    every = np.array(_cut(trained, recipe))
+    epochs = range(ceil(seen / len(every)))
+    taken = np.concatenate([every[order(recipe.compute.seed, epoch, len(every))] for epoch in epochs])[:seen]
+    batches = [taken[at : at + size] for at in range(0, seen, size)]
+    padded = recipe.objective == "preference"
+    return [int(len(one) * one.max() if padded else one.sum()) for one in batches]
 
 
 def drawn(sample: list[int], size: int, batches: int, *, padded: bool) -> list[int]:

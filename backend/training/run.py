@@ -62,6 +62,7 @@ def run(job: JobContext, group: Group | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _is_memory(error):
             raise
+        attempt.ran_out()
         watch.note(JobError("training.out_of_memory", size=request.recipe.batch.size), "warning")
         return ExitCode.OUT_OF_MEMORY
     except OSError as error:
@@ -153,6 +154,13 @@ class Run:
         if self.group.ranks == 1:
             place = this_machine(folder.path)
             calibration.learn(self.job.workspace, place, request.recipe.method, request.forecast, figures)
+
+    def ran_out(self) -> None:
+        """Memory ran out with the batches that were forecast: the next forecast will not be below what this took."""
+        if self.group.ranks == 1 and self.job.memory_failures == 0:
+            place, peak = this_machine(self.job.folder.path), peak_memory(self.device)
+            method, said = self.request.recipe.method, self.request.forecast
+            calibration.learn_ran_out(self.job.workspace, place, method, said, peak)
 
     def _learn_memory(self, trainer: Watched, chosen: Fit) -> None:
         """Stopped or at its end: a run that went as it was forecast, for some steps, says how good its forecast was."""

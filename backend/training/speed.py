@@ -20,7 +20,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from backend.forecast import duration
 from backend.forecast.calibration import Calibration
-from backend.forecast.memory import Load
+from backend.forecast.load import Load
 from backend.forecast.work import Work
 from backend.models.facts import ModelFacts, facts
 from backend.recipes.schema import Recipe

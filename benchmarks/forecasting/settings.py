@@ -1,7 +1,8 @@
 """What the forecast is measured on: models, data and recipes, in two groups.
 
 `FITTED`: the factors for holes in the heap (docs/forecast.md) were chosen on runs of these. `FRESH`: nothing was chosen
-on them. `MATRIX`: 24 more, over families, methods, optimizers, lengths and batches.
+on them. `MATRIX`: 24 more, over families, methods, optimizers, lengths and batches. `OTHER`: 17 put together
+after the formulas were done, with objectives, sizes and pairs of choices that are in none of the others.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from benchmarks.forecasting import families
 STARTER = SHIPPED_MODELS / "starter"
 CHATS = SAMPLE_DATA / "chats" / "starter-ro.jsonl"
 HEAD_WIDTH = 64
+DPO = "dpo"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,26 @@ MATRIX = (
     setting("120m", "lora", 2, 128, lora=DORA),
     setting("120m", "full", 2, 256, schedule={"optimizer": "paged_adamw_8bit"}),
 )
+NOU = {"new_tokens": ("<nou>", "<nuovo>")}
+OTHER = (
+    setting("qwen2-25m", "full", 2, 512),
+    setting("qwen3-40m", "qlora", 6, 256, lora={"dropout": 0.05}),
+    setting("mistral-110m", "full", 2, 256, compute=AGAIN),
+    setting("gemma2-45m", "full", 4, 160),
+    setting("gemma3-35m", "qlora", 8, 192, quantisation=INT8),
+    setting("phi3-60m", "full", 2, 256, schedule={"optimizer": "adafactor"}),
+    setting("granite-50m", "qlora", 4, 320, lora=DORA),
+    setting("olmo2-70m", "full", 4, 128, schedule={"optimizer": "paged_adamw"}),
+    setting("smollm3-80m", "qlora", 2, 512, quantisation={"double": False}),
+    setting("smollm3-80m", "full", 3, 192, several={"accumulation": 4}),
+    setting("gpt2-55m", "qlora", 8, 128),
+    setting("30m", "dpo", 4, 256),
+    setting("qwen2-25m", "dpo", 2, 384),
+    setting("30m", "lora", 8, 256, lora=NOU),
+    setting("45m", "lora", 4, 384, lora=NOU),
+    setting("150m", "lora", 4, 384, compute=AGAIN),
+    setting("90m", "lora", 3, 384, lora={"rank": 128}),
+)
 
 
 def make_model(name: str, folder: Path) -> Model:
@@ -173,30 +195,43 @@ def tensors(shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
 
 def make_data(setting: Setting, folder: Path) -> Dataset:
     """The shipped chats for the starter; for the others conversations of a quarter up to the whole of the length."""
-    path = CHATS
+    path, shape = CHATS, "chat"
     if setting.model != "starter":
-        path = folder / f"chats-{setting.length}.jsonl"
-        path.write_text("\n".join(conversations(setting.length)) + "\n", encoding="utf-8")
+        shape = "preference" if setting.method == DPO else "chat"
+        path = folder / f"{shape}-{setting.length}.jsonl"
+        made = pairs(setting.length) if setting.method == DPO else conversations(setting.length)
+        path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in made) + "\n", encoding="utf-8")
     count = sum(1 for _ in rows.read(path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Dataset(id=path.stem, name=path.stem, path=path, rows=count, shape="chat", sha256=digest)
+    return Dataset(id=path.stem, name=path.stem, path=path, rows=count, shape=shape, sha256=digest)
 
 
-def conversations(length: int) -> Iterator[str]:
+def conversations(length: int) -> Iterator[dict[str, Any]]:
     """200 of them, made of the shipped ones; about 18 tokens a message."""
     said = cycle([message for row in rows.read(CHATS) for message in row["messages"]])
     draw = np.random.default_rng(length)
     for _ in range(200):
         messages = [next(said) for _ in range(2 * max(1, round(draw.uniform(length / 4, length) / 36)))]
-        yield json.dumps({"messages": messages}, ensure_ascii=False)
+        yield {"messages": messages}
+
+
+def pairs(length: int) -> Iterator[dict[str, Any]]:
+    """The last answer of each conversation, and that of the one before instead of it."""
+    before = "?"
+    for row in conversations(length):
+        *asked, answer = row["messages"]
+        yield {"prompt": asked, "chosen": answer["content"], "rejected": before}
+        before = answer["content"] + "!"
 
 
 def recipe(setting: Setting, steps: int) -> Recipe:
     chosen = {name: dict(values) for name, values in setting.sections}
+    several = chosen.pop("several", {})
+    what = {"method": "lora", "objective": "preference"} if setting.method == DPO else {"method": setting.method}
     values = {
         **chosen,
-        "method": setting.method,
+        **what,
         "schedule": {"max_steps": steps, **chosen.get("schedule", {})},
-        "batch": {"size": setting.batch, "max_length": setting.length, **chosen.get("batch", {})},
+        "batch": {"size": setting.batch, "max_length": setting.length, **several},
     }
     return Recipe.model_validate(values)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend.forecast.memory import Load, saved_per_token
+from backend.forecast.load import Load
+from backend.forecast.memory import saved_per_token
 from backend.hardware import this_machine
 from backend.models.facts import facts
 from backend.recipes.schema import Recipe

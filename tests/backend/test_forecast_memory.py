@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from backend.forecast import calibration, memory
 from backend.forecast.calibration import Calibration
+from backend.forecast.departures import quantised_bytes
 from backend.forecast.estimate import estimate
 from backend.forecast.lengths import Lengths
-from backend.forecast.memory import Load, parts, quantised_bytes, weights
+from backend.forecast.load import Load
+from backend.forecast.memory import parts, weights
 from backend.hardware import Machine
 from backend.models.facts import ModelFacts, facts
 from backend.paths import SHIPPED_MODELS, Workspace
@@ -73,10 +75,27 @@ def test_full_training_keeps_two_moments_of_every_weight(llama: ModelFacts) -> N
     assert found["weights"] == 4 * llama.parameters
 
 
+def test_what_pissa_begins_from_stays_in_memory_with_the_file_that_it_was_read_from(llama: ModelFacts) -> None:
+    assert parts(load(llama, method="lora"))["loading"] == 0
+    inside = llama.parts["attention"] + llama.parts["mlp"]
+    norms = 2 * llama.layers * llama.hidden_size
+    with_file = replace(load(llama, method="lora", lora={"start": "pissa"}), facts=replace(llama, dtype="float32"))
+    assert parts(with_file)["loading"] == pytest.approx(4 * (inside - norms), rel=0.001)
+    assert memory.needed(with_file) == sum(parts(with_file).values()) - parts(with_file)["loading"]
+
+
+def test_new_tokens_make_all_logits_at_once(llama: ModelFacts) -> None:
+    without, added = (load(llama, tokens=4000, method="lora", lora={"new_tokens": words}) for words in ((), ("<a>",)))
+    assert parts(added)["logits"] - parts(without)["logits"] == pytest.approx(
+        3 * 4 * added.learned * llama.vocab_size - 32 * 2**20
+    )
+    assert added.trained - without.trained == 2 * llama.hidden_size
+
+
 def test_the_end_of_the_backward_pass_is_the_peak_of_full_training_on_few_tokens(llama: ModelFacts) -> None:
     assert parts(load(llama, tokens=10, method="full"))["gradients"] == 4 * llama.parameters
     at_the_beginning = parts(load(llama, tokens=100_000, method="full"))["gradients"]
-    assert at_the_beginning == pytest.approx(memory.MEETING * 4 * llama.parameters)
+    assert memory.MEETING < at_the_beginning / (4 * llama.parameters) < memory.MEETING + 0.1
 
 
 @pytest.mark.parametrize("method", ["lora", "qlora", "full"])
@@ -187,6 +206,20 @@ def test_after_runs_that_all_take_more_or_less_the_next_forecast_is_nearer_whate
         assert max(errors) <= errors[0] + 0.01 * truth
 
 
+def test_after_memory_ran_out_the_next_forecast_is_no_lower_until_a_run_ends_well(workspace: Workspace) -> None:
+    calibration.save(workspace, MACHINE, KNOWN)
+    said = forecast_here(workspace)
+    whole, activations = said["total_bytes"], said["parts"]["activations"]
+    calibration.learn_ran_out(workspace, MACHINE, "lora", said, whole - activations // 4)  # others had taken it
+    assert calibration.load(workspace, MACHINE) == KNOWN
+    ran_out = whole + activations // 4
+    calibration.learn_ran_out(workspace, MACHINE, "lora", said, ran_out)
+    corrected = forecast_here(workspace)
+    assert corrected["total_bytes"] == pytest.approx(ran_out, rel=0.001)
+    calibration.learn_memory(workspace, MACHINE, "lora", corrected, whole)
+    assert forecast_here(workspace)["total_bytes"] == pytest.approx(whole, rel=0.001)
+
+
 def test_a_run_whose_activations_were_little_of_it_teaches_nothing_and_neither_does_one_on_an_unmeasured_machine(
     workspace: Workspace,
 ) -> None:
@@ -201,7 +234,8 @@ def test_a_run_whose_activations_were_little_of_it_teaches_nothing_and_neither_d
 
 def test_eight_bits_leave_the_moments_of_embeddings_in_32_bits_as_the_trainer_does(llama: ModelFacts) -> None:
     table = llama.parts["embeddings"]
+    # On a processor five tensors as large as the head are there while it is stepped.
     found = parts(load(llama, method="full", schedule={"optimizer": "adamw_8bit"}))["optimizer"]
-    assert found == pytest.approx(2.1 * (llama.parameters - table) + 8 * table)
+    assert found == pytest.approx(2.1 * (llama.parameters - table) + 8 * table + 5 * 4 * table)
     adapter = load(llama, method="lora", schedule={"optimizer": "adamw_8bit"})
     assert parts(adapter)["optimizer"] == pytest.approx(2.1 * adapter.trained)

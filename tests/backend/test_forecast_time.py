@@ -11,7 +11,7 @@ from backend.forecast import calibration, prior
 from backend.forecast.calibration import MOST_RATIOS, Calibration, learn, load, machine_id, save
 from backend.forecast.duration import read, seconds, training_flops
 from backend.forecast.lengths import Lengths
-from backend.forecast.memory import Load
+from backend.forecast.load import Load
 from backend.forecast.work import Work, work
 from backend.hardware import Gpu, Machine
 from backend.models.facts import facts
@@ -163,6 +163,15 @@ def test_a_finished_run_corrects_the_time_of_its_method_alone(workspace: Workspa
     assert known.ratio("full") == 1.0
     assert known.runtime_bytes == KNOWN.runtime_bytes
     assert seconds(*job(), known) == pytest.approx(2 * seconds(*job(), KNOWN))
+
+
+@pytest.mark.parametrize(("took", "ratio"), [(1e6, 4.0), (1.5, 0.25)])
+def test_one_odd_run_does_not_move_the_time_without_bound(workspace: Workspace, took: float, ratio: float) -> None:
+    save(workspace, HERE, KNOWN)
+    learn(workspace, HERE, "lora", {"seconds": 50.0, "measured": True}, {"seconds": took})
+    known = load(workspace, HERE)
+    assert known is not None
+    assert known.ratio("lora") == ratio
 
 
 def test_runs_forecast_with_a_correction_do_not_correct_twice(workspace: Workspace) -> None:

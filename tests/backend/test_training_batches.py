@@ -1,11 +1,14 @@
 """Which documents a step sees: each once an epoch, the same ones for every micro-batch, rank and starting point."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 import torch
 
+from backend.forecast.work import planned
+from backend.recipes.schema import Recipe
 from backend.training.text.batches import NOTHING, Document, Plan, Stream, collate
 
 PLAN = Plan(documents=23, effective=8, micro=4, epochs=2, seed=3)
@@ -95,3 +98,17 @@ def test_each_learned_token_is_predicted_from_the_one_before_it_in_its_own_docum
     batch = collate(_documents([3, 5, 4]))
     assert batch["targets"].tolist() == [2, 5, 6, 7, 10, 11]
     assert batch["positions"].tolist() == [1, 4, 5, 6, 9, 10]
+
+
+@pytest.mark.parametrize(("objective", "most"), [("chat", 90), ("preference", 45)])
+def test_the_forecast_counts_the_very_batches_of_a_run(objective: str, most: int) -> None:
+    trained = tuple(random.Random(3).randrange(5, 120) for _ in range(57))
+    values = {"objective": objective, "batch": {"size": 4, "accumulation": 3, "max_length": most}}
+    recipe = Recipe.model_validate({**values, "schedule": {"epochs": 2.5}, "compute": {"seed": 7}})
+    plan = Plan(len(trained), 12, 4, recipe.schedule.epochs, recipe.compute.seed)
+    cut = [min(size, 90) for size in trained]
+    batches = [micro for step in range(plan.steps) for micro in plan.step(step) if micro]
+    padded = objective == "preference"
+    made = [len(m) * max(cut[at] for at in m) if padded else sum(cut[at] for at in m) for m in batches]
+    assert planned(trained, recipe, plan.seen) == made
+    assert planned((), recipe, plan.seen) == []

@@ -6,9 +6,10 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
+from backend.forecast.departures import quantised_bytes
 from backend.forecast.estimate import GPU_RUNTIME_BYTES, estimate
 from backend.forecast.lengths import Lengths
-from backend.forecast.memory import BF16, FP32, quantised_bytes
+from backend.forecast.load import BF16, FP32
 from backend.hardware import Machine
 from backend.models.facts import ModelFacts, of_config
 from backend.recipes.schema import Batch, Compute, Recipe

@@ -7,13 +7,13 @@ smaller micro-batch after running out of memory still sees the same documents in
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from backend.data.order import order
 
 Batch = dict[str, Tensor | int]
 # In a batch from which nothing is learned.
@@ -99,13 +99,7 @@ class Plan:
 
     def _place(self, at: int) -> int:
         epoch, inside = divmod(at, self.documents)
-        return int(_order(self.seed, epoch, self.documents)[inside])
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """A permutation of `count` that depends on seed and epoch only."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+        return int(order(self.seed, epoch, self.documents)[inside])
 
 
 class Stream:
