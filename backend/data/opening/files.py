@@ -1,9 +1,17 @@
 """Opening a file that somebody brings, whatever it is."""
 
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from backend.data.opening import kinds
+from backend.data.opening.boxes import bundle
+from backend.data.opening.boxes.loose import Loose
+from backend.data.opening.boxes.members import Box
+from backend.data.opening.boxes.single import Single
+from backend.data.opening.boxes.tarred import Tarred
+from backend.data.opening.boxes.zipped import Zipped
 from backend.data.opening.characters import detection
 from backend.data.opening.characters.names import CHOICES, UTF_8
 from backend.data.opening.documents import docx, pdf
@@ -30,18 +38,53 @@ BINARY: dict[Kind, Callable[[Path, Choices], Opened]] = {
 }
 
 
-def open_file(path: Path, choices: Choices | None = None) -> Opened:
-    """How the file is read and its records. AccessError when there is none; DataError for one that cannot be read.
+def open_file(path: Path, choices: Choices | None = None, scratch: Path | None = None) -> Opened:
+    """How the file (or folder) is read and its records. AccessError when there is none; DataError for one that cannot
+    be read.
 
     Only the beginning of the file is read before the first record is asked for, and for its encoding what is needed.
+    `scratch`: the folder in which a member of an archive lies while its records are read; None: the system's.
     """
     choices = choices or Choices()
+    if path.is_dir() and not path.is_symlink():
+        return bundle.opened(Loose.of_folder(path), partial(_single, choices=choices))
     if not path.is_file():
         raise AccessError("data.not_found")
     kind = kinds.of(path)
+    if kind == "archive":
+        box = _box(path, scratch)
+        return _told(path, bundle.opened(box, partial(_single, choices=choices)))
+    if kind == "pictures":
+        return _told(path, bundle.opened(Loose([(path.name, path)]), partial(_single, choices=choices)))
+    return _single(path, choices)
+
+
+def open_files(
+    files: Sequence[tuple[str, Path]], choices: Choices | None = None, scratch: Path | None = None
+) -> Opened:
+    """The same for several files that somebody brings at once: (the name it had, where it is) of each."""
+    if len(files) == 1:
+        return open_file(files[0][1], choices, scratch)
+    return bundle.opened(Loose(files), partial(_single, choices=choices or Choices()))
+
+
+def _single(path: Path, choices: Choices) -> Opened:
+    kind = kinds.of(path)
     if kind in BINARY:
         return _told(path, BINARY[kind](path, choices))
+    if kind not in WRITTEN:
+        raise DataError("opening.nested" if kind == "archive" else "opening.unknown_kind", name=path.name)
     return _told(path, WRITTEN[kind](path, _encoding(path, choices), choices))
+
+
+def _box(path: Path, scratch: Path | None) -> Box:
+    with path.open("rb") as file:
+        if file.read(4) in kinds.ZIP:
+            return Zipped(path, scratch)
+    try:
+        return Tarred(path, scratch)
+    except tarfile.ReadError:
+        return Single(path, scratch)
 
 
 def _encoding(path: Path, choices: Choices) -> str:

@@ -1,0 +1,1 @@
+"""Files that come together: in an archive, in a folder, or several at once."""
