@@ -1,7 +1,7 @@
 """The data sets a person may train on: those that ship with the studio and those they added.
 
-A data set of a person is a folder of the workspace named by its id: rows.jsonl, written first, then dataset.json. A
-folder without the second is not a data set (somebody was interrupted).
+A data set of a person is a folder of the workspace named by its id: rows.jsonl and dataset.json, made elsewhere and
+moved there as a whole. A folder without the second is not a data set (somebody was interrupted).
 """
 
 import hashlib
@@ -11,10 +11,10 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -122,12 +122,32 @@ def take(
     """
     _sweep(workspace)
     with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
-        draft = Path(folder) / ROWS
-        with draft.open("wb") as file:
-            findings = reading.store(paths, file, skip_bad=skip_bad, field=field)
-            file.flush()
-            os.fsync(file.fileno())
-        return _keep(workspace, draft, findings, {**values, "added_at": time.time()})
+        write = partial(reading.store, paths, skip_bad=skip_bad, field=field)
+        return keep(workspace, Path(folder) / "whole", write, values)
+
+
+def keep(
+    workspace: Workspace,
+    staging: Path,
+    write: Callable[[BinaryIO], reading.Findings],
+    values: Mapping[str, Any],
+    dataset_id: str = "",
+) -> Dataset:
+    """Make a data set of what `write` writes: in `staging`, a new folder of the same disk, which then becomes the data
+    set in one rename. Killed at any moment, there is the whole data set or none. `dataset_id`: a new one, unless given.
+    """
+    staging.mkdir()
+    with (staging / ROWS).open("wb") as file:
+        findings = write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    place = workspace.datasets / (dataset_id or uuid.uuid4().hex)
+    found = {"rows": findings.rows, "shape": findings.shape, "sha256": findings.digest, "skipped": findings.faulty}
+    dataset = Dataset(id=place.name, path=place / ROWS, **{**values, "added_at": time.time(), **found})
+    write_atomically(staging / RECORD, dataset.model_dump_json(exclude={"path", "shipped"}, indent=1))
+    staging.rename(place)
+    sync_folder(workspace.datasets)
+    return dataset
 
 
 def bring(person: Person, workspace: Workspace, ref: str, *, skip_bad: bool = False) -> Dataset:
@@ -155,24 +175,6 @@ def _sweep(workspace: Workspace) -> None:
     for folder in workspace.datasets.iterdir():
         if not (folder / RECORD).exists() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _keep(workspace: Workspace, draft: Path, findings: reading.Findings, values: dict[str, Any]) -> Dataset:
-    folder = workspace.datasets / uuid.uuid4().hex
-    folder.mkdir()
-    path = draft.replace(folder / ROWS)
-    sync_folder(folder)
-    dataset = Dataset(
-        id=folder.name,
-        path=path,
-        rows=findings.rows,
-        shape=findings.shape,
-        sha256=findings.digest,
-        skipped=findings.faulty,
-        **values,
-    )
-    write_atomically(folder / RECORD, dataset.model_dump_json(exclude={"path", "shipped"}, indent=1))
-    return dataset
 
 
 def _own(person: Person, workspace: Workspace) -> list[Dataset]:

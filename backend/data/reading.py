@@ -2,23 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
+
 from backend.data import shapes
-from backend.data.files import jsonl
-from backend.data.files.encoding import not_utf_8, refuse_other_kinds
+from backend.data.files.encoding import refuse_other_kinds
+from backend.data.opening.characters.names import UTF_8
+from backend.data.opening.opened import Record
+from backend.data.opening.written import lines, texts
 from backend.data.shapes import Row, Shape
-from backend.data.sources import parquet, plain
+from backend.data.sources import parquet
 from backend.errors import DataError
 from backend.messages import Count
 
 FEWEST = 10
 LONG_TEXT = 10_000
 TEXT = "text"
+Convert = Callable[[Record, int], Iterable[tuple[Shape, Row]]]
+"""From a record and its number from 1 to stored rows."""
 
 
 @dataclass
@@ -39,17 +45,26 @@ class Findings:
 def store(paths: Sequence[Path], target: BinaryIO, *, skip_bad: bool = False, field: str = TEXT) -> Findings:
     """Write the rows of these files, one after another, in their stored form and say what was found.
 
-    Texts stand in `field` of a JSONL or parquet file; a .txt file is text as it is.
-
-    DataError for the first faulty line (after counting all of them), unless `skip_bad`; always when the file is not
-    text, is empty, mixes chats with plain text, or is left with too little to train on.
+    Texts stand in `field` of a JSONL or parquet file; a .txt file is text as it is. DataError as `write`, and for
+    a file that is no text.
     """
     for path in paths:
         refuse_other_kinds(path)
+    return write(chain.from_iterable(strictly(path, field) for path in paths), target, skip_bad=skip_bad)
+
+
+def write(
+    records: Iterable[Record], target: BinaryIO, convert: Convert | None = None, *, skip_bad: bool = False
+) -> Findings:
+    """Write what these records become (by the names of their fields, or by `convert`) and say what was found.
+
+    DataError for the first faulty one (after counting all of them), unless `skip_bad`; always when there are none, when
+    chats are mixed with plain text, or when too little is left to train on.
+    """
     findings = Findings()
     digest = hashlib.sha256()
-    for row in chain.from_iterable(_good_rows(path, findings, field) for path in paths):
-        raw = json.dumps(row, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8") + b"\n"
+    for row in _good_rows(records, findings, convert or normalised):
+        raw = written(row)
         target.write(raw)
         digest.update(raw)
         findings.characters += len(raw)
@@ -60,37 +75,50 @@ def store(paths: Sequence[Path], target: BinaryIO, *, skip_bad: bool = False, fi
     return findings
 
 
-def _lines(path: Path, field: str) -> Iterator[tuple[int, Row | bytes | None]]:
-    """(place, row or unread line) of everything in a file."""
+def written(row: Row) -> bytes:
+    """A stored row as its line."""
+    try:
+        return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+def strictly(path: Path, field: str = TEXT) -> Iterator[Record]:
+    """The records of a JSONL file in UTF-8, of a column of a parquet file, or of a plain text; DataError as `store`."""
     if parquet.is_one(path):
-        return parquet.documents(path, field)
-    return plain.documents(path) if path.suffix.lower() == ".txt" else jsonl.lines(path)
+        return (Record(str(number), values) for number, values in parquet.documents(path, field))
+    if path.suffix.lower() == ".txt":
+        return texts.opened(path, UTF_8).records()
+    return (_texts_in(record, field) for record in lines.opened(path, UTF_8).records())
 
 
-def _parsed(number: int, line: Row | bytes | None, field: str) -> Row:
-    if isinstance(line, dict):
-        return line
-    row = jsonl.parse(number, line)
-    return {TEXT: row[field]} if field != TEXT and field in row else row
+def _texts_in(record: Record, field: str) -> Record:
+    return record._replace(values={TEXT: record.values[field]}) if field != TEXT and field in record.values else record
 
 
-def _good_rows(path: Path, findings: Findings, field: str) -> Iterator[Row]:
-    for number, line in _lines(path, field):
+def normalised(record: Record, number: int) -> Iterable[tuple[Shape, Row]]:
+    """The stored row of a record whose fields have the names that are known."""
+    return (shapes.normalise(record.values, record.place, number),)
+
+
+def _good_rows(records: Iterable[Record], findings: Findings, convert: Convert) -> Iterator[Row]:
+    for record in records:
         findings.total += 1
         try:
-            shape, row = shapes.normalise(_parsed(number, line, field), number, findings.total)
-            if findings.rows and shape != findings.shape:
-                raise DataError("data.mixed", line=number)
-        except UnicodeDecodeError as error:
-            raise not_utf_8(number, error) from error
+            if record.fault is not None:
+                raise record.fault
+            made = list(convert(record, findings.total))
+            if any(shape != (findings.shape if findings.rows else made[0][0]) for shape, _ in made):
+                raise DataError("data.mixed", line=record.place)
         except DataError as error:
             findings.faulty += 1
             findings.empty_answers += error.key == "data.empty_answer"
             findings.first_fault = findings.first_fault or error
             continue
-        findings.shape = shape
-        findings.rows += 1
-        yield row
+        for shape, row in made:
+            findings.shape = shape
+            findings.rows += 1
+            yield row
 
 
 def _judge(findings: Findings, *, skip_bad: bool) -> None:

@@ -37,7 +37,7 @@ ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 OTHER_ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
 
 
-def normalise(row: Row, line: int, number: int) -> tuple[Shape, Row]:
+def normalise(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
     """The row in its stored form; DataError names the line, or the conversation by its `number` from 1."""
     if any(side in row for side in pairs.SIDES):
         return "preference", pairs.normalise(row, line)
@@ -47,16 +47,16 @@ def normalise(row: Row, line: int, number: int) -> tuple[Shape, Row]:
     raise DataError("data.unknown_fields", line=line, fields=", ".join(map(str, row)) or "-")
 
 
-def _messages(row: Row, line: int, number: int) -> tuple[Shape, Row]:
+def _messages(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
     return _chat(_turns(row["messages"], "messages", ("role", "content"), line), ROLES, number)
 
 
-def _conversations(row: Row, line: int, number: int) -> tuple[Shape, Row]:
+def _conversations(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
     return _chat(_turns(row["conversations"], "conversations", ("from", "value"), line), OTHER_ROLES, number)
 
 
-def _pair(question: str, answer: str) -> Callable[[Row, int, int], tuple[Shape, Row]]:
-    def read(row: Row, line: int, number: int) -> tuple[Shape, Row]:
+def _pair(question: str, answer: str) -> Callable[[Row, int | str, int], tuple[Shape, Row]]:
+    def read(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
         asked, given = _text(row, question, line), ""
         field = next((name for name in INPUTS if question == "instruction" and row.get(name)), None)
         if field:
@@ -68,14 +68,14 @@ def _pair(question: str, answer: str) -> Callable[[Row, int, int], tuple[Shape, 
     return read
 
 
-def _plain(row: Row, line: int, number: int) -> tuple[Shape, Row]:
+def _plain(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
     text = _text(row, "text", line)
     if not text.strip():
         raise DataError("data.empty_text", line=line)
     return "text", {"text": text}
 
 
-READERS: tuple[tuple[tuple[str, ...], Callable[[Row, int, int], tuple[Shape, Row]]], ...] = (
+READERS: tuple[tuple[tuple[str, ...], Callable[[Row, int | str, int], tuple[Shape, Row]]], ...] = (
     (("messages",), _messages),
     (("conversations",), _conversations),
     (("prompt", "completion"), _pair("prompt", "completion")),
@@ -86,14 +86,14 @@ READERS: tuple[tuple[tuple[str, ...], Callable[[Row, int, int], tuple[Shape, Row
 )
 
 
-def _text(row: Row, field: str, line: int) -> str:
+def _text(row: Row, field: str, line: int | str) -> str:
     value = row[field]
     if not isinstance(value, str):
         raise DataError("data.not_text", line=line, field=field)
     return value
 
 
-def _turns(value: Any, field: str, names: tuple[str, str], line: int) -> list[Turn]:
+def _turns(value: Any, field: str, names: tuple[str, str], line: int | str) -> list[Turn]:
     role, content = names
     if not isinstance(value, list) or not value:
         raise DataError("data.not_turns", line=line, field=field)

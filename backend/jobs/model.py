@@ -8,10 +8,10 @@ from typing import Any
 from backend.errors import JobError
 from backend.paths import RECORDED
 
-# The device of a job that only fetches something.
-HUB = "hub"
+# The devices of jobs that wait for no training: one that only fetches something, and one that reads a file.
+HUB, DATA = "hub", "data"
 # Kinds of jobs that are no runs: they are shown where that is what they fetch.
-CHORES = frozenset({"download", "corpus"})
+CHORES = frozenset({"download", "corpus", "data"})
 # Why a queued job waits although its device is idle: memory that the chat holds, or that others hold.
 WAITS = ("jobs.waits_chat", "jobs.waits_memory")
 
@@ -54,8 +54,8 @@ def require_move(name: str, now: JobState, to: JobState) -> None:
 class NewJob:
     """What somebody hands in. `start_at` (UTC epoch seconds): not before then.
 
-    `device` is "cpu", "gpu:<index>", "gpu:<index>,<index>" for several cards at once, or "hub" for what only fetches
-    something and so waits for no training.
+    `device` is "cpu", "gpu:<index>", "gpu:<index>,<index>" for several cards at once, "hub" for what only fetches
+    something or "data" for what only reads a file, and so waits for no training.
 
     `request` is what the runner of this `kind` reads; it must be JSON, and "job" is a key of ours in it.
     """

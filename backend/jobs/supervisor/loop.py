@@ -11,7 +11,7 @@ from backend.errors import StudioError
 from backend.jobs import process
 from backend.jobs.claims import Claim, Claims, Outcome
 from backend.jobs.folder import RunFolder
-from backend.jobs.model import HUB, ExitCode, Job
+from backend.jobs.model import DATA, HUB, ExitCode, Job
 from backend.jobs.supervisor.start import Child, spawn
 from backend.jobs.supervisor.warm import WarmWorker
 from backend.jobs.supervisor.watch import Watch, last_words, lives
@@ -145,7 +145,7 @@ class Loop:
         kills = process.memory_kills()
         try:
             # What only fetches needs none of the libraries that a warm worker has loaded for a training.
-            ready = None if claim.job.device == HUB else self.warm.become(folder.path)
+            ready = None if claim.job.device in (HUB, DATA) else self.warm.become(folder.path)
             child = ready or spawn(self.worker, [str(folder.path)], folder.log)
         except OSError as error:
             log.error("run %s could not be started: %s", claim.job.id, error)  # noqa: TRY400 - one line says it all

@@ -1,0 +1,1 @@
+"""A file that somebody brings becomes a data set: looked at in a process of its own, then imported as a job."""

@@ -1,0 +1,20 @@
+"""How much a process that reads somebody's file may take."""
+
+import sys
+
+MEMORY = 3 << 30
+"""Bytes of its own; what it maps from the disk does not count."""
+
+
+def limit(memory: int = MEMORY, seconds: int | None = None) -> None:
+    """From now on this process ends by a MemoryError above so many bytes, and by a signal after so many seconds of
+    processor time. Windows and macOS have no such limit of memory, so that there nothing is limited.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource  # noqa: PLC0415 - a module that Windows does not have
+
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory if most < 0 else min(memory, most), most))
+    if seconds is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))

@@ -1,0 +1,101 @@
+"""The job that imports: everything is written beside, and becomes a data set in one rename at the end."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+from backend import names
+from backend.data import datasets, reading
+from backend.data.datasets import RECORD, Dataset
+from backend.data.intake import conversion, limits
+from backend.data.intake.request import Import
+from backend.data.intake.submit import digest
+from backend.data.opening.files import open_files
+from backend.data.opening.opened import Opened, Record
+from backend.data.reading import Findings
+from backend.errors import DataError
+from backend.jobs.context import JobContext
+from backend.jobs.events import Phase
+from backend.jobs.model import ExitCode
+from backend.people import Person
+
+STAGING = ".importing"
+SAY_SECONDS = 0.5
+LOOK_EVERY = 200
+
+
+class StoppedError(Exception):
+    """The person has asked for it."""
+
+
+@dataclass
+class Watch:
+    """Counts the records as they pass, says how many twice a second, and stops when it is asked to."""
+
+    job: JobContext
+    count: int = 0
+    _said: float = 0.0
+
+    def over(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            self.count += 1
+            if self.count % LOOK_EVERY == 0 and time.monotonic() - self._said >= SAY_SECONDS:
+                self._said = time.monotonic()
+                if self.job.stop_requested() is not None:
+                    raise StoppedError
+                self.job.show(rows=self.count)
+            yield record
+
+
+def run(job: JobContext) -> int:
+    """DataError says what is wrong with the file; nothing is then left of it but the job."""
+    limits.limit()
+    asked = Import(**job.request["import"])
+    staging = job.folder.path / STAGING
+    # What an earlier attempt left when it was killed.
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        made = _already(job) or _imported(job, asked)
+    except StoppedError:
+        return ExitCode.STOPPED
+    except MemoryError as error:
+        raise DataError("opening.too_big_to_read") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    job.folder.write(job.folder.result, {"data": made.id, "rows": made.rows, "skipped": made.skipped})
+    return ExitCode.DONE
+
+
+def _owner(job: JobContext) -> Person:
+    return Person(job.folder.read(job.folder.request)["job"]["owner"])
+
+
+def _already(job: JobContext) -> Dataset | None:
+    """What an earlier attempt has finished before it was killed."""
+    name = job.folder.path.name
+    if not (job.workspace.datasets / name / RECORD).is_file():
+        return None
+    return next((known for known in datasets.available(_owner(job), job.workspace) if known.id == name), None)
+
+
+def _imported(job: JobContext, asked: Import) -> Dataset:
+    staging = job.folder.path / STAGING
+    staging.mkdir()
+    job.say(Phase(name="checking"))
+    taken = [known.name for known in datasets.available(_owner(job), job.workspace)]
+    values = {
+        "name": names.free(asked.name, taken, "data"),
+        "owner": _owner(job).id,
+        "source_sha256": asked.digest or digest(asked),
+    }
+    opened = open_files([(source.name, source.path) for source in asked.sources], asked.choices, staging)
+    write = partial(_write, Watch(job), asked, opened)
+    return datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
+
+
+def _write(watch: Watch, asked: Import, opened: Opened, target: BinaryIO) -> Findings:
+    convert = conversion.chosen(opened, asked.mapping)
+    return reading.write(watch.over(opened.records()), target, convert, skip_bad=asked.skip_bad)
