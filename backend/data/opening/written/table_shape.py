@@ -61,7 +61,7 @@ def _separator(head: str, quote: str) -> str:
     for place, letter in enumerate(SEPARATORS):
         found = _evenness(text, letter, quote)
         # A comma or a colon inside of sentences is seldom the same on every line; an unusual letter must be.
-        if found > mark * 1.05 and (place < USUAL or found > 0.95):
+        if found > mark + 0.011 and (place < USUAL or found > 0.95):
             best, mark = letter, found
     return best
 
@@ -76,7 +76,7 @@ def _evenness(text: str, separator: str, quote: str) -> float:
     counted = Counter(size for size in sizes if size > 1)
     if not counted:
         return 0.0
-    # The header says how many there are; where it does not agree with anything, most rows do.
-    header = sizes[0] if sizes[0] > 1 else 0
-    size, same = (header, counted[header]) if header else counted.most_common(1)[0]
-    return same / len(sizes) + min(size, 10) / 100
+    # The header says how many there are; a separator that is not in it stands inside of sentences.
+    if sizes[0] > 1:
+        return counted[sizes[0]] / len(sizes) + min(sizes[0], 10) / 100
+    return counted.most_common(1)[0][1] / len(sizes) / 2

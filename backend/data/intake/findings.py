@@ -1,0 +1,103 @@
+"""What is the matter with a file: each kind of fault once, with how many rows it affects and where the first are."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from backend.data import languages
+from backend.data.opening.opened import Notice, Record
+from backend.data.reading import Convert
+from backend.data.rows import texts
+from backend.data.shapes import Row, Shape
+from backend.errors import StudioError
+from backend.messages import LANGUAGES
+
+EXAMPLES = 5
+SPOKEN = 200
+
+
+class Finding(BaseModel):
+    """`code`: the key of its sentence; `rows`: how many it affects; `places` of the first; `message` by language."""
+
+    model_config = ConfigDict(frozen=True)
+    code: str
+    severity: Literal["error", "notice"]
+    rows: int
+    places: tuple[str, ...] = ()
+    message: dict[str, str]
+
+
+def of_error(error: StudioError, places: tuple[str, ...] = (), rows: int = 1) -> Finding:
+    said = {language: error.say(language) for language in LANGUAGES}
+    return Finding(code=error.key, severity="error", rows=rows, places=places, message=said)
+
+
+def of_notice(notice: Notice) -> Finding:
+    said = {language: notice.say(language) for language in LANGUAGES}
+    return Finding(code=notice.key, severity="notice", rows=0, message=said)
+
+
+@dataclass
+class Count:
+    """Of the records that passed: `total`, `rows` that came of them, and what was wrong with the others (`last`:
+    with the last one)."""
+
+    total: int = 0
+    rows: int = 0
+    shape: Shape | None = None
+    first: dict[str, StudioError] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+    affected: Counter[str] = field(default_factory=Counter)
+    spoken: Counter[str] = field(default_factory=Counter)
+    last: StudioError | None = None
+
+    def take(self, record: Record, convert: Convert) -> list[Row]:
+        """The stored rows of a record; none of a faulty one, whose fault is counted."""
+        self.total += 1
+        self.last = None
+        try:
+            if record.fault is not None:
+                raise record.fault
+            made = list(convert(record, self.total))
+        except StudioError as error:
+            self._fault(record.place, error)
+            return []
+        for shape, row in made:
+            self.rows += 1
+            self.shape = self.shape or shape
+            if self.rows <= SPOKEN:
+                self.spoken[languages.of(texts(row))] += 1
+        return [row for _, row in made]
+
+    def _fault(self, place: str, error: StudioError) -> None:
+        self.last = error
+        self.affected[error.key] += 1
+        self.first.setdefault(error.key, error)
+        known = self.places.setdefault(error.key, [])
+        if len(known) < EXAMPLES:
+            known.append(place)
+
+    def findings(self) -> list[Finding]:
+        """The commonest first; the sentence is that of the first row."""
+        found = []
+        for key, rows in self.affected.most_common():
+            error = self.first[key]
+            told = type(error)(key, **{**error.values, "affected": rows, "total": self.total})
+            found.append(of_error(told, tuple(self.places[key]), rows))
+        return found
+
+    def languages(self) -> list[str]:
+        """Those in which at least a tenth of the first rows are, the commonest first."""
+        least = max(1, sum(self.spoken.values()) // 10)
+        return [name for name, count in self.spoken.most_common() if name and count >= least]
+
+
+def all_of(records: Iterable[Record], convert: Convert) -> Count:
+    """Of every record, one after another."""
+    found = Count()
+    for record in records:
+        found.take(record, convert)
+    return found
