@@ -9,7 +9,7 @@ from studio.views.html import SafeHtml, element
 
 SCRIPTS = (
     "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js", "keyboard.js",
-    "form.js", "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
+    "form.js", "chain.js", "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
     "notice.js", "export.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
     "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js", "live.js",
 )  # fmt: skip

@@ -20,6 +20,7 @@ def test_three_stages_are_one_run_that_is_stopped_in_the_second_and_goes_on(stud
     opened(page, f"{studio.address}/ro/")
     looks_at_the_stages(page)
     is_told_what_is_wrong(page)
+    finds_all_of_it_again(page)
     starts(page)
     is_stopped_in_the_second_stage(page)
     is_resumed_and_ends(page)
@@ -50,6 +51,17 @@ def is_told_what_is_wrong(page: Page) -> None:
     expect(page.locator("#chain-card .fault")).to_contain_text("Etapa 2 din 3")
     expect(page.locator("#chain-start")).to_be_disabled()
     expect(box(page, "chain-steps-2")).to_have_value("0")
+
+
+def finds_all_of_it_again(page: Page) -> None:
+    """After the page was loaded anew; in the panel that is opened again."""
+    page.reload()
+    tab(page, "train")
+    page.locator("#open-chain").click()
+    expect(box(page, "chain-steps-2")).to_have_value("0")
+    expect(box(page, "chain-way")).to_have_value(WORDS.t("chain.way.merged"))
+    expect(page.locator("#chain-card .fault")).to_contain_text("Etapa 2 din 3")
+    expect(box(page, "chain-name")).to_have_value("starter-chain")
 
 
 def starts(page: Page) -> None:

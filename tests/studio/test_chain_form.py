@@ -1,5 +1,6 @@
 """Training in several stages from the page: what a chain brings, what it costs, what it is refused for, its start."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ from backend.chains import submit
 from backend.jobs import events
 from backend.jobs.model import Job, JobState
 from studio.downloads import described
+from studio.framework import gr
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import runs as run_views
 from studio.views.curves import charts
 from studio.views.curves.series import Curves
-from studio.widgets.chain_form import Handlers
+from studio.widgets.chain_form import FIRST_CHAIN, Handlers
 
 
 @pytest.fixture
@@ -42,6 +44,11 @@ def test_a_chain_brings_its_model_its_stages_and_what_each_can_learn_from(handle
     # A stage on text offers texts, one on chats offers chats.
     assert "starter-ro" not in [key for _, key in stages[0].data["choices"]]
     assert "starter-ro-plain" not in [key for _, key in stages[1].data["choices"]]
+
+
+def test_a_chain_that_is_not_here_any_more_gives_way_to_the_first(handlers: Handlers) -> None:
+    assert handlers.chosen("gone") == handlers.chosen(FIRST_CHAIN)
+    assert handlers.chosen("gone").chain == FIRST_CHAIN
 
 
 def test_a_chain_of_fewer_stages_hides_the_rest(handlers: Handlers) -> None:
@@ -130,3 +137,17 @@ def test_what_a_chain_is_meant_for_and_is_not_there_is_said_and_not_chosen(handl
     card, _ = handlers.review("llamantino", "starter", "merged", "lung", *("", "") * 3)
     assert "Etapa 1 din 3" in card
     assert "gsarti/clean_mc4_it" in card
+
+
+def test_what_was_left_in_the_panel_is_there_again_and_what_is_gone_is_not(handlers: Handlers) -> None:
+    fields = {"chain-name": "a mea", "chain-steps-2": "0", "chain-data-1": "gone", "chain-way": "merged", "other": None}
+    draft = json.dumps({"chain": "starter-chain", "fields": {"starter-chain": fields}})
+    model, way, name, *stages = handlers.restored(draft, "starter-chain")
+    assert (way["value"], name["value"], stages[3]["value"]) == ("merged", "a mea", "0")
+    assert model == stages[0] == stages[1] == gr.skip()
+    assert handlers.restored(draft, "llamantino") == [gr.skip()] * (3 + 2 * handlers.slots())
+
+
+@pytest.mark.parametrize("draft", ["", "{", "[]", '{"chain": 3}', '{"chain": "none"}', '{"fields": {"a": 1}}'])
+def test_a_draft_that_says_nothing_leaves_the_panel_as_it_begins(handlers: Handlers, draft: str) -> None:
+    assert handlers.restored(draft, FIRST_CHAIN) == [gr.skip()] * (3 + 2 * handlers.slots())
