@@ -88,6 +88,7 @@ COMMANDS = {
     "chat": headless,
     "runs": headless,
     "models": headless,
+    "data": headless,
     "export": headless,
     "import": headless,
 }

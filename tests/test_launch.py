@@ -18,6 +18,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
+import launch as launcher
 from backend.setup import commands
 from backend.setup.environment import USER, Environment
 from tests.small_clone import SmallClone
@@ -34,6 +35,11 @@ COMMANDS = ["start", "test", "pack", "doctor", "train", "chat", "runs", "bench"]
 def launch(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "launch.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=120)
+
+
+def test_every_command_of_the_help_is_one_that_launch_py_has() -> None:
+    offered = next(action.choices for action in commands.parser()._actions if isinstance(action.choices, dict))
+    assert set(offered) == set(launcher.COMMANDS)
 
 
 def test_an_old_python_can_read_launch_py() -> None:

@@ -1,10 +1,11 @@
-"""`launch.py data`: the data sets that are here; a file or texts from the Hub added, one looked at, one removed."""
+"""`launch.py data`: the data sets that are here; files and texts from the Hub looked at and added, one removed."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from backend import names
+from backend.cli import intake
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
@@ -58,7 +59,14 @@ def delete(jobs: Jobs, options: argparse.Namespace) -> int:
     return commands.DONE
 
 
-ACTIONS = {"list": listed, "show": show, "add": add, "delete": delete}
+ACTIONS = {
+    "list": listed,
+    "show": show,
+    "check": intake.check,
+    "import": intake.bring,
+    "add": add,
+    "delete": delete,
+}
 
 
 def _add_file(jobs: Jobs, options: argparse.Namespace) -> int:

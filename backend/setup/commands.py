@@ -78,7 +78,9 @@ def parser() -> argparse.ArgumentParser:
     command("chat", "ask a model or a trained run one question", _add_chat)
     command("runs", "list the runs of the workspace")
     command("models", "list, search, look up, download or delete models", _add_models)
-    command("data", "list data sets, add a file or texts from the Hub, or delete one", _add_data)
+    command(
+        "data", "check or import any file of data; list data sets, add texts from the Hub, or delete one", _add_data
+    )
     command("export", "what a run made, in a form for other programs; checked against the chat", _add_export)
     command("import", "take in a capsule of a run, or a zip with an adapter", _add_import)
     command("bench", "measure the studio against its peers", _add_bench)
@@ -257,14 +259,17 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "add", "delete")
+    actions = ("list", "show", "check", "import", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
-    to.add_argument("ref", nargs="?", metavar="NAME", help="a file, a Hub id owner/name, or a data set here")
-    to.add_argument("--name", default="", help="add: name of the data set (default: the file's or the Hub's)")
+    to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
+    to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")
+    to.add_argument("--encoding", metavar="CODE", help="check, import: such as cp1250 (default: what the file is in)")
+    to.add_argument("--separator", metavar="SIGN", help="check, import: what parts the values of a table in text")
+    to.add_argument("--sheet", metavar="NAME", help="check, import: which sheet of a workbook (default: the first)")
     to.add_argument("--field", default="text", metavar="NAME", help="add: where the texts stand (default text)")
     to.add_argument("--config", default="", metavar="NAME", help="which data set of several in one repository")
     to.add_argument("--split", default="", metavar="NAME", help="which part of it (default train)")
-    to.add_argument("--skip-bad", action="store_true", help="add: leave out faulty lines of a file")
+    to.add_argument("--skip-bad", action="store_true", help="import, add: leave out faulty rows of a file")
     to.add_argument("--accept-licence", action="store_true", help="add: the licence was read and is accepted")
     to.add_argument("--yes", action="store_true", help="delete: really remove it")
 

@@ -1,0 +1,82 @@
+"""`data check` and `data import` on the command line: the last line says all there is to know."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.cli import __main__ as cli
+from backend.data import datasets, rows
+from backend.paths import Workspace
+from backend.people import HOME
+from tests.workbooks import xlsx
+
+TABLE = "intrebare;raspuns\n" + "".join(f"Ce este {at}, de fapt?;Este un număr în şir\n" for at in range(12))
+
+
+def told(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = cli.main(["data", *arguments, "--json", "--workspace", str(tmp_path / "workspace")])
+    return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.fixture(autouse=True)
+def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The limit of memory would stay with the process of the tests.
+    monkeypatch.setattr("backend.data.intake.limits.limit", lambda: None)
+
+
+def test_a_check_says_how_a_file_is_read_and_keeps_nothing(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(TABLE.encode("cp1250"))
+    code, said = told(capsys, tmp_path, "check", str(path))
+    assert (code, said) == (
+        0,
+        {
+            "rows": 12,
+            "shape": "chat",
+            "kind": "csv",
+            "encoding": "cp1250",
+            "separator": ";",
+            "languages": ["ro"],
+            "findings": [],
+            "dataset": None,
+        },
+    )
+    assert [one for one in datasets.available(HOME, Workspace(tmp_path / "workspace")) if not one.shipped] == []
+
+
+def test_findings_have_a_code_a_severity_rows_and_a_sentence(capsys, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(TABLE + "una;due;tre\n" * 3)
+    code, said = told(capsys, tmp_path, "check", str(path))
+    assert code != 0
+    assert said["findings"] == [
+        {
+            "code": "opening.ragged",
+            "severity": "error",
+            "rows": 3,
+            "message": "Line 14 has 3 values, the header has 2.",
+        }
+    ]
+    code, said = told(capsys, tmp_path, "import", str(path))
+    assert (code != 0, said["dataset"], said["findings"][0]["rows"]) == (True, None, 3)
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(capsys, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 no more")
+    code, said = told(capsys, tmp_path, "check", str(tmp_path / "a.zip"))
+    assert code != 0
+    assert (said["findings"][0]["code"], said["rows"]) == ("opening.damaged_archive", 0)
+    code, said = told(capsys, tmp_path, "check", "/etc/no/such/file")
+    assert (code != 0, said["findings"][0]["message"]) == (True, "Data set not found.")
+
+
+def test_an_import_makes_a_data_set_by_a_job(capsys, tmp_path: Path) -> None:
+    book = xlsx(tmp_path / "a.xlsx", {"Foaie": [["intrebare", "raspuns"], *([f"Ce e {at}?", "x"] for at in range(12))]})
+    code, said = told(capsys, tmp_path, "import", str(book), "--name", "Din Excel")
+    assert (code, said["rows"], said["kind"]) == (0, 12, "workbook")
+    made = datasets.find(HOME, Workspace(tmp_path / "workspace"), said["dataset"])
+    assert (made.name, len(list(rows.read(made.path)))) == ("Din Excel", 12)
+    code, said = told(capsys, tmp_path, "list")
+    assert "Din Excel" in [one["name"] for one in said["data"]]
