@@ -7,7 +7,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from backend.cli import chat, data, export, models, runs, train
+from backend.cli import chat, export, models, runs, train
+from backend.cli.data import actions as data
 from backend.cli.output import answer, say
 from backend.errors import AccessError, SetupError, StudioError
 from backend.setup import commands

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.cli import intake
+from backend.cli.data import intake
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason

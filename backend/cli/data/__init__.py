@@ -1,0 +1,1 @@
+"""`launch.py data`: what it can do."""
