@@ -122,6 +122,12 @@ def test_russian_and_greek_are_left_to_the_general_detector() -> None:
     assert russian.encode("cp1251").decode(detection.of_bytes(russian.encode("cp1251"))) == russian
 
 
+def test_utf_16_can_be_chosen_for_a_file_without_its_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("text\nfață\n".encode("utf-16-le"))
+    assert [record.values for record in open_file(path, Choices(encoding="utf-16")).records()] == [{"text": "față"}]
+
+
 def test_an_encoding_can_be_chosen_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("text\nfaţă\n".encode("cp1250"))

@@ -4,6 +4,7 @@ Nothing is unpacked under a name that the archive gives: a member is read, or li
 while somebody looks at it.
 """
 
+import errno
 import re
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,8 @@ HARMLESS = 10_000_000
 MOST_BYTES = 50_000_000_000
 SHOWN = 100
 DRIVE = re.compile(r"[A-Za-z]:")
+# The disk is full or the person's share of it: nothing that an archive is to blame for.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 

@@ -67,5 +67,9 @@ def _guarded(*, first: bool = False) -> Iterator[None]:
         if (first and "not a" in str(error)) or "could not be opened" in str(error):
             raise
         raise DataError("opening.damaged_archive") from error
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise DataError("opening.damaged_archive") from error
+    except OSError as error:
+        if error.errno in members.FULL:
+            raise
         raise DataError("opening.damaged_archive") from error

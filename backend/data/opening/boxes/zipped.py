@@ -63,3 +63,8 @@ def _guarded() -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, KeyError) as error:
         raise DataError("opening.damaged_archive") from error
+    except OSError as error:
+        # A place in its list of contents that lies before the beginning of the file.
+        if error.errno in members.FULL:
+            raise
+        raise DataError("opening.damaged_archive") from error

@@ -114,7 +114,8 @@ def legacy(raw: bytes) -> str:
         return best
     found = import_module("charset_normalizer").from_bytes(b"".join(parts)[:SAMPLE]).best()
     name = codecs.lookup(found.encoding).name if found is not None and found.encoding else best
-    return best if name in (UTF_8, "ascii") or marks.get(name, -1.0) > marks[best] - 0.1 else name
+    # What a detector takes for UTF-16 or -32 has no mark of it, and is none.
+    return best if name.startswith("utf") or name == "ascii" or marks.get(name, -1.0) > marks[best] - 0.1 else name
 
 
 def _around(raw: bytes) -> list[bytes]:

@@ -7,9 +7,10 @@ from typing import BinaryIO, cast
 
 from typing_extensions import Buffer
 
-from backend.data.opening.characters.names import UTF_8
+from backend.data.opening.characters.names import UTF_8, UTF_16
 
 PART = 1 << 18
+MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Recoder(io.RawIOBase):
@@ -45,4 +46,10 @@ class Recoder(io.RawIOBase):
 def utf_8(path: Path, encoding: str) -> BinaryIO:
     """The file as UTF-8; one that is UTF-8 as it is, faults and mark included."""
     file = path.open("rb")
-    return file if encoding == UTF_8 else cast(BinaryIO, io.BufferedReader(Recoder(file, encoding), PART))
+    if encoding == UTF_8:
+        return file
+    if encoding == UTF_16 and file.read(2) not in MARKS:
+        # Without its mark, as Windows writes it.
+        encoding = "utf-16-le"
+    file.seek(0)
+    return cast(BinaryIO, io.BufferedReader(Recoder(file, encoding), PART))
