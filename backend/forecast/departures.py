@@ -18,7 +18,9 @@ NORMED_QUERIES = ("qwen3", "gemma3_text", "olmo2")
 WRITTEN_OUT = 6
 BENT = "gemma2"
 # TRL makes the logits of so many tokens and words of the vocabulary at once (trl.kernels.chunked_logprob).
-TILE_TOKENS, TILE_WORDS, TILES = 4096, 32768, 4
+TILE_TOKENS, TILE_WORDS = 4096, 32768
+# On a processor a tile is turned into so many more, one after another: forward (also of the reference), and backward.
+TILES_FORWARD, TILES_BACKWARD = 4, 8.25
 # Chunks of logits that are there at once where they are bent.
 BENT_CHUNKS = 5
 
@@ -126,10 +128,10 @@ def quantised_bytes(count: int, *, double: bool) -> int:
     return count // 2 + scales + FP32 * (scales // DOUBLE_QUANTISATION_BLOCK)
 
 
-def scores(facts: ModelFacts, tokens: int, *, gpu: bool) -> int:
+def scores(facts: ModelFacts, tokens: int, *, gpu: bool, learning: bool) -> int:
     """Bytes in which TRL scores answers: a tile of logits, and on a processor what it is turned into on the way."""
     tile = FP32 * min(tokens, TILE_TOKENS) * min(facts.vocab_size, TILE_WORDS)
-    return tile if gpu else TILES * tile
+    return tile if gpu else round((TILES_BACKWARD if learning else TILES_FORWARD) * tile)
 
 
 def rough(facts: ModelFacts, recipe: Recipe) -> bool:

@@ -5,7 +5,7 @@ derivation stands in docs/forecast.md. In the comments H, Q, K and I are the wid
 keys (and values), and of the MLP.
 """
 
-from math import ceil
+from math import ceil, log2
 
 from backend.forecast import departures
 from backend.forecast.load import FP32, Load
@@ -16,12 +16,14 @@ LOGITS_CHUNK_BYTES = 32 * 2**20
 # A process grows by this after its imports, whatever it trains: modules loaded late, thread pools, work areas of MKL.
 GROWTH_BYTES = 50 * 2**20
 # glibc cannot reuse the hole of a freed tensor for an aligned one of the same size, so holes stay between the tensors
-# that are kept, more with every step of another length: 1.0 to 1.1 after 12 steps, 1.5 after 40. Tensors from
-# 32 MB on get pages of their own, which go back at once.
-HOLES = {"lora": 1.25, "qlora": 1.25, "full": 1.25}
+# that are kept: this share of the activations after so many micro-batches, and so much more for every time as many,
+# until it no longer grows. Tensors from 32 MB on get pages of their own, which go back at once.
+HOLES, FIRST, DOUBLED, SETTLED = 0.25, 12, 0.165, 96
 # Of the gradients of a model that is trained whole, this share finds no room where activations have been let go, and
 # so much more of it for each activation that a gradient has.
 MEETING, ROOMLESS = 0.4, 0.6
+# With recomputed activations, layers that are there at once on a processor.
+AGAIN = 2
 OWN_PAGES_BYTES = 32 * 2**20
 # CUDA's allocator rounds sizes and keeps what was freed.
 GPU_HOLES = 1.1
@@ -86,7 +88,7 @@ def _training(load: Load) -> Parts:
     if load.preferring:
         # The reference answers while the activations wait.
         beside = activations(load) + load.tokens * _passing(load) * load.number_bytes
-        other = _at(load, gradients=waiting, activations=beside, logits=logits(load))
+        other = _at(load, gradients=waiting, activations=beside, logits=_chunk(load, learning=False))
         begin = max(begin, other, key=lambda moment: sum(moment.values()))
     end = _at(load, gradients=FP32 * (load.trained + _second_table(load)))
     # What the first layer kept, or made again, is there until nearly every gradient is.
@@ -112,7 +114,11 @@ def _waiting(load: Load, passing: int) -> int:
 def _evaluating(load: Load) -> Parts:
     share = load.learned / max(1, load.tokens)
     scored = departures.all_logits(load.facts, load.recipe, round(load.evaluated * share), learning=False)
-    return _at(load, activations=load.evaluated * _passing(load) * load.number_bytes, logits=scored or _chunk(load))
+    return _at(
+        load,
+        activations=load.evaluated * _passing(load) * load.number_bytes,
+        logits=scored or _chunk(load, learning=False),
+    )
 
 
 def _at(load: Load, **moment: int) -> Parts:
@@ -155,7 +161,8 @@ def holes_of(taken: int, load: Load) -> int:
         return round((GPU_HOLES - 1) * taken)
     widest = load.facts.intermediate_size * load.number_bytes
     share = min(1.0, OWN_PAGES_BYTES / (load.tokens * widest))
-    return round((HOLES[load.recipe.method] - 1) * share * taken)
+    doubled = log2(min(max(load.batches, FIRST), SETTLED) / FIRST)
+    return round((HOLES + DOUBLED * doubled) * share * taken)
 
 
 def weights(load: Load) -> int:
@@ -174,8 +181,9 @@ def activations(load: Load) -> int:
     """What the forward pass keeps for the backward pass, and the last norm's input and output."""
     kept = load.facts.layers * saved_per_token(load)
     if load.checkpointing:
-        # Only what goes into each layer is kept, and one layer at a time is made again.
-        kept = load.facts.layers * load.facts.hidden_size + saved_per_token(load)
+        # Only what goes into each layer is kept, and one layer at a time is made again; the room of the one before it
+        # is in pieces then.
+        kept = load.facts.layers * load.facts.hidden_size + (1 if load.gpu else AGAIN) * saved_per_token(load)
     return load.tokens * load.number_bytes * (kept + 2 * load.facts.hidden_size)
 
 
@@ -221,14 +229,15 @@ def logits(load: Load) -> int:
     if load.preferring:
         # Every position is scored on a processor, and its gradient made.
         scored = load.learned if load.gpu else load.tokens
-        return _chunk(load) + 2 * FP32 * scored * load.facts.hidden_size + head
+        return _chunk(load, learning=True) + 2 * FP32 * scored * load.facts.hidden_size + head
     scored = departures.all_logits(load.facts, load.recipe, load.learned, learning=True)
-    return (scored or _chunk(load)) + 2 * FP32 * load.learned * load.facts.hidden_size + head
+    return (scored or _chunk(load, learning=True)) + 2 * FP32 * load.learned * load.facts.hidden_size + head
 
 
-def _chunk(load: Load) -> int:
+def _chunk(load: Load, *, learning: bool) -> int:
     if load.preferring:
-        return departures.scores(load.facts, load.learned if load.gpu else load.tokens, gpu=load.gpu)
+        scored = load.learned if load.gpu else load.tokens
+        return departures.scores(load.facts, scored, gpu=load.gpu, learning=learning)
     chunks = departures.BENT_CHUNKS if load.facts.model_type == departures.BENT else 1
     return chunks * min(LOGITS_CHUNK_BYTES, FP32 * load.learned * load.facts.vocab_size)
 
