@@ -107,8 +107,9 @@ def _good_rows(records: Iterable[Record], findings: Findings, convert: Convert) 
         try:
             if record.fault is not None:
                 raise record.fault
-            made = list(convert(record, findings.total))
-            if any(shape != (findings.shape if findings.rows else made[0][0]) for shape, _ in made):
+            made = tuple(convert(record, findings.total))
+            # What comes of one record is of one shape.
+            if findings.rows and made and made[0][0] != findings.shape:
                 raise DataError("data.mixed", line=record.place)
         except DataError as error:
             findings.faulty += 1

@@ -33,6 +33,8 @@ Turn = tuple[str, str, str]
 
 INPUTS = ("input", "context")
 BEFORE_INPUT = "\n\n"
+BEFORE = {"system": ("",), "user": ("", "system", "assistant"), "assistant": ("user",)}
+"""What may stand before a message of this role; "" is the beginning."""
 ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 OTHER_ROLES = {"system": "system", "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant"}
 
@@ -48,7 +50,26 @@ def normalise(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
 
 
 def _messages(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:
+    if is_stored(row["messages"]):
+        return "chat", {"messages": row["messages"]}
     return _chat(_turns(row["messages"], "messages", ("role", "content"), line), ROLES, number)
+
+
+def is_stored(messages: Any) -> bool:
+    """Whether a chat is in its stored form already: most are, and need no more than this."""
+    if type(messages) is not list:
+        return False
+    before = ""
+    for message in messages:
+        if type(message) is not dict or list(message) != ["role", "content"]:
+            return False
+        role, content = message.values()
+        if type(role) is not str or type(content) is not str or not content or content.isspace():
+            return False
+        if before not in BEFORE.get(role, ()):
+            return False
+        before = role
+    return before == "assistant"
 
 
 def _conversations(row: Row, line: int | str, number: int) -> tuple[Shape, Row]:

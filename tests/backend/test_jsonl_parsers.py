@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from backend.data import shapes
 from backend.data.files import jsonl
 from backend.errors import StudioError
 
@@ -93,3 +94,28 @@ def test_an_ordinary_chat_takes_the_quick_way() -> None:
     row = {"messages": [{"role": "user", "content": 'Ce înseamnă "a: b"?'}, {"role": "assistant", "content": "x: y"}]}
     assert jsonl.quickly(json.dumps(row, ensure_ascii=False).encode()) == row
     assert jsonl.quickly(json.dumps(row).encode()) == row
+
+
+MESSAGES = some.lists(
+    some.fixed_dictionaries(
+        {"role": some.sampled_from(["user", "assistant", "system", "bot", 5, ["user"]])},
+        optional={"content": some.sampled_from(["a", " ", "", "\u2003", "Da.", 7, None]), "input": some.just("x")},
+    )
+    | some.sampled_from([{"content": "a", "role": "user"}, "user"]),
+    max_size=5,
+)
+
+
+@given(MESSAGES | some.sampled_from([None, "a", {}]))
+@settings(max_examples=400, deadline=None)
+def test_a_chat_that_is_taken_as_it_is_would_have_been_stored_so(messages: Any) -> None:
+    if not shapes.is_stored(messages):
+        return
+    turns = shapes._turns(messages, "messages", ("role", "content"), 1)
+    assert shapes._chat(turns, shapes.ROLES, 1) == ("chat", {"messages": messages})
+
+
+def test_a_stored_chat_is_taken_as_it_is() -> None:
+    said = [{"role": role, "content": "a"} for role in ("system", "user", "assistant", "user", "assistant")]
+    assert shapes.is_stored(said)
+    assert not shapes.is_stored(said[:-1])

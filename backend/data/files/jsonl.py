@@ -73,9 +73,9 @@ def quickly(line: bytes) -> dict[str, Any] | None:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if type(row) is not dict or line.count(b"[") + line.count(b"{") > MAX_DEPTH or b"\\u003" in line:
+    if type(row) is not dict or b"\\u003" in line or _is_odd(row):
         return None
-    if orjson.dumps(row).count(b":") != line.count(b":") or _has_decimals(row):
+    if orjson.dumps(row).count(b":") != line.count(b":"):
         return None
     return row
 
@@ -151,11 +151,13 @@ def bad_json(number: int, error: json.JSONDecodeError) -> DataError:
     return DataError("data.bad_json", line=number, column=column, reason=Phrase(f"data.json.{reason}"))
 
 
-def _has_decimals(value: Any) -> bool:
-    """Whether a number in it is a decimal one, or was made one because it is too long."""
+def _is_odd(value: Any, levels: int = MAX_DEPTH - 2) -> bool:
+    """Whether a number in it is a decimal one, or was made one because it is too long; or it has more levels."""
     for child in value.values() if type(value) is dict else value:
         kind = type(child)
-        if kind is float or ((kind is dict or kind is list) and _has_decimals(child)):
+        if kind is str:
+            continue
+        if kind is float or ((kind is dict or kind is list) and (not levels or _is_odd(child, levels - 1))):
             return True
     return False
 
