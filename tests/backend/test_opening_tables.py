@@ -61,6 +61,13 @@ def test_an_italian_table_without_quotes_has_two_columns_and_not_one(tmp_path: P
     assert values(found)[0] == {"testo": "Costa 3,50 al chilo", "etichetta": "prezzo"}
 
 
+def test_one_column_of_texts_stays_one_column(tmp_path: Path) -> None:
+    found = opened(tmp_path, "a.csv", "text\nCiao, come va\nBene, grazie; e tu\nOk\n")
+    assert [row["text"] for row in values(found)] == ["Ciao, come va", "Bene, grazie; e tu", "Ok"]
+    found = opened(tmp_path, "b.csv", 'text\n"Ciao, come va"\n"Bene, grazie"\n')
+    assert [row["text"] for row in values(found)] == ["Ciao, come va", "Bene, grazie"]
+
+
 def test_excels_own_line_about_the_separator_is_no_row(tmp_path: Path) -> None:
     found = opened(tmp_path, "a.csv", "sep=;\r\na;b\r\n1,5;2,5\r\n")
     assert values(found) == [{"a": "1,5", "b": "2,5"}]

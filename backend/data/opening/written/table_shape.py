@@ -9,6 +9,7 @@ LOOKED_AT = 64 << 10
 ROWS = 60
 SEPARATORS = (",", ";", "\t", "|", "^", "~", "\x1f", ":", "#", "!")
 USUAL = 4
+WITHIN_SENTENCES = 0.6
 LONG_HEADER = 60
 NUMBER = re.compile(r"[-+]?[\d.,\s]*\d[%€]?|true|false", re.IGNORECASE)
 SAYS_SEPARATOR = re.compile(r"\Asep=(.)\r?\n", re.IGNORECASE)
@@ -63,6 +64,9 @@ def _separator(head: str, quote: str) -> str:
         # A comma or a colon inside of sentences is seldom the same on every line; an unusual letter must be.
         if found > mark + 0.011 and (place < USUAL or found > 0.95):
             best, mark = letter, found
+    if 0 < mark < WITHIN_SENTENCES:
+        # One column of texts with commas in them: what stands nowhere parts nothing.
+        return next((letter for letter in SEPARATORS if letter not in text), best)
     return best
 
 
