@@ -64,7 +64,7 @@ def _separator(head: str, quote: str) -> str:
         # A comma or a colon inside of sentences is seldom the same on every line; an unusual letter must be.
         if found > mark + 0.011 and (place < USUAL or found > 0.95):
             best, mark = letter, found
-    if 0 < mark < WITHIN_SENTENCES:
+    if 0 < mark < WITHIN_SENTENCES and best not in text.lstrip().partition("\n")[0]:
         # One column of texts with commas in them: what stands nowhere parts nothing.
         return next((letter for letter in SEPARATORS if letter not in text), best)
     return best
