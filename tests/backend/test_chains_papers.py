@@ -20,8 +20,10 @@ CHANGES = {"schedule.max_steps": 2, "batch.size": 2, "batch.accumulation": 1, "b
            "watching.eval_share": 0.1}  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["merged", "stacked"])
-def test_llamantino_goes_from_text_to_dialogues_to_instructions(way, workspace):
+@pytest.mark.parametrize(
+    ("name", "way"), [("llamantino", "merged"), ("llamantino", "stacked"), ("llamantino-full", "merged")]
+)
+def test_llamantino_goes_from_text_to_dialogues_to_instructions(name, way, workspace):
     model = catalogue.bring(HOME, workspace, str(families.make("llama-2", workspace.root / "base"))).id
     rows = {
         1: [{"text": f"Questa è la frase numero {at}."} for at in range(20)],
@@ -34,13 +36,18 @@ def test_llamantino_goes_from_text_to_dialogues_to_instructions(way, workspace):
         path.write_text("".join(json.dumps(row) + "\n" for row in some), encoding="utf-8")
         data[number] = datasets.add(HOME, workspace, path, f"rows {number}").id
     chosen = Choice(model=model, way=way, data=data, changes=dict.fromkeys(rows, CHANGES))
-    planned = submit.plan(HOME, workspace, chains.find("llamantino"), chosen)
+    planned = submit.plan(HOME, workspace, chains.find(name), chosen)
     folder = RunFolder(workspace.runs / "aa")
     folder.path.mkdir()
     folder.write(folder.request, planned.request.model_dump(mode="json"))
     assert chains_run.run(JobContext(folder, folder.read(folder.request))) == ExitCode.DONE
     result = folder.read(folder.result)
     assert [(one["recipe"], one["steps"]) for one in result["stages"]] == [
-        ("llamantino-1", 2), ("llamantino-2", 2), ("llamantino-3", 2),
+        ("llamantino-1", 2), ("llamantino-2", 2), (name.replace("llamantino", "llamantino-3"), 2),
     ]  # fmt: skip
-    assert result["quantised_layers"] > 0
+    if name == "llamantino-full":  # every weight, of the model into which the two before were merged
+        assert result["stages"][2]["start"] == "merged"
+        assert (result["adapter"], result["quantised_layers"]) == (folder.model.name, 0)
+        assert (folder.model / "model.safetensors").is_file()
+    else:
+        assert result["quantised_layers"] > 0
