@@ -87,7 +87,6 @@ def _load(facts: ModelFacts, recipe: Recipe, todo: Work, machine: Machine, calib
         gpu=gpu,
         checkpointing=recipe.compute.gradient_checkpointing == "on",
         grown=calibration.grown(recipe.method) if calibration else 1.0,
-        batches=todo.micro_batches,
     )
 
 

@@ -16,7 +16,7 @@ class Load:
 
     `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
     the largest group of held-out rows; `runtime`: bytes of the process before it has a model; `grown`: how many times
-    as much as forecast the activations of earlier runs here took; `batches`: micro-batches of the run.
+    as much as forecast the activations of earlier runs here took.
     """
 
     facts: ModelFacts
@@ -28,7 +28,6 @@ class Load:
     gpu: bool = False
     checkpointing: bool = False
     grown: float = 1.0
-    batches: int = 1
 
     @property
     def full(self) -> bool:

@@ -5,7 +5,7 @@ derivation stands in docs/forecast.md. In the comments H, Q, K and I are the wid
 keys (and values), and of the MLP.
 """
 
-from math import ceil, log2
+from math import ceil
 
 from backend.forecast import departures
 from backend.forecast.load import FP32, Load
@@ -16,9 +16,8 @@ LOGITS_CHUNK_BYTES = 32 * 2**20
 # A process grows by this after its imports, whatever it trains: modules loaded late, thread pools, work areas of MKL.
 GROWTH_BYTES = 50 * 2**20
 # glibc cannot reuse the hole of a freed tensor for an aligned one of the same size, so holes stay between the tensors
-# that are kept: this share of the activations after so many micro-batches, and so much more for every time as many,
-# until it no longer grows. Tensors from 32 MB on get pages of their own, which go back at once.
-HOLES, FIRST, DOUBLED, SETTLED = 0.25, 12, 0.165, 96
+# that are kept: this share of the activations. Tensors from 32 MB on get pages of their own, which go back at once.
+HOLES = 0.25
 # Of the gradients of a model that is trained whole, this share finds no room where activations have been let go, and
 # so much more of it for each activation that a gradient has.
 MEETING, ROOMLESS = 0.4, 0.6
@@ -161,8 +160,7 @@ def holes_of(taken: int, load: Load) -> int:
         return round((GPU_HOLES - 1) * taken)
     widest = load.facts.intermediate_size * load.number_bytes
     share = min(1.0, OWN_PAGES_BYTES / (load.tokens * widest))
-    doubled = log2(min(max(load.batches, FIRST), SETTLED) / FIRST)
-    return round((HOLES + DOUBLED * doubled) * share * taken)
+    return round(HOLES * share * taken)
 
 
 def weights(load: Load) -> int:

@@ -75,11 +75,6 @@ def test_full_training_keeps_two_moments_of_every_weight(llama: ModelFacts) -> N
     assert found["weights"] == 4 * llama.parameters
 
 
-def test_the_longer_a_run_the_more_holes_until_they_are_as_many_as_they_get(llama: ModelFacts) -> None:
-    found = [memory.holes(replace(load(llama, method="lora"), batches=count)) for count in (1, 12, 24, 48, 96, 10_000)]
-    assert found[0] == found[1] < found[2] < found[3] < found[4] == found[5]
-
-
 def test_what_pissa_begins_from_stays_in_memory_with_the_file_that_it_was_read_from(llama: ModelFacts) -> None:
     assert parts(load(llama, method="lora"))["loading"] == 0
     inside = llama.parts["attention"] + llama.parts["mlp"]

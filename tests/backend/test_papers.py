@@ -72,7 +72,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "lora.alpha": 16, "lora.dropout": 0.0, "lora.rslora": True, "batch.size": 8, "batch.accumulation": 12,
         "schedule.learning_rate": 5e-5, "schedule.scheduler": "linear", "schedule.warmup_ratio": 0.1,
         "schedule.optimizer": "adamw_8bit", "schedule.weight_decay": 0.0, "batch.max_length": 1024,
-        "preference.beta": 0.1,
+        "preference.beta": 0.1, "compute.seed": 42, "watching.eval_share": 0.01,
     },
     "extremita": {
         "defaults.model": "sag-uniroma2/extremITA-Camoscio-7b", "quantisation.kind": "int8", "lora.rank": 8,
