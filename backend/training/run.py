@@ -63,7 +63,7 @@ def run(job: JobContext, group: Group | None = None) -> int:
         if not _is_memory(error):
             raise
         attempt.ran_out()
-        watch.note(JobError("training.out_of_memory", size=request.recipe.batch.size), "warning")
+        watch.note(JobError("training.out_of_memory", size=attempt.at_once or request.recipe.batch.size), "warning")
         return ExitCode.OUT_OF_MEMORY
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
@@ -82,7 +82,7 @@ def _is_memory(error: Exception) -> bool:
 @dataclass
 class Run:
     """One attempt at a run. `imports`: bytes this process had resident before it loaded anything; `needed`: bytes
-    of disk for two checkpoints."""
+    of disk for two checkpoints; `at_once`: documents that go through the model of one device together."""
 
     job: JobContext
     request: TrainRequest
@@ -91,6 +91,7 @@ class Run:
     imports: int
     group: Group = ALONE
     needed: int = 0
+    at_once: int = 0
 
     def go(self) -> int:
         gc.freeze()  # the libraries stay: without this, each collection walks their objects for most of a second
@@ -103,6 +104,7 @@ class Run:
         checkpoints = Shared.of(kept, self.group)
         checkpoint = self._newest(checkpoints)
         chosen: Fit = self.group.told(lambda: fit(self.request, self.job.memory_failures, self.device))
+        self.at_once = chosen.micro
         self.watch.attempt(self.job.attempt, checkpoint.step if checkpoint else 0)
         assembly = Assembly(self.job, self.request, self.device, self.watch, self.group)
         made = assembly.make(checkpoints, chosen, fresh=checkpoint is None)

@@ -202,7 +202,8 @@ def test_memory_that_runs_out_in_one_process_ends_the_attempt_of_all(
     (world.folder / "sitecustomize.py").write_text(FULL)
     code, said = world.run("memory", devices=2)
     assert code == ExitCode.OUT_OF_MEMORY
-    assert [event.key for event in said if event.type == "note"] == ["training.out_of_memory"]
+    (note,) = [event for event in said if event.type == "note"]
+    assert (note.key, note.values) == ("training.out_of_memory", {"size": 2})
 
 
 @pytest.mark.slow
