@@ -6,15 +6,20 @@ from collections.abc import Iterable, Sequence
 from backend.data.datasets import Dataset
 from backend.data.rows import Row, plain, question, texts
 from backend.data.shapes import Shape
+from backend.data.tasks.asking import ASKED
 from backend.errors import DataError
 from backend.messages import Named, Phrase
 
+PICTURED: tuple[Shape, ...] = ("caption", "visual")
+
 
 def refuse_other_shape(data: Dataset, wanted: Shape) -> None:
-    """DataError when the rows are of another kind than what is trained on."""
-    if data.shape != wanted:
-        kinds = {"shape": Phrase(f"training.shape.{data.shape}"), "wanted": Phrase(f"training.shape.{wanted}")}
-        raise DataError("training.other_shape", data=Named(data.name, data.titles), **kinds)
+    """DataError when the rows are of another kind than what is trained on: it says what can be done."""
+    if data.shape == wanted:
+        return
+    kinds = {"shape": Phrase(f"training.shape.{data.shape}"), "wanted": Phrase(f"training.shape.{wanted}")}
+    what = "with_pictures" if data.shape in PICTURED else "as_chats_first" if data.shape in ASKED else "other_shape"
+    raise DataError(f"training.{what}", data=Named(data.name, data.titles), **kinds)
 
 
 def control_words(rows: Iterable[Row], words: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def _measured(path: Path, _sha256: str) -> Stats:
         seen.add(hash(tuple(said)))
         messages += len(said)
         characters += size
-        answer_characters += size if "text" in row else sum(map(len, rows.answers(row)))
+        answer_characters += size if rows.shape(row) == "text" else sum(map(len, rows.answers(row)))
         longest = max(longest, size)
         bound = BOUNDS[min(bisect.bisect_left(BOUNDS, size), len(BOUNDS) - 1)]
         lengths[bound] = lengths.get(bound, 0) + 1

@@ -21,6 +21,7 @@ from backend.data.datasets import Dataset
 from backend.data.rows import Row
 from backend.data.rows import answers as answered
 from backend.data.split import kept_apart, split
+from backend.data.tasks.asking import as_chat
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 
@@ -28,6 +29,7 @@ SAMPLE = 1000
 SAMPLED_DOCUMENTS = 256
 WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
 ROLE_MARKS = 4  # begin, newline after the role, end, newline
+ASKED_IN = "ro"  # labels, scores and exams are counted as they would be asked
 CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
 
 
@@ -174,11 +176,13 @@ def of(found: Iterable[Row], count: int, vocabulary: Vocabulary | None) -> Lengt
 
 def _row(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
     """(tokens, of these learned)"""
-    if "text" in row:
+    shape = rows.shape(row)
+    if shape == "text":
         size = _tokens(row["text"], vocabulary) + 1
         return size, size - 1
-    if "chosen" in row:
+    if shape == "preference":
         return _pair(row, vocabulary)
+    row = as_chat(row, ASKED_IN)
     whole = learned = 0
     for role, size in _messages(row, vocabulary):
         whole += size + ROLE_MARKS + _tokens(role, vocabulary)
@@ -195,8 +199,8 @@ def _pair(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
 
 
 def _messages(row: Row, vocabulary: Vocabulary | None) -> Iterator[tuple[str, int]]:
-    for message in row["messages"]:
-        yield message["role"], _tokens(message["content"], vocabulary)
+    for message in rows.turns(row):
+        yield message["role"], _tokens(rows.said(message), vocabulary)
 
 
 def _tokens(text: str, vocabulary: Vocabulary | None) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backend.data.mapping import roles
-from backend.data.mapping.building import chats, exams, pairs, tables
+from backend.data.mapping.building import chats, exams, pairs, tables, visuals
 from backend.data.mapping.fields import Fields
 from backend.data.mapping.unfolding import unfolded
 from backend.data.shapes import Row, Shape
@@ -41,20 +41,33 @@ class Mapping(Fields):
             fields[role] = column
         return self.model_copy(update={"fields": fields, "options": options})
 
-    def rows(self, values: Values, place: str, number: int | None = None) -> Iterator[Row]:
-        """The stored rows of one record, several where it holds a text with many questions; DataError as `row`."""
+    def rows(
+        self, values: Values, place: str, number: int | None = None, keep: visuals.Keep = visuals.named
+    ) -> Iterator[Row]:
+        """The stored rows of one record: several where it holds a text with many questions, or a picture with many
+        captions. DataError as `row`.
+        """
         for found in unfolded(values):
-            yield self.row(found, place, number)
+            several = visuals.captions(self, found) if self.shape == "caption" and not self.missing() else []
+            for text in several if len(several) > 1 else [None]:
+                one = found if text is None else {**found, self.fields["caption"]: text}
+                yield self.row(one, place, number, keep)
 
-    def row(self, values: Values, place: str, number: int | None = None) -> Row:
-        """The record in its stored form (`backend.data.shapes`), pictures still as the file names them.
+    def row(self, values: Values, place: str, number: int | None = None, keep: visuals.Keep = visuals.named) -> Row:
+        """The record in its stored form (`backend.data.shapes`); `keep` stores a picture and says how it is called, as
+        `backend.data.pictures.keeping.Keeper.keep` does, and without it pictures stay as the file names them.
 
         DataError says what is wrong with it: at `place` of the file, or in conversation `number` from 1.
         """
         for role in self.missing():
             raise DataError("mapping.missing", role=Phrase(f"mapping.role.{role}"), shape=_named(self.shape))
+        conversation = place if number is None else number
         if self.shape == "chat":
-            return chats.row(self, values, place, place if number is None else number)
+            return chats.row(self, values, place, conversation)
+        if self.shape == "visual":
+            return visuals.row(self, values, place, conversation, keep)
+        if self.shape == "caption":
+            return visuals.caption(self, values, place, keep)
         return MAKERS[self.shape](self, values, place)
 
 

@@ -44,6 +44,8 @@ def _settled(mapping: Mapping, columns: list[str], rows: list[Values]) -> Mappin
         notices += unsure
     if guessing.only_numbers(mapping, rows):
         changes["numbers_as_text"] = True
+    if mapping.fields.get("caption") == "folder":
+        notices.append(Notice(key="mapping.folder_names"))
     if "verdict" in mapping.fields:
         notices.append(Notice(key="mapping.verdict", values={"column": mapping.fields["verdict"]}))
     if guessing.unanswerable(mapping, rows):
@@ -59,7 +61,7 @@ def _doubles(mapping: Mapping, columns: list[str]) -> list[Notice]:
     for role, column in mapping.fields.items():
         for other in roles.fitting(role, free):
             found.setdefault(other, column)
-    if mapping.shape == "exam" or "messages" in mapping.fields:
+    if mapping.shape in ("exam", "caption", "visual") or "messages" in mapping.fields:
         return []
     return [Notice(key="mapping.several", values={"column": free, "other": read}) for free, read in found.items()]
 
@@ -145,6 +147,35 @@ def _messages(columns: list[str], rows: list[Values]) -> Found:
     }
 
 
+def _visual(columns: list[str], rows: list[Values]) -> Found:
+    """Chats about pictures: messages with parts or with pictures beside them, or a picture with question and answer."""
+    messages = _lists([name for name in columns if roles.fold(name) not in ("prompt", "completion")], rows)
+    image = _pictures(columns, rows)
+    beside = {"image": image} if image else {}
+    rest = [name for name in columns if name != image]
+    if messages and guessing.pictures_in(columns, rows, messages):
+        system = _first("system", [name for name in rest if name != messages])
+        return {"messages": messages, **beside, **({"system": system} if system else {})}
+    asked = _with(("question", "answer"), ("context", "system"), rest)
+    return {**beside, **asked} if image and asked else None
+
+
+def _caption(columns: list[str], rows: list[Values]) -> Found:
+    """A picture and a text about it; the names of folders where there is none, if there are several."""
+    image = _pictures(columns, rows)
+    if image is None:
+        return None
+    rest = [name for name in columns if name != image and roles.fold(name) not in roles.names("image")]
+    caption = _first("caption", rest)
+    if caption is None and "folder" in rest and len({row.get("folder") for row in rows}) > 1:
+        caption = "folder"
+    return {"image": image, **({"caption": caption} if caption else {})}
+
+
+def _pictures(columns: list[str], rows: list[Values]) -> str | None:
+    return _column([*roles.fitting("image", columns), *columns], rows, guessing.is_picture)
+
+
 def _exam(columns: list[str], rows: list[Values]) -> Found:
     options = roles.option_columns(columns)
     fields = _with(("question",), (), [name for name in columns if name not in options])
@@ -202,7 +233,9 @@ def _text(columns: list[str], rows: list[Values]) -> Found:
 
 LOOKS: tuple[tuple[Shape, Callable[[list[str], list[Values]], Found]], ...] = (
     ("preference", _preference),
+    ("visual", _visual),
     ("chat", _messages),
+    ("caption", _caption),
     ("exam", _exam),
     ("score", _score),
     ("chat", _question),

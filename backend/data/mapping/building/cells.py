@@ -68,5 +68,9 @@ def names(value: Any) -> list[str]:
         found = found.split(mark) if mark else [found]
     if not isinstance(found, list | tuple):
         return []
-    texts = [part.get("text", "") if isinstance(part, dict) else part for part in found if part is not None]
+    texts = [
+        part.get("text", part.get("answer", "")) if isinstance(part, dict) else part
+        for part in found
+        if part is not None
+    ]
     return [text.strip() if isinstance(text, str) else written(text) for text in texts]
