@@ -33,11 +33,20 @@ ROWS, RECORD = "rows.jsonl", "dataset.json"
 LEFT_BEHIND_SECONDS = 24 * 3600
 
 
+class Step(BaseModel):
+    """One thing that was done to a version to make the next: what it is called, and how it was set."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
 class Dataset(BaseModel):
     """`path` holds `rows` rows in their stored form; `sha256` is of that file, `source_sha256` of the file it is from.
 
     `titles` and `about` are by language and only given for shipped sets; `skipped` lines of the source were left out.
-    `hub_id`, `revision` (a commit) and `licence` of one from the Hub.
+    `hub_id`, `revision` (a commit) and `licence` of one from the Hub. A version made from another one has that one's id
+    as its `parent`, the id of the first one as its `series`, and all `steps` since then.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,21 +66,41 @@ class Dataset(BaseModel):
     hub_id: str = ""
     revision: str = ""
     licence: str = ""
+    series: str = ""
+    version: int = 1
+    parent: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """What all versions of it have in common: the id of the first."""
+        return self.series or self.id
 
     def title(self, language: str) -> str:
         return self.titles.get(language, self.name)
 
 
 def available(person: Person, workspace: Workspace) -> list[Dataset]:
-    """The shipped sets, then the person's own, oldest first."""
+    """The shipped sets, then the person's own, oldest first; of several versions the newest."""
+    every = every_version(person, workspace)
+    newest: dict[str, Dataset] = {}
+    for one in every:
+        if one.line not in newest or one.version >= newest[one.line].version:
+            newest[one.line] = one
+    return [one for one in every if newest[one.line] is one]
+
+
+def every_version(person: Person, workspace: Workspace) -> list[Dataset]:
+    """As `available`, with all versions of each."""
     return [*_shipped(), *_own(person, workspace)]
 
 
 def find(person: Person, workspace: Workspace, ref: str) -> Dataset:
-    """The set with this id or name; AccessError when this person has none, DataError for a path or an address."""
-    sets = available(person, workspace)
-    by_id = [found for found in sets if found.id == ref]
-    for found in by_id or (other for other in sets if names.same(other.name, ref)):
+    """Any version with this id, or the newest with this name; AccessError when this person has none, DataError for a
+    path or an address.
+    """
+    by_id = [found for found in every_version(person, workspace) if found.id == ref]
+    for found in by_id or (one for one in available(person, workspace) if names.same(one.name, ref)):
         return found
     if "://" in ref:
         raise DataError("data.address")

@@ -102,7 +102,7 @@ def needs(person: Person, jobs: Jobs, request: dict[str, Any]) -> list[Need]:
         return []
     model = _base(person, jobs, index)
     found = [Need("model", str(index["base"]["name"]), model.id if model else "", str(index["base"]["source"]))]
-    here = {one.sha256: one.id for one in [*checks.shipped(), *datasets.available(person, jobs.workspace)]}
+    here = {one.sha256: one.id for one in [*checks.shipped(), *datasets.every_version(person, jobs.workspace)]}
     for part in SETS:
         if facts := index["sets"].get(part):
             found.append(Need(part, str(facts["name"]), here.get(facts["sha256"], ""), str(facts["sha256"])))
@@ -225,7 +225,7 @@ def _request(person: Person, jobs: Jobs, index: dict[str, Any], recipe: Recipe) 
     named = {"id": "", "name": str(index["base"]["name"]), "location": "", "source": str(index["base"]["source"])}
     known["model"] = model.model_dump(mode="json") if model else named
     known["capsule"] = {name: index.get(name) for name in ("base", "sets", "seed", "versions")}
-    here = [*datasets.available(person, jobs.workspace), *checks.shipped()]
+    here = [*datasets.every_version(person, jobs.workspace), *checks.shipped()]
     for part, facts in index["sets"].items():
         if part in SETS:
             same = next((one for one in here if one.sha256 == facts["sha256"]), None)

@@ -65,7 +65,12 @@ def record(request: TrainRequest, steps: int, way: dict[str, Any]) -> dict[str, 
             "location": str(model.location),
             "sha256": belongs["model"]["weights"],
         },
-        "data": {"id": request.data.id, "name": request.data.name, "sha256": request.data.sha256},
+        "data": {
+            "id": request.data.id,
+            "name": request.data.name,
+            "version": request.data.version,
+            "sha256": request.data.sha256,
+        },
         "corpora": [
             {"id": one.dataset.id, "name": one.dataset.name, "sha256": one.dataset.sha256, "weight": one.weight}
             for one in request.weighed

@@ -72,7 +72,8 @@ class ChatServices:
         folder = self.jobs.folder(job)
         request = folder.read(folder.request)
         data = str(request.get("data", {}).get("id", ""))
-        found = next((one for one in datasets.available(self.person, self.workspace) if one.id == data), None)
+        every = datasets.every_version(self.person, self.workspace)
+        found = next((one for one in every if one.id == data), None)
         if found:
             return languages.of_rows(found.path)
         asked = request.get("recipe", {}).get("watching", {}).get("questions", [])

@@ -13,6 +13,7 @@ from backend.data import datasets
 from backend.data.corpora import index
 from backend.data.corpora.share import STREAMED_BYTES
 from backend.data.datasets import Dataset
+from backend.data.versions import losses
 from backend.errors import DataError
 from backend.hub import desk
 from backend.hub.corpora import submit
@@ -51,9 +52,15 @@ def add(jobs: Jobs, options: argparse.Namespace) -> int:
 
 def delete(jobs: Jobs, options: argparse.Namespace) -> int:
     found = datasets.find(HOME, jobs.workspace, options.ref)
-    values = _here(found)
+    lost = losses.of(HOME, jobs, found.id)
+    runs, versions = [job.name for job in lost.runs], [one.version for one in lost.versions]
+    values = _here(found) | {"runs": runs, "versions": versions}
     if options.yes:
         datasets.delete(HOME, jobs.workspace, found.id)
+    if runs:
+        say(f"Runs that lose their source: {', '.join(runs)}")
+    if versions:
+        say(f"Made from it, and stays whole: version {', '.join(map(str, versions))}")
     said = "Removed." if options.yes else "Nothing was removed. To remove it: add --yes"
     answer(values | {"removed": bool(options.yes)}, as_json=options.json, text=f"{found.name}: {said}")
     return commands.DONE

@@ -78,7 +78,7 @@ def _already(job: JobContext) -> Dataset | None:
     name = job.folder.path.name
     if not (job.workspace.datasets / name / RECORD).is_file():
         return None
-    return next((known for known in datasets.available(_owner(job), job.workspace) if known.id == name), None)
+    return next((known for known in datasets.every_version(_owner(job), job.workspace) if known.id == name), None)
 
 
 def _imported(job: JobContext, asked: Import) -> Dataset:

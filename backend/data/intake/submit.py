@@ -52,7 +52,7 @@ def asked_for(folder: RunFolder) -> Import:
 
 def made(person: Person, jobs: Jobs, job: Job) -> Dataset | None:
     """The data set that this import has become; None before it has, and after that was deleted."""
-    found = (one for one in datasets.available(person, jobs.workspace) if one.id == job.id)
+    found = (one for one in datasets.every_version(person, jobs.workspace) if one.id == job.id)
     return next(found, None)
 
 

@@ -76,5 +76,5 @@ def asked_for(folder: RunFolder) -> Fetch:
 
 def here(person: Person, workspace: Workspace, asked: Fetch) -> Dataset | None:
     """The data set of this person that holds these very texts."""
-    own = datasets.available(person, workspace)
+    own = datasets.every_version(person, workspace)
     return next((known for known in own if known.source_sha256 == asked.source), None)
