@@ -25,12 +25,13 @@ from backend.people import HOME, Person
 
 STEP = Step(name="filter", settings={"longest": 40})
 CUT_OFF = """
-import os, sys
+import sys
+from pathlib import Path
 from backend.data import datasets
 from backend.data.versions.deriving import derive
 from backend.paths import Workspace
 from backend.people import HOME
-workspace = Workspace(sys.argv[1])
+workspace = Workspace(Path(sys.argv[1]))
 parent = datasets.find(HOME, workspace, sys.argv[2])
 print("begun", flush=True)
 derive(HOME, workspace, parent, datasets.Step(name="again"), ({"text": f"Rând {n}."} for n in range(60_000)))
