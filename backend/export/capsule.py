@@ -34,6 +34,9 @@ from backend.recipes.schema import Recipe
 FORMAT, INDEX = 1, "capsule.json"
 RECIPE, EVENTS, RESULT, CHECK, LOG = "recipe.yaml", "events.jsonl", "result.json", "check.json", "log.txt"
 SETS = ("data", "replay", "check")
+# Of a run that reads several: what each of them was, in the recipe's order.
+CORPORA = "corpora"
+FACTS = ("name", "sha256", "rows", "shape")
 WEIGHTS = "adapter/"
 KIND, DEVICE = "import", "cpu"
 MOST_BYTES, MOST_ENTRIES = 4 * 10**9, 50
@@ -43,7 +46,8 @@ PLACE = re.compile(r"(/|[A-Za-z]:\\)[^\s'\",:;]*")
 
 @dataclass(frozen=True)
 class Need:
-    """`part`: "model" or one of SETS. `here`: the id of what has the same bytes in this studio, "" when nothing has.
+    """`part`: "model", CORPORA or one of SETS. `here`: the id of what has the same bytes in this studio, "" if none
+    has.
 
     `known_as`: where else it can be found: the Hub id of a model, the SHA-256 of a data set.
     """
@@ -103,10 +107,11 @@ def needs(person: Person, jobs: Jobs, request: dict[str, Any]) -> list[Need]:
     model = _base(person, jobs, index)
     found = [Need("model", str(index["base"]["name"]), model.id if model else "", str(index["base"]["source"]))]
     here = {one.sha256: one.id for one in [*checks.shipped(), *datasets.every_version(person, jobs.workspace)]}
-    for part in SETS:
-        if facts := index["sets"].get(part):
-            found.append(Need(part, str(facts["name"]), here.get(facts["sha256"], ""), str(facts["sha256"])))
-    return found
+    sets = [(part, index["sets"].get(part)) for part in SETS] + [(CORPORA, one) for one in index.get(CORPORA) or ()]
+    wanted = [(part, facts) for part, facts in sets if facts]
+    return found + [
+        Need(part, str(facts["name"]), here.get(facts["sha256"], ""), str(facts["sha256"])) for part, facts in wanted
+    ]
 
 
 def other_versions(request: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -131,16 +136,13 @@ def _index(source: Source, *, texts: bool) -> dict[str, Any]:
     known = {"name": str(model.get("name", "")), "source": public_name(model)}
     print_of = adapters.record(source.folder.adapter) if source.adapter else {}
     digest = (print_of.get("base") or {}).get("sha256") or weights.fingerprint(source.base)
-    sets = {
-        name: {key: request[name].get(key) for key in ("name", "sha256", "rows", "shape")}
-        for name in SETS
-        if request.get(name)
-    }
+    sets = {name: {key: request[name].get(key) for key in FACTS} for name in SETS if request.get(name)}
     return {
         "capsule": FORMAT,
         "name": source.name,
         "base": known | {"sha256": digest},
         "sets": sets,
+        CORPORA: [{key: one.get(key) for key in FACTS} for one in request.get(CORPORA, ())],
         "seed": _meant(source).compute.seed,
         "versions": result.get("versions", {}),
         "texts": texts,
@@ -224,12 +226,18 @@ def _request(person: Person, jobs: Jobs, index: dict[str, Any], recipe: Recipe) 
     known: dict[str, Any] = {"recipe": recipe.model_dump(mode="json"), "source": {"capsule": str(index["name"])}}
     named = {"id": "", "name": str(index["base"]["name"]), "location": "", "source": str(index["base"]["source"])}
     known["model"] = model.model_dump(mode="json") if model else named
-    known["capsule"] = {name: index.get(name) for name in ("base", "sets", "seed", "versions")}
+    known["capsule"] = {name: index.get(name) for name in ("base", "sets", CORPORA, "seed", "versions")}
     here = [*datasets.every_version(person, jobs.workspace), *checks.shipped()]
-    for part, facts in index["sets"].items():
-        if part in SETS:
-            same = next((one for one in here if one.sha256 == facts["sha256"]), None)
-            known[part] = same.model_dump(mode="json") if same else {"id": "", "path": "", **facts}
+
+    def found(facts: dict[str, Any]) -> dict[str, Any]:
+        same = next((one for one in here if one.sha256 == facts["sha256"]), None)
+        return same.model_dump(mode="json") if same else {"id": "", "path": "", **facts}
+
+    known |= {part: found(facts) for part, facts in index["sets"].items() if part in SETS}
+    known[CORPORA] = [found(facts) for facts in index.get(CORPORA) or ()]
+    # The recipe names them as they were called there.
+    for named_there, one in zip(known["recipe"][CORPORA], known[CORPORA], strict=False):
+        named_there["data"] = one["id"] or named_there["data"]
     return known
 
 

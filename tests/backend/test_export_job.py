@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from backend.data import datasets
 from backend.errors import ModelError
 from backend.export import capsule, snippets, source, submit
 from backend.export import run as export
@@ -282,6 +283,34 @@ def test_a_capsule_is_repeated_elsewhere_to_the_last_bit(workspace: Workspace, t
     again["recipe"]["watching"]["questions"] = []
     tiny.run(tmp_path / "again", again)
     assert tiny.same_adapters(here, tmp_path / "again")
+
+
+def test_a_capsule_says_what_every_corpus_was_and_finds_those_that_are_here(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    model = tiny.make_model(tmp_path / "base")
+    folder = RunFolder(trained(workspace, "aa", model))
+    files = [tmp_path / name for name in ("unul.txt", "altul.txt")]
+    for file in files:
+        file.write_text("\n".join(f"{file.stem} {number}" for number in range(20)), encoding="utf-8")
+    corpora = [datasets.add(HOME, workspace, file, file.stem) for file in files]
+    request = folder.read(folder.request)
+    named = [{"data": one.name, "weight": weight} for one, weight in zip(corpora, (3.0, 1.0), strict=True)]
+    request["recipe"] |= {"objective": "text", "corpora": named}
+    request["corpora"] = [one.model_dump(mode="json") for one in corpora]
+    folder.write(folder.request, request)
+    capsule.write(tmp_path / "a.zip", source.of(workspace, "aa", "a"), texts=False, weights_too=False)
+    there = Workspace(tmp_path / "there").create()
+    jobs = Jobs(Ledger(there.ledger), there)
+    same = datasets.add(HOME, there, files[0], "altfel numit")
+    job = capsule.take(HOME, jobs, tmp_path / "a.zip")
+    asked = jobs.folder(job).read(jobs.folder(job).request)
+    found = [need for need in capsule.needs(HOME, jobs, asked) if need.part == "corpora"]
+    assert [(need.name, need.here, need.known_as) for need in found] == [
+        ("unul", same.id, corpora[0].sha256),
+        ("altul", "", corpora[1].sha256),
+    ]
+    assert [corpus["data"] for corpus in asked["recipe"]["corpora"]] == [same.id, "altul"]
 
 
 def unzipped(path: Path) -> dict[str, bytes]:

@@ -40,7 +40,7 @@ def table() -> list[tuple[str, str]]:
     for texts, encodings in ((ROMANIAN, ["cp1250", "cp852", "iso8859-2"]), (ITALIAN, ["cp1252", "cp850", "mac-roman"])):
         for text in texts:
             for encoding in (*BOTH, *encodings):
-                for form in {text, text.translate(CEDILLAS)}:
+                for form in dict.fromkeys((text, text.translate(CEDILLAS))):
                     try:
                         form.encode(encoding)
                     except UnicodeEncodeError:
