@@ -173,7 +173,8 @@ def drawn(count: int, seed: int) -> Iterator[Setting]:
     for _ in range(count):
         method = draw.choice(tuple(CHANGES))
         sizes = draw.choice((1, 2, 3, 5, 6)), draw.choice((96, 160, 224, 320, 448))
-        yield setting(draw.choice(models), method, *sizes, **draw.choice(CHANGES[method]))
+        model, change = draw.choice(models), draw.choice(CHANGES[method])
+        yield Setting(model, method, *sizes, tuple((name, tuple(values.items())) for name, values in change.items()))
 
 
 DRAWN = tuple(drawn(12, seed=2026))
