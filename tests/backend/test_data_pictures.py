@@ -162,19 +162,19 @@ def test_a_stored_picture_is_named_by_its_content_and_says_nothing_of_where_it_w
 )  # fmt: skip
 def test_a_picture_that_cannot_be_had_is_named(reference: Any, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        Keeper(tmp_path, {}.get).keep(reference, "7")
+        Keeper(tmp_path).keep(reference, "7")
     assert str(caught.value) == sentence
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pictures_come_as_bytes_as_text_or_by_their_name(tmp_path: Path) -> None:
+def test_pictures_come_as_bytes_as_text_or_as_a_file(tmp_path: Path) -> None:
     import base64
 
-    keeper = Keeper(tmp_path, {"a.png": raw(picture())}.get)
+    (tmp_path / "a.png").write_bytes(raw(picture()))
+    there = Picture("a.png", tmp_path / "a.png")
+    keeper = Keeper(tmp_path)
     inline = "data:image/png;base64," + base64.b64encode(raw(picture())).decode()
-    wanted = [
-        keeper.keep(one, "1") for one in ("a.png", raw(picture()), inline, {"bytes": raw(picture()), "path": None})
-    ]
+    wanted = [keeper.keep(one, "1") for one in (there, raw(picture()), inline, {"bytes": raw(picture()), "path": None})]
     assert len(set(wanted)) == 1
 
 

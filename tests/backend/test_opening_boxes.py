@@ -217,7 +217,10 @@ def test_captions_stand_in_texts_beside_the_pictures(tmp_path: Path, maker) -> N
     }
     found = open_file(maker(tmp_path / "a", files))
     assert pictures(found) == [("poze/a.png", "poze", "O pisică\nîn faţă"), ("poze/b.PNG", "poze", None)]
-    assert [notice.say() for notice in found.understood.notices] == ["1 pictures have no caption, such as poze/b.PNG."]
+    assert [notice.say() for notice in found.understood.notices] == [
+        "1 picture has no caption: b.PNG. Skip it or add a caption.",
+        '1 file was left out, "poze/c.txt": it is of another kind than the others.',
+    ]
     assert found.understood.columns == ("image", "file_name", "folder", "caption")
 
 

@@ -14,6 +14,7 @@ from backend.data.intake import conversion, findings, limits, submit
 from backend.data.intake.findings import Count, Finding
 from backend.data.opening.files import open_file
 from backend.data.opening.opened import Choices, Opened, Understood
+from backend.data.pictures.keeping import Keeper
 from backend.errors import DataError, StudioError
 from backend.jobs.model import ExitCode, JobState
 from backend.jobs.service import Jobs
@@ -69,12 +70,12 @@ def _choices(options: argparse.Namespace) -> Choices:
 
 def _read(jobs: Jobs, options: argparse.Namespace) -> tuple[Opened | None, Count, list[Finding]]:
     """(how the file is read, what its records are, what is wrong); None for one that cannot be opened."""
-    opened, count, found = None, Count(), list[Finding]()
+    opened, count, found, keeper = None, Count(), list[Finding](), Keeper(None)
     with tempfile.TemporaryDirectory(dir=jobs.workspace.root, prefix=".look-") as scratch:
         try:
             opened = open_file(Path(options.ref), _choices(options), Path(scratch))
             found = [findings.of_notice(notice) for notice in opened.understood.notices]
-            convert = conversion.chosen(opened, None)
+            convert = conversion.chosen(opened, None, keeper.keep)
             for record in opened.records():
                 count.take(record, convert)
             if not count.total:
@@ -83,7 +84,7 @@ def _read(jobs: Jobs, options: argparse.Namespace) -> tuple[Opened | None, Count
             found.append(findings.of_error(error, rows=0))
         except MemoryError:
             found.append(findings.of_error(DataError("opening.too_big_to_read"), rows=0))
-    return opened, count, [*found, *count.findings()]
+    return opened, count, [*found, *map(findings.of_notice, keeper.notices()), *count.findings()]
 
 
 def _facts(opened: Opened | None, count: Count, found: list[Finding], made: str | None) -> dict[str, Any]:

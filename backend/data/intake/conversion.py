@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from backend.data.mapping.building.visuals import Keep, named
 from backend.data.mapping.mapping import Mapping
 from backend.data.mapping.recognition import recognise
 from backend.data.opening.opened import Opened, Record
@@ -26,29 +27,29 @@ def _columns(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
-def by(mapping: Mapping, columns: Iterable[str] = ()) -> Convert:
-    """Rows by this mapping. DataError when it names a column that is not among those."""
+def by(mapping: Mapping, columns: Iterable[str] = (), keep: Keep = named) -> Convert:
+    """Rows by this mapping, pictures stored by `keep`. DataError when it names a column that is not among those."""
     known = tuple(columns)
     if known:
         mapping.checked(known)
 
     def convert(record: Record, number: int) -> Iterator[tuple[Shape, Row]]:
-        for row in mapping.rows(record.values, record.place, number):
+        for row in mapping.rows(record.values, record.place, number, keep):
             yield mapping.shape, row
 
     return convert
 
 
-def chosen(opened: Opened, mapping: Mapping | None) -> Convert:
+def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named) -> Convert:
     """By what a person has chosen; else by the names of the fields, row by row, where these are known and agree with
     what the columns are recognised as; else by that. DataError for a mapping of columns that are not there.
     """
     if mapping is not None:
-        return by(mapping, opened.understood.columns)
+        return by(mapping, opened.understood.columns, keep)
     first = [record for record in islice(opened.records(), SAMPLE) if record.fault is None]
     values = [record.values for record in first]
     found = recognise(opened.understood.columns or _columns(values), values)
-    return normalised if found.shape in KNOWN and _known(first, found.shape) else by(found)
+    return normalised if found.shape in KNOWN and _known(first, found.shape) else by(found, (), keep)
 
 
 def _known(records: list[Record], shape: Shape) -> bool:

@@ -14,7 +14,8 @@ from backend.data.intake import conversion, limits
 from backend.data.intake.request import Import
 from backend.data.intake.submit import digest
 from backend.data.opening.files import open_files
-from backend.data.opening.opened import Opened, Record
+from backend.data.opening.opened import Notice, Opened, Record
+from backend.data.pictures.keeping import Keeper
 from backend.data.reading import Findings
 from backend.errors import DataError
 from backend.jobs.context import JobContext
@@ -57,15 +58,19 @@ def run(job: JobContext) -> int:
     staging = job.folder.path / STAGING
     # What an earlier attempt left when it was killed.
     shutil.rmtree(staging, ignore_errors=True)
+    notices: tuple[Notice, ...] = ()
     try:
-        made = _already(job) or _imported(job, asked)
+        made = _already(job)
+        if made is None:
+            made, notices = _imported(job, asked)
     except StoppedError:
         return ExitCode.STOPPED
     except MemoryError as error:
         raise DataError("opening.too_big_to_read") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    job.folder.write(job.folder.result, {"data": made.id, "rows": made.rows, "skipped": made.skipped})
+    said = [notice.model_dump() for notice in notices]
+    job.folder.write(job.folder.result, {"data": made.id, "rows": made.rows, "skipped": made.skipped, "notices": said})
     return ExitCode.DONE
 
 
@@ -81,7 +86,8 @@ def _already(job: JobContext) -> Dataset | None:
     return next((known for known in datasets.every_version(_owner(job), job.workspace) if known.id == name), None)
 
 
-def _imported(job: JobContext, asked: Import) -> Dataset:
+def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Notice, ...]]:
+    """(the data set, what was done to its pictures)."""
     staging = job.folder.path / STAGING
     staging.mkdir()
     job.say(Phase(name="checking"))
@@ -92,10 +98,12 @@ def _imported(job: JobContext, asked: Import) -> Dataset:
         "source_sha256": asked.digest or digest(asked),
     }
     opened = open_files([(source.name, source.path) for source in asked.sources], asked.choices, staging)
-    write = partial(_write, Watch(job), asked, opened)
-    return datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
+    keeper = Keeper(staging / "whole")
+    write = partial(_write, Watch(job), asked, opened, keeper)
+    made = datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
+    return made, keeper.notices()
 
 
-def _write(watch: Watch, asked: Import, opened: Opened, target: BinaryIO) -> Findings:
-    convert = conversion.chosen(opened, asked.mapping)
+def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, target: BinaryIO) -> Findings:
+    convert = conversion.chosen(opened, asked.mapping, keeper.keep)
     return reading.write(watch.over(opened.records()), target, convert, skip_bad=asked.skip_bad)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.errors import DataError
-from backend.messages import sentence
+from backend.messages import catalogue, plural_form, sentence
 
 Kind = Literal[
     "csv",
@@ -46,14 +46,18 @@ class Choices(BaseModel):
 
 
 class Notice(BaseModel):
-    """A sentence about how the file was read; it does not keep anybody from going on."""
+    """A sentence about how the file was read; it does not keep anybody from going on. One that counts has the forms
+    `.one`, `.few` and `.other`, chosen by `count`.
+    """
 
     model_config = ConfigDict(frozen=True)
     key: str
     values: dict[str, str | int | float] = Field(default_factory=dict)
 
     def say(self, language: str = "en") -> str:
-        return sentence(self.key, language, **self.values)
+        counts = f"{self.key}.other" in catalogue(language)
+        form = f".{plural_form(int(self.values['count']), language)}" if counts else ""
+        return sentence(self.key + form, language, **self.values)
 
 
 class Understood(BaseModel):
@@ -93,14 +97,17 @@ class Record(NamedTuple):
 @dataclass(frozen=True)
 class Picture:
     """A picture of a folder, an archive or a table, readable while the records are walked through: `name` inside of it
-    ("" where it has none).
+    ("" where it has none). It lies at `path`, is `data`, or is what `load` gives.
     """
 
     name: str
     path: Path | None = None
     data: bytes = b""
+    load: Callable[[], bytes] | None = None
 
     def read(self) -> bytes:
+        if self.load is not None:
+            return self.load()
         return self.data if self.path is None else self.path.read_bytes()
 
 

@@ -4,8 +4,8 @@ import base64
 import binascii
 import hashlib
 import io
+import os
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ SMALL_EDGE = 256
 JPEG_QUALITY, SMALL_QUALITY = 95, 80
 MOST_BYTES = 200_000_000
 INLINE = "data:image/"
-Find = Callable[[str], bytes | None]
 
 
 def small(folder: Path, name: str) -> Path:
@@ -29,11 +28,10 @@ def small(folder: Path, name: str) -> Path:
 
 
 class Keeper:
-    """Stores pictures below `folder`; `find` gives the bytes of a picture that a row only names, None for none."""
+    """Stores pictures below `folder`; None: they are only looked at, as they would be for storing them."""
 
-    def __init__(self, folder: Path, find: Find | None = None) -> None:
-        self._folder = folder / FOLDER
-        self._find = find
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder / FOLDER if folder else None
         self._known: dict[bytes, str] = {}
         self._noted: dict[str, list[str]] = defaultdict(list)
 
@@ -79,12 +77,11 @@ class Keeper:
                 raise DataError("pictures.damaged", name=place) from error
         if "://" in name:
             raise DataError("pictures.address", line=place, name=shown(name))
-        data = self._find(name) if self._find else None
-        if data is None:
-            raise DataError("pictures.not_there", line=place, name=shown(name))
-        return name, data
+        raise DataError("pictures.not_there", line=place, name=shown(name))
 
     def _stored(self, found: Decoded) -> str:
+        if self._folder is None:
+            return ""
         ending, raw = ("png", _png(found.image)) if found.lossless else ("jpg", _jpeg(found.image, JPEG_QUALITY))
         name = f"{hashlib.sha256(raw).hexdigest()}.{ending}"
         path = self._folder / name
@@ -98,7 +95,10 @@ class Keeper:
 def _write(path: Path, raw: bytes) -> None:
     """Whole or not at all: its name promises what is in it."""
     draft = path.with_suffix(".part")
-    draft.write_bytes(raw)
+    with draft.open("wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
 
 

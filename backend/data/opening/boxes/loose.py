@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from backend.data.opening.boxes import members
-from backend.data.opening.boxes.members import Member
+from backend.data.opening.boxes.members import Member, Take
 
 
 class Loose:
@@ -31,3 +32,7 @@ class Loose:
         for member in self.members:
             if member.name in names:
                 yield member, self.places[member.name]
+
+    @contextmanager
+    def pick(self, names: Container[str]) -> Iterator[Take]:
+        yield lambda name: self.places[name].read_bytes()

@@ -6,7 +6,9 @@ while somebody looks at it.
 
 import errno
 import re
-from collections.abc import Container, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
@@ -24,6 +26,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 # The disk is full or the person's share of it: nothing that an archive is to blame for.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+Take = Callable[[str], bytes]
 
 
 class Member(NamedTuple):
@@ -37,12 +40,29 @@ class Member(NamedTuple):
 
 class Box(Protocol):
     """`members`: all that are worth a look. `walk`: those of these names, in the order of the archive, each with a file
-    that is there until the next one is asked for.
+    that is there until the next one is asked for. `pick`: while it is open, the bytes of any of these, in any order.
     """
 
     members: list[Member]
 
     def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]: ...
+
+    def pick(self, names: Container[str]) -> AbstractContextManager[Take]: ...
+
+
+@contextmanager
+def unpacked(box: Box, names: Container[str], scratch: Path | None) -> Iterator[Take]:
+    """`Box.pick` for what is read from end to end only: when the first is asked for, all of them are laid beside."""
+    places: dict[str, Path] = {}
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+
+        def take(name: str) -> bytes:
+            if not places:
+                for number, (member, path) in enumerate(box.walk(names)):
+                    places[member.name] = path.rename(Path(folder) / str(number))
+            return places[name].read_bytes()
+
+        yield take
 
 
 def require_safe(name: str) -> None:

@@ -6,11 +6,12 @@ import lzma
 import tempfile
 import zlib
 from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from backend.data.opening.boxes import members
-from backend.data.opening.boxes.members import Member
+from backend.data.opening.boxes.members import Member, Take
 from backend.errors import DataError
 
 OPENERS: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -43,3 +44,6 @@ class Single:
                 raise DataError("opening.damaged_archive") from error
             if self.members[0].name in names:
                 yield self.members[0], copy
+
+    def pick(self, names: Container[str]) -> AbstractContextManager[Take]:
+        return members.unpacked(self, names, self.scratch)

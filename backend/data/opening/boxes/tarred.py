@@ -6,12 +6,12 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from backend.data.opening import kinds
 from backend.data.opening.boxes import members
-from backend.data.opening.boxes.members import Member
+from backend.data.opening.boxes.members import Member, Take
 from backend.errors import DataError
 
 
@@ -49,8 +49,11 @@ class Tarred:
                     with copy.open("wb") as target:
                         shutil.copyfileobj(source, target, 1 << 20)
                     yield member, copy
-                    copy.unlink()
+                    copy.unlink(missing_ok=True)
                 vars(archive)["members"].clear()
+
+    def pick(self, names: Container[str]) -> AbstractContextManager[Take]:
+        return members.unpacked(self, names, self.scratch)
 
 
 def _require_safe(entry: tarfile.TarInfo) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backend.data.opening.boxes import members
-from backend.data.opening.boxes.members import Member
+from backend.data.opening.boxes.members import Member, Take
 from backend.errors import DataError
 
 ENCRYPTED = 0x1
@@ -39,6 +39,16 @@ class Zipped:
                         shutil.copyfileobj(source, target, 1 << 20)
                     yield member, copy
                     copy.unlink()
+
+    @contextmanager
+    def pick(self, names: Container[str]) -> Iterator[Take]:
+        with zipfile.ZipFile(self.path) as archive:
+
+            def take(name: str) -> bytes:
+                with _guarded():
+                    return archive.read(name)
+
+            yield take
 
 
 def _suffix(member: Member) -> str:
