@@ -1,11 +1,15 @@
 """The look at a file before it is imported: by a process of its own, whatever the file is."""
 
+import base64
+import io
 import json
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from backend.data.intake import look
 from backend.data.intake.preview import Preview, preview
@@ -14,6 +18,7 @@ from backend.data.opening.opened import Choices
 from backend.messages import LANGUAGES
 from backend.paths import Workspace
 from backend.people import HOME
+from tests import photos
 
 
 @pytest.fixture
@@ -97,3 +102,20 @@ def test_a_preview_of_a_large_file_reads_only_its_beginning(workspace: Workspace
         file.truncate(1 << 40)
     found = seen(workspace, path)
     assert (len(found.records), found.more) == (50, True)
+
+
+def test_pictures_are_shown_small_and_bad_ones_are_told(workspace: Workspace, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for at, raw in enumerate([photos.HEIC, b"", *photos.shades(30), photos.turned()]):
+            archive.writestr(f"{at}.jpg", raw)
+        archive.writestr("a.csv", "poza;descriere\n" + "".join(f"{at}.jpg;Poza {at}\n" for at in range(34)))
+    found = seen(workspace, tmp_path / "a.zip")
+    assert (found.mapping is not None and found.mapping.shape, len(found.records)) == ("caption", 34)
+    assert [found.pictures[shown.rows[0]["image"]][:23] for shown in found.records[2:9]] == [
+        "data:image/jpeg;base64,"
+    ] * 7
+    raw = base64.b64decode(found.pictures["0.jpg"].partition(",")[2])
+    with Image.open(io.BytesIO(raw)) as image:
+        assert image.size == (32, 64)
+    assert [finding.code for finding in found.findings] == ["pictures.empty", "opening.picture_missing"]
+    assert 10 < len(found.pictures) < 20, "Not every picture of a large set is opened for a look."

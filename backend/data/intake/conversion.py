@@ -17,10 +17,15 @@ KNOWN: tuple[Shape, ...] = ("chat", "text", "preference")
 UNKNOWN = ("data.unknown_fields", "data.not_text", "data.not_turns", "data.turn_fields", "data.unknown_role")
 
 
-def mapping_of(opened: Opened, sample: int = SAMPLE) -> Mapping:
-    """What the columns are recognised as, by the first records."""
-    first = [record.values for record in islice(opened.records(), sample) if record.fault is None]
-    return recognise(opened.understood.columns or _columns(first), first)
+def sample(opened: Opened, most: int = SAMPLE) -> list[Record]:
+    """The first records, without faulty ones; pictures among them can no longer be read."""
+    return [record for record in islice(opened.records(), most) if record.fault is None]
+
+
+def mapping_of(opened: Opened, first: list[Record]) -> Mapping:
+    """What the columns are recognised as, by these records."""
+    values = [record.values for record in first]
+    return recognise(opened.understood.columns or _columns(values), values)
 
 
 def _columns(rows: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -40,15 +45,15 @@ def by(mapping: Mapping, columns: Iterable[str] = (), keep: Keep = named) -> Con
     return convert
 
 
-def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named) -> Convert:
+def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named, first: list[Record] | None = None) -> Convert:
     """By what a person has chosen; else by the names of the fields, row by row, where these are known and agree with
-    what the columns are recognised as; else by that. DataError for a mapping of columns that are not there.
+    what the columns are recognised as; else by that. `first`: a sample of the records, if there is one already.
+    DataError for a mapping of columns that are not there.
     """
     if mapping is not None:
         return by(mapping, opened.understood.columns, keep)
-    first = [record for record in islice(opened.records(), SAMPLE) if record.fault is None]
-    values = [record.values for record in first]
-    found = recognise(opened.understood.columns or _columns(values), values)
+    first = sample(opened) if first is None else first
+    found = mapping_of(opened, first)
     return normalised if found.shape in KNOWN and _known(first, found.shape) else by(found, (), keep)
 
 

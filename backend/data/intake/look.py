@@ -17,6 +17,7 @@ from backend.data.intake.preview import Preview, Shown
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening.files import open_files
 from backend.data.opening.opened import Choices, Opened, Picture, Record
+from backend.data.pictures.glances import Glances
 from backend.data.reading import Convert
 from backend.errors import DataError, StudioError
 from backend.messages import LANGUAGES
@@ -39,11 +40,12 @@ def look(sources: list[tuple[str, Path]], choices: Choices, mapping: Mapping | N
 
 
 def _seen(opened: Opened, mapping: Mapping | None, notices: list[Any]) -> Preview:
-    first = list(islice(opened.records(), RECORDS + 1))
-    found = mapping or conversion.mapping_of(opened, RECORDS)
-    convert = conversion.chosen(opened, mapping)
-    count = Count()
-    records = [_shown(record, count, convert) for record in first[:RECORDS]]
+    first = conversion.sample(opened, RECORDS)
+    found = mapping or conversion.mapping_of(opened, first)
+    glances, count = Glances(), Count()
+    convert = conversion.chosen(opened, mapping, glances.keep, first)
+    every = opened.records()
+    records = [_shown(record, count, convert) for record in islice(every, RECORDS)]
     if not records:
         raise DataError("data.empty_file")
     columns = opened.understood.columns or tuple(dict.fromkeys(name for record in first for name in record.values))
@@ -55,7 +57,8 @@ def _seen(opened: Opened, mapping: Mapping | None, notices: list[Any]) -> Previe
         records=tuple(records),
         findings=(*notices, *unsure, *count.findings()),
         languages=tuple(count.languages()),
-        more=len(first) > RECORDS,
+        more=next(every, None) is not None,
+        pictures=glances.made,
     )
 
 

@@ -35,7 +35,8 @@ class Shown(BaseModel):
 
 class Preview(BaseModel):
     """`understood` None: the file cannot be read, and `findings` say why. `columns`: of the file, or of these records.
-    `languages` of the rows shown. `more`: there are other records behind these.
+    `languages` of the rows shown. `more`: there are other records behind these. `pictures`: the first of those that the
+    rows name, small, as the address of an `<img>`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Preview(BaseModel):
     findings: tuple[Finding, ...] = ()
     languages: tuple[str, ...] = ()
     more: bool = False
+    pictures: dict[str, str] = {}
 
 
 def preview(

@@ -100,7 +100,8 @@ def _told(path: Path, found: Opened) -> Opened:
     known = found.understood
     named = kinds.by_name(path.name)
     notices = known.notices
-    if named not in (None, known.kind):
+    # An archive of pictures is one, and is read as pictures.
+    if named not in (None, "archive", known.kind):
         notices = (Notice(key=f"opening.is_{known.kind}", values={"suffix": path.suffix.lower()}), *notices)
     changed = known.model_copy(update={"notices": notices, "bytes": path.stat().st_size})
     return Opened(changed, found.read)

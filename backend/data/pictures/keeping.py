@@ -37,9 +37,7 @@ class Keeper:
 
     def keep(self, reference: Any, place: str) -> str:
         """The stored name of a picture; DataError when there is none or it cannot be used."""
-        name, data = self._read(reference, place)
-        if len(data) > MOST_BYTES:
-            raise DataError("pictures.too_heavy", name=shown(name) or place, most=MOST_BYTES // 1_000_000)
+        name, data = read(reference, place)
         digest = hashlib.sha256(data).digest()
         if digest not in self._known:
             found = decoded(data, name or place)
@@ -55,30 +53,6 @@ class Keeper:
             for note, names in sorted(self._noted.items())
         )
 
-    def _read(self, reference: Any, place: str) -> tuple[str, bytes]:
-        """(name or "", bytes)"""
-        if isinstance(reference, Picture):
-            return reference.name, reference.read()
-        if isinstance(reference, bytes):
-            return "", reference
-        if isinstance(reference, dict):
-            if isinstance(reference.get("bytes"), bytes):
-                return str(reference.get("path") or ""), reference["bytes"]
-            reference = reference.get("path") or reference.get("url") or ""
-        if not isinstance(reference, str) or not reference.strip():
-            raise DataError("pictures.none", line=place)
-        return self._named(reference, place)
-
-    def _named(self, name: str, place: str) -> tuple[str, bytes]:
-        if name.startswith(INLINE):
-            try:
-                return "", base64.b64decode(name.partition(",")[2], validate=True)
-            except binascii.Error as error:
-                raise DataError("pictures.damaged", name=place) from error
-        if "://" in name:
-            raise DataError("pictures.address", line=place, name=shown(name))
-        raise DataError("pictures.not_there", line=place, name=shown(name))
-
     def _stored(self, found: Decoded) -> str:
         if self._folder is None:
             return ""
@@ -90,6 +64,39 @@ class Keeper:
             _write(self._folder / SMALL / f"{path.stem}.jpg", thumbnail(found.image))
             _write(path, raw)
         return f"{FOLDER}/{name}"
+
+
+def read(reference: Any, place: str) -> tuple[str, bytes]:
+    """(name or "", bytes) of a picture as a file refers to it; DataError as `Keeper.keep`."""
+    name, data = _read(reference, place)
+    if len(data) > MOST_BYTES:
+        raise DataError("pictures.too_heavy", name=shown(name) or place, most=MOST_BYTES // 1_000_000)
+    return name, data
+
+
+def _read(reference: Any, place: str) -> tuple[str, bytes]:
+    if isinstance(reference, Picture):
+        return reference.name, reference.read()
+    if isinstance(reference, bytes):
+        return "", reference
+    if isinstance(reference, dict):
+        if isinstance(reference.get("bytes"), bytes):
+            return str(reference.get("path") or ""), reference["bytes"]
+        reference = reference.get("path") or reference.get("url") or ""
+    if not isinstance(reference, str) or not reference.strip():
+        raise DataError("pictures.none", line=place)
+    if reference.startswith(INLINE):
+        return "", _decoded(reference, place)
+    raise DataError(
+        "pictures.address" if "://" in reference else "pictures.not_there", line=place, name=shown(reference)
+    )
+
+
+def _decoded(inline: str, place: str) -> bytes:
+    try:
+        return base64.b64decode(inline.partition(",")[2], validate=True)
+    except binascii.Error as error:
+        raise DataError("pictures.damaged", name=place) from error
 
 
 def _write(path: Path, raw: bytes) -> None:

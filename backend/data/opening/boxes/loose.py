@@ -1,7 +1,7 @@
 """Files that lie in a folder, or that somebody brings at once: read where they are, links never followed."""
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Loose:
             members.require_few(len(found))
         return cls(found)
 
-    def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]:
+    def walk(self, names: Container[str]) -> Generator[tuple[Member, Path]]:
         for member in self.members:
             if member.name in names:
                 yield member, self.places[member.name]

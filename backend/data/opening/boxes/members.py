@@ -7,8 +7,8 @@ while somebody looks at it.
 import errno
 import re
 import tempfile
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Container, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
@@ -45,21 +45,21 @@ class Box(Protocol):
 
     members: list[Member]
 
-    def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]: ...
+    def walk(self, names: Container[str]) -> Generator[tuple[Member, Path]]: ...
 
     def pick(self, names: Container[str]) -> AbstractContextManager[Take]: ...
 
 
 @contextmanager
 def unpacked(box: Box, names: Container[str], scratch: Path | None) -> Iterator[Take]:
-    """`Box.pick` for what is read from end to end only: when the first is asked for, all of them are laid beside."""
+    """`Box.pick` for what is read from end to end only: what stands before the one that is asked for is laid beside."""
     places: dict[str, Path] = {}
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, closing(box.walk(names)) as walk:
 
         def take(name: str) -> bytes:
-            if not places:
-                for number, (member, path) in enumerate(box.walk(names)):
-                    places[member.name] = path.rename(Path(folder) / str(number))
+            while name not in places:
+                member, path = next(walk)
+                places[member.name] = path.rename(Path(folder) / str(len(places)))
             return places[name].read_bytes()
 
         yield take

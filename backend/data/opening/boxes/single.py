@@ -5,7 +5,7 @@ import gzip
 import lzma
 import tempfile
 import zlib
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Single:
         self.members = [Member(path.stem or "file", 0)]
         members.require_plain(self.members)
 
-    def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]:
+    def walk(self, names: Container[str]) -> Generator[tuple[Member, Path]]:
         packed, unpacked = self.path.stat().st_size, 0
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             copy = Path(folder) / f"1{self.members[0].path.suffix.lower()[:9]}"

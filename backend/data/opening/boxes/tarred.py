@@ -5,7 +5,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Tarred:
             raise tarfile.ReadError
         members.require_plain(self.members)
 
-    def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]:
+    def walk(self, names: Container[str]) -> Generator[tuple[Member, Path]]:
         number = 0
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder, _guarded(), tarfile.open(self.path) as archive:
             for entry in archive:

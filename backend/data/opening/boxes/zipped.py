@@ -5,7 +5,7 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Zipped:
         self.members = [member for member in found if not members.is_junk(member.name)]
         members.require_plain(self.members)
 
-    def walk(self, names: Container[str]) -> Iterator[tuple[Member, Path]]:
+    def walk(self, names: Container[str]) -> Generator[tuple[Member, Path]]:
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder, zipfile.ZipFile(self.path) as archive:
             for number, member in enumerate(self.members):
                 if member.name in names:
