@@ -23,7 +23,7 @@ def told(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str) ->
 @pytest.fixture(autouse=True)
 def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
     # The limit of memory would stay with the process of the tests.
-    monkeypatch.setattr("backend.data.intake.limits.limit", lambda: None)
+    monkeypatch.setattr("backend.data.opening.limits.limit", lambda: None)
 
 
 def test_a_check_says_how_a_file_is_read_and_keeps_nothing(capsys, tmp_path: Path) -> None:

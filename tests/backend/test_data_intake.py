@@ -26,7 +26,7 @@ CSV = "intrebare;raspuns\n" + "".join(f"Întrebarea {at}, nu?;Răspunsul {at} î
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     # The limit of memory would stay with the process of the tests.
-    monkeypatch.setattr("backend.data.intake.limits.limit", lambda: None)
+    monkeypatch.setattr("backend.data.opening.limits.limit", lambda: None)
     return Stage.at(tmp_path / "workspace")
 
 
@@ -145,7 +145,7 @@ def test_only_the_owner_sees_what_an_import_made(stage: Stage, tmp_path: Path) -
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the limit is set in a fork")
 def test_a_file_that_needs_too_much_memory_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    from backend.data.intake import limits
+    from backend.data.opening import limits
     from tests import tiny
 
     stage = Stage.at(tmp_path / "workspace")

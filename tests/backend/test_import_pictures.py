@@ -34,7 +34,7 @@ Files = dict[str, bytes]
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     # The limit of memory would stay with the process of the tests.
-    monkeypatch.setattr("backend.data.intake.limits.limit", lambda *_: None)
+    monkeypatch.setattr("backend.data.opening.limits.limit", lambda *_: None)
     return Stage.at(tmp_path / "workspace")
 
 

@@ -1,6 +1,7 @@
 """Workbooks, Parquet, Arrow, PDF and Word: what is read of them, and the sentence for each damaged one."""
 
 import datetime
+import struct
 from pathlib import Path
 
 import docx
@@ -210,3 +211,24 @@ def test_a_word_document_is_parted_at_its_headings(tmp_path: Path) -> None:
     assert refusal(tmp_path / "b.docx") == "There is no text in this file."
     (tmp_path / "c.docx").write_bytes((tmp_path / "a.docx").read_bytes()[:9000])
     assert refusal(tmp_path / "c.docx").startswith("The document is damaged or protected")
+
+
+def test_a_workbook_that_asks_for_all_memory_ends_only_its_own_process(tmp_path: Path) -> None:
+    """A number in the last corner of an old sheet: for that the library asks for a hundred gigabytes at once."""
+    rows: list[list[str | float]] = [["text", "n"], *([f"Rândul {at}", float(at)] for at in range(9))]
+    path = xls(tmp_path / "a.xls", "A", rows)
+    assert len(list(open_file(path).records())) == 9
+    there, far = struct.pack("<HHHHH", 0x0203, 14, 9, 1, 0), struct.pack("<HHHHH", 0x0203, 14, 65535, 65535, 0)
+    assert path.read_bytes().count(there) == 1
+    path.write_bytes(path.read_bytes().replace(there, far))
+    with pytest.raises(DataError) as caught:
+        list(open_file(path).records())
+    assert caught.value.key == "opening.damaged_workbook"
+
+
+def test_a_workbook_that_takes_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.data.opening.tables.workbook.SECONDS", 1)
+    path = xlsx(tmp_path / "a.xlsx", {"A": [["n"]]}, extra="<row><c><v>1</v></c></row>" * 3_000_000)
+    with pytest.raises(DataError) as caught:
+        list(open_file(path).records())
+    assert caught.value.key == "opening.too_long_to_read"

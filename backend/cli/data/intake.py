@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from backend.cli.headless import supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
-from backend.data.intake import conversion, findings, limits, submit
+from backend.data.intake import conversion, findings, submit
 from backend.data.intake.findings import Count, Finding
+from backend.data.opening import limits
 from backend.data.opening.files import open_file
 from backend.data.opening.opened import Choices, Opened, Understood
 from backend.data.pictures.keeping import Keeper

@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from backend.data.intake import conversion, limits
+from backend.data.intake import conversion
 from backend.data.intake.findings import Count, of_error, of_notice
 from backend.data.intake.preview import Preview, Shown
 from backend.data.mapping.mapping import Mapping
+from backend.data.opening import limits
 from backend.data.opening.files import open_files
 from backend.data.opening.opened import Choices, Opened, Picture, Record
 from backend.data.pictures.glances import Glances

@@ -10,9 +10,10 @@ from typing import BinaryIO
 from backend import names
 from backend.data import datasets, reading
 from backend.data.datasets import RECORD, Dataset
-from backend.data.intake import conversion, limits
+from backend.data.intake import conversion
 from backend.data.intake.request import Import
 from backend.data.intake.submit import digest
+from backend.data.opening import limits
 from backend.data.opening.files import open_files
 from backend.data.opening.opened import Notice, Opened, Record
 from backend.data.pictures.keeping import Keeper

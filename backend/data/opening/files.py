@@ -101,7 +101,7 @@ def _told(path: Path, found: Opened) -> Opened:
     named = kinds.by_name(path.name)
     notices = known.notices
     # An archive of pictures is one, and is read as pictures.
-    if named not in (None, "archive", known.kind):
+    if named not in (None, known.kind) and (named, known.kind) != ("archive", "pictures"):
         notices = (Notice(key=f"opening.is_{known.kind}", values={"suffix": path.suffix.lower()}), *notices)
     changed = known.model_copy(update={"notices": notices, "bytes": path.stat().st_size})
     return Opened(changed, found.read)

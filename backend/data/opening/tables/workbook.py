@@ -1,15 +1,18 @@
 """The rows of one sheet of a workbook: Excel's of all ages, and OpenDocument's."""
 
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import partial
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from backend.data.opening.kinds import ZIP
 from backend.data.opening.opened import Choices, Notice, Opened, Record, Understood, Values
@@ -17,6 +20,8 @@ from backend.data.opening.written import table_shape
 from backend.data.opening.written.physical import MOST_FIELD
 from backend.data.opening.written.table import named
 from backend.errors import DataError
+from backend.jobs.supervisor.start import environment
+from backend.paths import ROOT
 
 SEEN = 20
 MOST_UNPACKED = 1 << 30
@@ -24,15 +29,22 @@ MOST_CELLS = 50_000_000
 """The reader holds a sheet from its first to its last cell, the empty ones too."""
 CELL = re.compile(rb'<(?:\w+:)?c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
 PART, OVERLAP = 1 << 20, 256
+MEMORY, SECONDS = 2 << 30, 300
+"""What the process that reads a workbook may take."""
+LARGE = 20 << 20
+"""Bytes of a workbook that may need so much memory without being damaged."""
+TIME_OVER = (-24, -9)
 
 
 def opened(path: Path, choices: Choices) -> Opened:
     """DataError for a workbook that is damaged, locked, too big or empty, or has no such sheet."""
     _refuse_big(path)
-    book = _book(path)
-    sheets = tuple(book.sheet_names)
-    sheet = _chosen(book, sheets, choices.sheet)
-    first = [[_written(cell) for cell in row] for _, row in islice(_rows(path, sheet), SEEN)]
+    with closing(_read(path, choices.sheet or "")) as read:
+        known: dict[str, Any] = next(read)
+        sheets, sheet = tuple(known["sheets"]), known["sheet"]
+        if sheet is None:
+            raise _no_sheet(choices.sheet, sheets)
+        first = [list(map(str, cells)) for _, cells in islice(read, SEEN)]
     header = bool(first) and (table_shape.has_header(first) if choices.header is None else choices.header)
     columns = (
         named(first[0]) if header else tuple(f"column_{at}" for at in range(1, max(map(len, first), default=0) + 1))
@@ -46,59 +58,52 @@ def opened(path: Path, choices: Choices) -> Opened:
     return Opened(understood, partial(_records, path, understood))
 
 
-class Guarded:
-    """What the library says of a workbook that it cannot read; where it is lost itself it panics, and that is no
-    Exception of Python's.
+def _no_sheet(wanted: str | None, sheets: tuple[str, ...]) -> DataError:
+    if wanted:
+        return DataError("opening.no_sheet", sheet=wanted[:100], sheets=", ".join(sheets)[:300])
+    return DataError("opening.empty_workbook")
+
+
+def _read(path: Path, sheet: str) -> Generator[Any]:
+    """What the process that reads it says, line by line; DataError when that ends too early."""
+    command = [sys.executable, "-m", "backend.data.opening.tables.sheet", str(path.resolve()), sheet]
+    reader = subprocess.Popen(
+        [*command, str(MEMORY), str(SECONDS)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(),
+    )
+    with reader, reader.stdout or sys.stdin.buffer as lines:
+        try:
+            for line in lines:
+                if line.endswith(b"\n"):
+                    yield orjson.loads(line)
+        except GeneratorExit:
+            reader.kill()
+            raise
+    if reader.returncode:
+        raise _ended(path, reader.returncode)
+
+
+def _ended(path: Path, code: int) -> DataError:
+    """Why a reader ended before the workbook did: it took too long, or too much memory, or met what it cannot read. A
+    small workbook that needs so much is damaged.
     """
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        library: Any = import_module("python_calamine")
-        known = (library.CalamineError, OSError, ValueError)
-        if kind is not None and (issubclass(kind, known) or kind.__name__ == "PanicException"):
-            raise DataError("opening.damaged_workbook") from error
-
-
-def _book(path: Path) -> Any:
-    library: Any = import_module("python_calamine")
-    with Guarded():
-        return library.CalamineWorkbook.from_path(str(path))
-
-
-def _chosen(book: Any, sheets: tuple[str, ...], wanted: str | None) -> str:
-    """The sheet that was asked for, else the first one with something in it."""
-    if wanted is not None:
-        if wanted not in sheets:
-            raise DataError("opening.no_sheet", sheet=wanted[:100], sheets=", ".join(sheets)[:300])
-        return wanted
-    found = next((name for name in sheets if _sheet(book, name).height), None)
-    if found is None:
-        raise DataError("opening.empty_workbook")
-    return found
-
-
-def _sheet(book: Any, name: str) -> Any:
-    with Guarded():
-        return book.get_sheet_by_name(name)
-
-
-def _rows(path: Path, name: str) -> Iterator[tuple[int, list[Any]]]:
-    """(row from 1, cells) of every row with something in it."""
-    for number, row in enumerate(_sheet(_book(path), name).iter_rows(), start=1):
-        if any(cell != "" for cell in row):
-            yield number, row
+    if code in TIME_OVER:
+        return DataError("opening.too_long_to_read")
+    large = code < 0 and path.stat().st_size > LARGE
+    return DataError("opening.too_big_to_read" if large else "opening.damaged_workbook")
 
 
 def _records(path: Path, understood: Understood) -> Iterator[Record]:
     columns, count = understood.columns, 0
-    rows = _rows(path, understood.sheet)
-    if understood.header:
-        next(rows, None)
-    for number, cells in rows:
-        count += 1
-        yield _record(number, cells, columns)
+    with closing(_read(path, understood.sheet)) as rows:
+        for _ in range(2 if understood.header else 1):
+            next(rows, None)
+        for number, cells in rows:
+            count += 1
+            yield _record(number, cells, columns)
     if understood.header and not count:
         raise DataError("opening.only_header")
 
@@ -108,29 +113,12 @@ def _record(number: int, cells: list[Any], columns: tuple[str, ...]) -> Record:
     if beyond:
         most = len(columns) + len(beyond)
         return Record(str(number), {}, DataError("opening.ragged", line=number, values=most, columns=len(columns)))
-    values: Values = {name: plain(cell) for name, cell in zip(columns, cells, strict=False)}
+    values: Values = dict(zip(columns, cells, strict=False))
     long = next((name for name, cell in values.items() if isinstance(cell, str) and len(cell) > MOST_FIELD), None)
     if long is not None:
         fault = DataError("opening.field_too_long", line=number, column=long, most=MOST_FIELD)
         return Record(str(number), {}, fault)
     return Record(str(number), values | dict.fromkeys(columns[len(cells) :], ""))
-
-
-def plain(cell: Any) -> Any:
-    """A cell as JSON can hold it: a whole number without decimals, a date as ISO 8601."""
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return str(cell)
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)
-    return cell
-
-
-def _written(cell: Any) -> str:
-    return str(plain(cell))
 
 
 def _refuse_big(path: Path) -> None:

@@ -8,13 +8,16 @@ MEMORY = 3 << 30
 
 def limit(memory: int = MEMORY, seconds: int | None = None) -> None:
     """From now on this process ends by a MemoryError above so many bytes, and by a signal after so many seconds of
-    processor time. Windows and macOS have no such limit of memory, so that there nothing is limited.
+    processor time; what is limited more already stays so. Windows and macOS have no such limit of memory, so that there
+    nothing is limited.
     """
     if not sys.platform.startswith("linux"):
         return
     import resource  # noqa: PLC0415 - a module that Windows does not have
 
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory if most < 0 else min(memory, most), most))
+    now, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory if now < 0 else min(memory, now), most))
     if seconds is not None:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        last = seconds + 1 if most < 0 else min(seconds + 1, most)
+        resource.setrlimit(resource.RLIMIT_CPU, (min(seconds, last), last))
