@@ -77,6 +77,16 @@ def unanswerable(mapping: Mapping, rows: Sequence[Values]) -> bool:
     return lists or any("is_impossible" in row for row in rows)
 
 
+def calls_tools(mapping: Mapping, rows: Sequence[Values]) -> bool:
+    """Whether tools are offered, called, or answer in these chats."""
+    offered = mapping.fields.get("tools", "")
+    if any(cells.parsed(row.get(offered)) for row in rows):
+        return True
+    column = mapping.fields.get("messages", "")
+    lists = (row.get(column) for row in rows if turns.is_list(row.get(column)))
+    return any(turns.uses_tool(one) for found in lists for one in cells.parsed(found))
+
+
 def no_answer(mapping: Mapping, rows: Sequence[Values]) -> str:
     """That a text does not say it, in the language the questions are in."""
     asked = (value for row in rows if isinstance(value := row.get(mapping.fields["question"]), str))

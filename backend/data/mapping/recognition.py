@@ -48,6 +48,8 @@ def _settled(mapping: Mapping, columns: list[str], rows: list[Values]) -> Mappin
         notices.append(Notice(key="mapping.folder_names"))
     if "verdict" in mapping.fields:
         notices.append(Notice(key="mapping.verdict", values={"column": mapping.fields["verdict"]}))
+    if guessing.calls_tools(mapping, rows):
+        notices.append(Notice(key="mapping.tools"))
     if guessing.unanswerable(mapping, rows):
         changes["empty_answer"] = guessing.no_answer(mapping, rows)
         notices.append(Notice(key="mapping.no_answer", values={"answer": changes["empty_answer"]}))

@@ -56,6 +56,14 @@ def _turn(one: Any, column: str, place: str) -> Turn:
     )
 
 
+def uses_tool(message: Any) -> bool:
+    """Whether a message calls a tool or is what a tool said."""
+    if not isinstance(message, dict):
+        return False
+    named = next((value for key, value in message.items() if key.casefold() in WHO), "")
+    return bool(message.get("tool_calls")) or ROLES.get(str(named).strip().casefold()) in PLACES
+
+
 def is_list(value: Any) -> bool:
     """Whether a cell looks like a list of messages."""
     found = cells.parsed(value)
