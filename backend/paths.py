@@ -66,6 +66,11 @@ class Workspace:
         return self.root / "datasets"
 
     @property
+    def uploads(self) -> Path:
+        """Files that somebody has brought and that are not imported yet, a folder for each time."""
+        return self.root / "uploads"
+
+    @property
     def indexes(self) -> Path:
         """Where the documents of long texts begin, by the hash of the text; made again when they are missing."""
         return self.root / "indexes"

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -13,6 +12,7 @@ from backend.errors import StudioError
 from backend.messages import LANGUAGES
 from backend.models.packing import file_name
 from backend.verdict.reasons import Advice
+from studio.security import attachment
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details as views
@@ -134,9 +134,3 @@ def judged(services: Services, run: str, words: Words) -> dict[str, Any] | None:
         return {**asdict(train), "fields": {name.replace(".", "__"): to for name, to in train.fields.items()}}
 
     return verdict(found, opened, words) if found else None
-
-
-def attachment(name: str) -> str:
-    """A Content-Disposition that every browser reads: ASCII for the old ones, the whole name for the others."""
-    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-_") else "_" for letter in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

@@ -171,6 +171,7 @@ class Live:
             else:
                 look.unread.append(run)
         look.models, look.coming = self.services.my_models.version(), self.services.my_models.coming()
+        look.sets, look.imports = self.services.my_data.version(), self.services.bringing.importing()
         look.talk = Talk.of(self.services.chats.changes, self._last.talk)
         curves = {run: watched.curves for run, watched in look.watched.items()}
         look.places = in_queue(look.jobs.values(), curves, self.services.my_runs.forecast_seconds)

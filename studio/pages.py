@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
-from studio.tabs import chat, home, models, runs, train
+from studio.tabs import chat, data, home, models, runs, train
 from studio.text import Words
 from studio.theme import theme
 from studio.views.html import element
@@ -18,6 +18,7 @@ from studio.views.pages import page_head
 TABS = (
     ("home", home.build),
     ("models", models.build),
+    ("data", data.build),
     ("train", train.build),
     ("runs", runs.build),
     ("chat", chat.build),

@@ -7,12 +7,13 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.data.intake import uploads
 from studio.sessions import LIFETIME, Sessions
 from studio.text import Words, preferred
 from studio.views.pages import no_session_page
@@ -20,6 +21,8 @@ from studio.views.pages import no_session_page
 JSON_LIMIT = 1_000_000
 UPLOAD_LIMIT = 512_000_000
 UPLOAD_PATH = "/gradio_api/upload"
+# Written to the disk as they come.
+DATA_LIMIT, DATA_PATH = uploads.MOST_BYTES, "/data/upload"
 OPEN_PATHS = ("/assets/", "/healthz")
 # Routes of Gradio that the page never asks: fetching from other hosts, saved links, reloading of source code.
 UNUSED = re.compile(r"^/(en|ro|it)/(gradio_api/)?(proxy=|deep_link|dev/|vibe|run-history|mcp|monitoring)")
@@ -170,6 +173,8 @@ def same_site(headers: Headers, host: str) -> bool:
 
 
 def body_limit(scope: Scope) -> int:
+    if inner_path(scope) == DATA_PATH:
+        return DATA_LIMIT
     return UPLOAD_LIMIT if scope["path"].endswith(UPLOAD_PATH) else JSON_LIMIT
 
 
@@ -210,3 +215,9 @@ def with_headers(send: Send) -> Send:
         await send(message)
 
     return changed
+
+
+def attachment(name: str) -> str:
+    """A Content-Disposition that every browser reads: ASCII for the old ones, the whole name for the others."""
+    plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in ".-_") else "_" for letter in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"

@@ -21,9 +21,11 @@ from backend.recipes import load
 from backend.recipes.schema import Recipe
 from studio.services.chains import Chains
 from studio.services.curves import Shelf
+from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from tests.fake_chats import FakeChats
+from tests.fake_data import FakeBringing, my_data
 from tests.fake_models import FakeModels
 
 GIB = 1024**3
@@ -73,6 +75,14 @@ class FakeServices:
     @cached_property
     def my_models(self) -> FakeModels:
         return FakeModels.at(self.chats.workspace, self.chats.jobs)
+
+    @cached_property
+    def my_data(self) -> MyData:
+        return my_data(self.chats.workspace, self.chats.jobs)
+
+    @cached_property
+    def bringing(self) -> FakeBringing:
+        return FakeBringing.at(self.chats.workspace, self.chats.jobs)
 
     @cached_property
     def drafts(self) -> MyDrafts:

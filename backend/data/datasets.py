@@ -188,6 +188,22 @@ def bring(person: Person, workspace: Workspace, ref: str, *, skip_bad: bool = Fa
     return add(person, workspace, path, names.free(names.from_file(path.stem), taken, "data"), skip_bad=skip_bad)
 
 
+def rename(person: Person, workspace: Workspace, dataset_id: str, name: str) -> Dataset:
+    """Give one of the person's own sets this name, all its versions with it; AccessError when there is none with this
+    id, JobError for a name that is not allowed or taken.
+    """
+    mine = _own(person, workspace)
+    own = next((own for own in mine if own.id == dataset_id), None)
+    if own is None:
+        raise AccessError("data.not_found")
+    others = [other.name for other in (*_shipped(), *mine) if other.line != own.line]
+    cleaned = names.unused(name, others, "data")
+    for version in (one for one in mine if one.line == own.line):
+        renamed = version.model_copy(update={"name": cleaned})
+        write_atomically(version.path.parent / RECORD, renamed.model_dump_json(exclude={"path", "shipped"}, indent=1))
+    return own.model_copy(update={"name": cleaned})
+
+
 def delete(person: Person, workspace: Workspace, dataset_id: str) -> None:
     """Remove one of the person's own sets; AccessError when there is none with this id."""
     own = next((own for own in _own(person, workspace) if own.id == dataset_id), None)

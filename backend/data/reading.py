@@ -4,14 +4,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from backend.data import shapes
-from backend.data.files.blocks import Block, stored
 from backend.data.files.encoding import refuse_other_kinds
 from backend.data.opening.characters.names import UTF_8
 from backend.data.opening.opened import Record
@@ -62,56 +61,18 @@ def write(
     DataError for the first faulty one (after counting all of them), unless `skip_bad`; always when there are none, when
     chats are mixed with plain text, or when too little is left to train on.
     """
-    writer = Writer(target, convert or normalised)
-    writer.records(records)
-    return writer.ended(skip_bad=skip_bad)
-
-
-def write_blocks(
-    blocks: Iterable[Block], target: BinaryIO, convert: Convert | None = None, *, skip_bad: bool = False
-) -> Findings:
-    """The same for a file of lines in blocks: those that are stored chats as they are, the others line by line."""
-    writer = Writer(target, convert or normalised)
-    for block in blocks:
-        chats = writer.findings.shape == "chat" and stored(block.raw)
-        if chats:
-            writer.rows(*chats)
-        else:
-            writer.records(lines.records_in(block))
-    return writer.ended(skip_bad=skip_bad)
-
-
-class Writer:
-    """Writes rows one after another, or many at once, and counts what is found."""
-
-    def __init__(self, target: BinaryIO, convert: Convert) -> None:
-        self.findings = Findings()
-        self._target, self._convert, self._digest = target, convert, hashlib.sha256()
-
-    def records(self, records: Iterable[Record]) -> None:
-        for row in _good_rows(records, self.findings, self._convert):
-            self._write(written(row), 1)
-
-    def rows(self, raw: bytes, count: int) -> None:
-        """So many chats in their stored form, each with the end of its line."""
-        self.findings.total += count
-        self.findings.rows += count
-        self._write(raw, count)
-
-    def ended(self, *, skip_bad: bool) -> Findings:
-        """DataError as `write`."""
-        self.findings.digest = self._digest.hexdigest()
-        _judge(self.findings, skip_bad=skip_bad)
-        return self.findings
-
-    def _write(self, raw: bytes, count: int) -> None:
-        self._target.write(raw)
-        self._digest.update(raw)
-        found = self.findings
-        found.characters += len(raw)
-        if len(found.distinct) < FEWEST:
-            every = raw.splitlines(keepends=True) if count > 1 else [raw]
-            found.distinct.update(islice(dict.fromkeys(every), FEWEST))
+    findings = Findings()
+    digest = hashlib.sha256()
+    for row in _good_rows(records, findings, convert or normalised):
+        raw = written(row)
+        target.write(raw)
+        digest.update(raw)
+        findings.characters += len(raw)
+        if len(findings.distinct) < FEWEST:
+            findings.distinct.add(raw)
+    findings.digest = digest.hexdigest()
+    _judge(findings, skip_bad=skip_bad)
+    return findings
 
 
 def written(row: Row) -> bytes:

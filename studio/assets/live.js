@@ -47,7 +47,7 @@
       // A browser does not try again by itself when the answer was an error, as during a restart behind a proxy.
       if (source?.readyState === EventSource.CLOSED) setTimeout(page.listen, 3000);
     };
-    for (const name of ["runs", "rows", "machine", "curves", "answers", "status", "conversations", "models", "downloads"]) source.addEventListener(name, take(name));
+    for (const name of ["runs", "rows", "machine", "curves", "answers", "status", "conversations", "models", "downloads", "sets", "imports"]) source.addEventListener(name, take(name));
   };
 
   // Nobody looks any more: what runs is still told in the title and by the browser, so then the stream goes on.
@@ -57,7 +57,7 @@
   };
   document.addEventListener("visibilitychange", looks);
   // The last one has ended meanwhile.
-  page.hears(["runs", "downloads"], () => source && page.rests() && page.listen());
+  page.hears(["runs", "downloads", "imports"], () => source && page.rests() && page.listen());
   window.addEventListener("pagehide", () => source?.close());
   page.listen();
 })();

@@ -198,13 +198,5 @@
     if (page.model()) models.look(page.model());
   };
 
-  // What has the focus keeps it when its place is drawn again; who had it and is gone hands it to `otherwise`.
-  models.anew = (root, otherwise, draw) => {
-    const active = document.activeElement;
-    const key = root.contains(active) ? active.dataset.key ?? active.closest("[data-key]")?.dataset.key : null;
-    draw();
-    if (!key || root.contains(document.activeElement)) return;
-    const same = [...root.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
-    (same ?? (otherwise && root.querySelector(otherwise)))?.focus();
-  };
+  models.anew = page.anew;
 })();

@@ -71,5 +71,5 @@
 
   // The stream rests while nobody looks, unless something is going on that the title tells.
   const busy = (jobs) => (jobs ?? []).some((job) => job.active || job.state === "queued");
-  page.rests = () => document.hidden && page.news.runs !== undefined && !busy(page.news.runs) && !busy(page.news.downloads);
+  page.rests = () => document.hidden && page.news.runs !== undefined && !busy(page.news.runs) && !busy(page.news.downloads) && !busy(page.news.imports);
 })();

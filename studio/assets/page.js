@@ -61,6 +61,16 @@
   window.addEventListener("blur", released);
   page.news = news;
 
+  // What has the focus keeps it when its place is drawn again; who had it and is gone hands it to `otherwise`.
+  page.anew = (root, otherwise, draw) => {
+    const active = document.activeElement;
+    const key = root.contains(active) ? active.dataset.key ?? active.closest("[data-key]")?.dataset.key : null;
+    draw();
+    if (!key || root.contains(document.activeElement)) return;
+    const same = [...root.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
+    (same ?? (otherwise && root.querySelector(otherwise)))?.focus();
+  };
+
   // Asks the server under `/part/…`. Every answer is {ok, ...what the server said}; without a server it says `away`.
   page.asker = (part, away) => {
     const address = (name, values = {}) => `${page.prefix}/${part}/${name}?${new URLSearchParams({ language: page.language, ...values })}`;

@@ -29,6 +29,8 @@ from studio.services.chains import Chains
 from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
+from studio.services.data.bringing import Bringing
+from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from studio.services.models import MyModels
@@ -67,6 +69,14 @@ class Services:
     @cached_property
     def my_models(self) -> MyModels:
         return MyModels(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def my_data(self) -> MyData:
+        return MyData(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def bringing(self) -> Bringing:
+        return Bringing(self.workspace, self.jobs, self.person)
 
     @cached_property
     def cookbook(self) -> Cookbook:

@@ -8,9 +8,11 @@ from backend.chats.changes import Changes
 from backend.hardware import Machine
 from backend.jobs.model import Job
 from studio.services.curves import Watched
+from studio.services.data.bringing import Importing
 from studio.services.models import Coming
 from studio.text import Words
 from studio.views import runs as views
+from studio.views.data.sets import importing
 from studio.views.machine import device_line
 from studio.views.models.mine import coming
 from studio.views.queue import Place
@@ -48,7 +50,8 @@ class Look:
     """What there was to see at one moment; each text is made once, however many pages are told.
 
     `news`: what each watched run has said since the look before, as events; `unread`: watched runs not yet read;
-    `models`: another text whenever there are other models; `coming`: downloads that are not done.
+    `models`: another text whenever there are other models; `coming`: downloads that are not done;
+    `sets` and `imports`: the same of data sets.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -60,7 +63,10 @@ class Look:
     places: dict[str, Place] = field(default_factory=dict)
     models: str = ""
     coming: list[Coming] = field(default_factory=list)
+    sets: str = ""
+    imports: list[Importing] = field(default_factory=list)
     _downloads: dict[str, bytes] = field(default_factory=dict)
+    _imports: dict[str, bytes] = field(default_factory=dict)
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     _heads: dict[Kind, dict[str, Any]] = field(default_factory=dict)
     _wholes: dict[str, bytes] = field(default_factory=dict)
@@ -78,6 +84,13 @@ class Look:
             told = [coming(one.job, one.hub_id, one.total, one.status, words) for one in self.coming]
             self._downloads[words.language] = said("downloads", told)
         return self._downloads[words.language]
+
+    def brought(self, words: Words) -> bytes:
+        """The list of imports that are not done."""
+        if words.language not in self._imports:
+            told = [importing(one.job, one.upload, one.status, words) for one in self.imports]
+            self._imports[words.language] = said("imports", told)
+        return self._imports[words.language]
 
     def rows(self, words: Words) -> dict[str, dict[str, Any]]:
         """The lines of the list of runs, by run, in their order."""
@@ -102,6 +115,7 @@ class Look:
         words = Words(kind[0])
         runs = said("runs", list(self.rows(words).values()))
         models = said("models", self.models) + self.downloads(words)
+        models += said("sets", self.sets) + self.brought(words)
         return self.device(words) + runs + models + self.talk.said() + self.whole_run(kind)
 
     def whole_run(self, kind: Kind) -> bytes:
@@ -121,6 +135,8 @@ class Look:
         told += self._rows_since(before.rows(words), words)
         told += said("models", self.models) if self.models != before.models else b""
         told += self.downloads(words) if self.downloads(words) != before.downloads(words) else b""
+        told += said("sets", self.sets) if self.sets != before.sets else b""
+        told += self.brought(words) if self.brought(words) != before.brought(words) else b""
         told += self.talk.said(self.talk.changed) if self.talk.number != before.talk.number else b""
         head = self.head(kind)
         if head is None:

@@ -50,6 +50,7 @@ class View:
     asks: gr.HTML
     about: gr.HTML
     models: gr.HTML
+    sets: gr.HTML
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def layout(handlers: Handlers) -> View:
     hidden["state"] = gr.Textbox(visible="hidden", elem_id="train-state")
     panels |= form.panels
     parts = (choices, form, panels, add_data, tools, chain, find, count, reset, start, side, hidden, asks, about)
-    return View(*parts, models=place("train-models"))
+    return View(*parts, models=place("train-models"), sets=place("train-sets"))
 
 
 def choosing(handlers: Handlers) -> dict[str, Any]:
@@ -161,6 +162,8 @@ def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     added = view.add_data.wire(shared, handlers.data_choices, view.choices["data"])
     sets = [view.form.inputs[name] for name in handlers.set_fields()]
     then(added, handlers.set_updates, words, outputs=sets)
+    # A data set has come or gone, or was chosen among the data.
+    on(view.sets.select, handlers.other_sets, words, outputs=[view.choices["data"], *sets])
     started = on(
         view.start.click,
         handlers.start,

@@ -11,11 +11,12 @@ SCRIPTS = (
     "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js", "keyboard.js",
     "form.js", "chain.js", "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js",
     "notice.js", "export.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-panes.js",
-    "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js", "live.js",
+    "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js",
+    "data.js", "data-send.js", "data-rows.js", "data-here.js", "data-add.js", "data-look.js", "data-one.js", "live.js",
 )  # fmt: skip
 STYLES = (
     "uPlot.min.css", "studio.css", "runs.css", "export.css", "verdict.css", "charts.css", "train.css", "chat.css",
-    "models.css",
+    "models.css", "data.css",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 

@@ -1,4 +1,4 @@
-"""Adding a JSONL file of one's own: the file, a name, and what is wrong with it if something is."""
+"""Adding a JSONL file of one's own: the file, a name, and what is wrong with it; every other file goes over Data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from backend import names
 from backend.errors import JobError, StudioError
-from studio.events import on, then_in_browser
+from studio.events import in_browser, on, then_in_browser
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
@@ -69,6 +69,7 @@ class AddData:
     skip_bad: gr.Checkbox
     file: gr.File
     again: gr.Button
+    others: gr.Button
     said: gr.HTML
 
     @classmethod
@@ -82,7 +83,8 @@ class AddData:
             file = gr.File(label=words.t("data.upload"), type="filepath", height=132, elem_id=FILE)
             told = filled(elem_id="added", elem_classes="said")
             again = gr.Button(words.t("data.again"), size="sm", visible=False, elem_id="data-again")
-        return cls(name, skip_bad, file, again, told)
+            others = gr.Button(words.t("data.others"), size="sm", elem_id="data-others")
+        return cls(name, skip_bad, file, again, others, told)
 
     def wire(self, shared: Shared, choices: Choices, data: gr.Dropdown) -> Any:
         """The event after which there may be one data set more."""
@@ -97,4 +99,5 @@ class AddData:
         script = f"(data, name) => {{ studioPage.keep('data', data); studioPage.keepName('{NAME}', name); }}"
         then_in_browser(added, script, inputs=[data, self.name])
         on([self.file.clear, self.file.delete], handlers.gone, shared.words, outputs=[self.again, self.said])
+        in_browser(self.others.click, "() => studioPage.data.add()")
         return added

@@ -195,6 +195,12 @@ class Handlers:
         chosen = {"value": event.id} if event.id in [key for _, key in found] else {}
         return gr.update(choices=found, **chosen)
 
+    def other_sets(self, event: gr.EventData) -> Any:
+        """As `other_models`, of data; then the settings that name a data set."""
+        found, updates = self.data_choices(), self.set_updates()
+        chosen = {"value": event.id} if event.id in [key for _, key in found] else {}
+        return [gr.update(choices=found, **chosen), *(updates if isinstance(updates, list) else [updates])]
+
     def data_choices(self) -> Found:
         return [
             (f"{one.title(self.words.language)} ({self.words.number(one.rows)})", one.id)

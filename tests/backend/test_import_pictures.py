@@ -108,8 +108,8 @@ def test_photos_of_a_phone_with_texts_beside_them(stage: Stage, tmp_path: Path, 
         with Image.open(made.path.parent / by_text[text]) as image:
             assert image.height == 2 * image.width, "A photo stands as it was taken."
             assert (dict(image.getexif()), image.mode) == ({}, "RGB")
-    assert [notice["key"] for notice in said["notices"]] == ["pictures.note.location", "pictures.note.upright"]
-    assert said["notices"][0]["values"]["count"] == 3
+    assert [one["code"] for one in said["findings"]] == ["pictures.note.location", "pictures.note.upright"]
+    assert "3" in said["findings"][0]["message"]["en"]
 
 
 def table(header: str, *pictures: str) -> bytes:

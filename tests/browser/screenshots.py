@@ -15,7 +15,7 @@ from tests.browser.person import Studio, chromium, opened, running, signed_in, t
 FOLDER = ROOT / "docs/images"
 SCREEN = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
-TABS = ("home", "models", "train", "runs", "chat")
+TABS = ("home", "models", "data", "train", "runs", "chat")
 
 
 def main(folder: Path) -> None:

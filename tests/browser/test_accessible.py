@@ -16,8 +16,8 @@ from tests.browser.test_runs_page import Runs
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 # What a tab shows last when it is opened.
 TABS = {
-    "home": "#machine", "models": ".hub-model", "train": ".forecast .verdict", "runs": "figure.chart canvas",
-    "chat": ".idea",
+    "home": "#machine", "models": ".hub-model", "data": "#data-here li", "train": ".forecast .verdict",
+    "runs": "figure.chart canvas", "chat": ".idea",
 }  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

@@ -44,7 +44,7 @@ def button(page: Page, key: str) -> Locator:
 
 
 def test_the_row_of_tabs_is_one_stop_and_arrows_lead_along_it(page: Page) -> None:
-    row = {name: page.locator(f"#tab-{name}-button") for name in ("home", "models", "train", "runs", "chat")}
+    row = {name: page.locator(f"#tab-{name}-button") for name in ("home", "models", "data", "train", "runs", "chat")}
     expect(row["home"]).to_have_attribute("tabindex", "0")
     row["home"].focus()
     for key, name in (("ArrowRight", "models"), ("End", "chat"), ("ArrowRight", "home"), ("ArrowLeft", "chat"),
@@ -58,7 +58,7 @@ def test_the_row_of_tabs_is_one_stop_and_arrows_lead_along_it(page: Page) -> Non
 
 
 def test_the_first_press_of_the_tab_key_offers_a_way_to_the_content(page: Page) -> None:
-    for name in ("home", "models", "train", "runs", "chat"):
+    for name in ("home", "models", "data", "train", "runs", "chat"):
         tab(page, name)
         skip = page.get_by_role("link", name=WORDS.t("live.skip"))
         skip.focus()

@@ -154,6 +154,8 @@ def test_a_run_of_nobody_is_not_shown(running: FakeServices) -> None:
                 "conversations",
                 "models",
                 "downloads",
+                "sets",
+                "imports",
             }
 
     asyncio.run(session())

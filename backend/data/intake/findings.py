@@ -12,7 +12,7 @@ from backend.data.opening.opened import Notice, Record
 from backend.data.reading import Convert
 from backend.data.rows import texts
 from backend.data.shapes import Row, Shape
-from backend.errors import StudioError
+from backend.errors import DataError, StudioError
 from backend.messages import LANGUAGES
 
 EXAMPLES = 5
@@ -63,7 +63,7 @@ class Count:
                 raise record.fault
             made = list(convert(record, self.total))
         except StudioError as error:
-            self._fault(record.place, error)
+            self.fault(record.place, error)
             return []
         for shape, row in made:
             self.rows += 1
@@ -72,7 +72,8 @@ class Count:
                 self.spoken[languages.of(texts(row))] += 1
         return [row for _, row in made]
 
-    def _fault(self, place: str, error: StudioError) -> None:
+    def fault(self, place: str, error: StudioError) -> None:
+        """What keeps the record at this place from becoming a row."""
         self.last = error
         self.affected[error.key] += 1
         self.first.setdefault(error.key, error)
@@ -101,3 +102,21 @@ def all_of(records: Iterable[Record], convert: Convert) -> Count:
     for record in records:
         found.take(record, convert)
     return found
+
+
+def counted(convert: Convert, count: Count) -> Convert:
+    """The same rows; `count` gets what was wrong with the records of which none come."""
+
+    def counting(record: Record, number: int) -> Iterable[tuple[Shape, Row]]:
+        try:
+            made = tuple(convert(record, number))
+        except StudioError as error:
+            count.fault(record.place, error)
+            raise
+        if made:
+            count.shape = count.shape or made[0][0]
+            if made[0][0] != count.shape:
+                count.fault(record.place, DataError("data.mixed", line=record.place))
+        return made
+
+    return counting

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.data.intake import conversion
-from backend.data.intake.findings import Count, of_error, of_notice
+from backend.data.intake.findings import Count, Finding, of_error, of_notice
 from backend.data.intake.preview import Preview, Shown
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening import limits
@@ -44,7 +44,7 @@ def _seen(opened: Opened, mapping: Mapping | None, notices: list[Any]) -> Previe
     first = conversion.sample(opened, RECORDS)
     found = mapping or conversion.mapping_of(opened, first)
     glances, count = Glances(), Count()
-    convert = conversion.chosen(opened, mapping, glances.keep, first)
+    convert, lacking = _convert(opened, mapping, glances, first)
     every = opened.records()
     records = [_shown(record, count, convert) for record in islice(every, RECORDS)]
     if not records:
@@ -56,11 +56,21 @@ def _seen(opened: Opened, mapping: Mapping | None, notices: list[Any]) -> Previe
         mapping=found,
         columns=columns,
         records=tuple(records),
-        findings=(*notices, *unsure, *count.findings()),
+        findings=(*lacking, *notices, *unsure, *count.findings()),
         languages=tuple(count.languages()),
         more=next(every, None) is not None,
         pictures=glances.made,
     )
+
+
+def _convert(
+    opened: Opened, mapping: Mapping | None, glances: Glances, first: list[Record]
+) -> tuple[Convert, list[Finding]]:
+    """With a mapping that cannot be used: no rows, and why, so that the columns can still be seen and chosen."""
+    try:
+        return conversion.chosen(opened, mapping, glances.keep, first), []
+    except StudioError as error:
+        return lambda record, number: (), [of_error(error, rows=0)]
 
 
 def _shown(record: Record, count: Count, convert: Convert) -> Shown:

@@ -1,24 +1,22 @@
 """The job that imports: everything is written beside, and becomes a data set in one rename at the end."""
 
-import gc
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import BinaryIO
 
 from backend import names
 from backend.data import datasets, reading
 from backend.data.datasets import RECORD, Dataset
-from backend.data.files.blocks import Block
 from backend.data.intake import conversion
+from backend.data.intake.findings import Count, Finding, counted, of_notice
 from backend.data.intake.request import Import
 from backend.data.intake.submit import digest
 from backend.data.opening import limits
 from backend.data.opening.files import open_files
-from backend.data.opening.opened import Notice, Opened, Record
+from backend.data.opening.opened import Opened, Record
 from backend.data.pictures.keeping import Keeper
 from backend.data.reading import Findings
 from backend.errors import DataError
@@ -30,8 +28,6 @@ from backend.people import Person
 STAGING = ".importing"
 SAY_SECONDS = 0.5
 LOOK_EVERY = 200
-SELDOM = 100_000
-"""Objects that come to be between two collections of garbage."""
 
 
 class StoppedError(Exception):
@@ -40,31 +36,27 @@ class StoppedError(Exception):
 
 @dataclass
 class Watch:
-    """Counts the records as they pass, says how many twice a second, and stops when it is asked to."""
+    """Counts the records as they pass, and in `tally` what is wrong with them; says how many twice a second, and stops
+    when it is asked to.
+    """
 
     job: JobContext
+    tally: Count = field(default_factory=Count)
     count: int = 0
     _said: float = 0.0
 
     def over(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             self.count += 1
-            if self.count % LOOK_EVERY == 0:
-                self._look(rows=self.count)
+            self.tally.total = self.count
+            if record.fault is not None:
+                self.tally.fault(record.place, record.fault)
+            if self.count % LOOK_EVERY == 0 and time.monotonic() - self._said >= SAY_SECONDS:
+                self._said = time.monotonic()
+                if self.job.stop_requested() is not None:
+                    raise StoppedError
+                self.job.show(rows=self.count)
             yield record
-
-    def over_blocks(self, blocks: Iterator[Block], size: int) -> Iterator[Block]:
-        """The same for a file of so many bytes in blocks."""
-        for block in blocks:
-            self._look(rows=block.first - 1, done=block.end, total=size)
-            yield block
-
-    def _look(self, **shown: int) -> None:
-        if time.monotonic() - self._said >= SAY_SECONDS:
-            self._said = time.monotonic()
-            if self.job.stop_requested() is not None:
-                raise StoppedError
-            self.job.show(**shown)
 
 
 def run(job: JobContext) -> int:
@@ -74,19 +66,20 @@ def run(job: JobContext) -> int:
     staging = job.folder.path / STAGING
     # What an earlier attempt left when it was killed.
     shutil.rmtree(staging, ignore_errors=True)
-    notices: tuple[Notice, ...] = ()
+    found: tuple[Finding, ...] = ()
     try:
         made = _already(job)
         if made is None:
-            made, notices = _imported(job, asked)
+            made, found = _imported(job, asked)
     except StoppedError:
         return ExitCode.STOPPED
     except MemoryError as error:
         raise DataError("opening.too_big_to_read") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    said = [notice.model_dump() for notice in notices]
-    job.folder.write(job.folder.result, {"data": made.id, "rows": made.rows, "skipped": made.skipped, "notices": said})
+    said = [one.model_dump(mode="json") for one in found]
+    result = {"data": made.id, "rows": made.rows, "skipped": made.skipped, "findings": said}
+    job.folder.write(job.folder.result, result)
     return ExitCode.DONE
 
 
@@ -102,8 +95,8 @@ def _already(job: JobContext) -> Dataset | None:
     return next((known for known in datasets.every_version(_owner(job), job.workspace) if known.id == name), None)
 
 
-def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Notice, ...]]:
-    """(the data set, what was done to its pictures)."""
+def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, ...]]:
+    """(the data set, what was left out of the files, understood otherwise than they say, or altered)."""
     staging = job.folder.path / STAGING
     staging.mkdir()
     job.say(Phase(name="checking"))
@@ -115,26 +108,13 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Notice, ..
     }
     opened = open_files([(source.name, source.path) for source in asked.sources], asked.choices, staging)
     keeper = Keeper(staging / "whole")
-    write = partial(_write, Watch(job), asked, opened, keeper)
+    watch = Watch(job)
+    write = partial(_write, watch, asked, opened, keeper)
     made = datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
-    return made, keeper.notices()
+    notices = (*opened.understood.notices, *keeper.notices())
+    return made, (*watch.tally.findings(), *(of_notice(notice) for notice in notices))
 
 
 def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, target: BinaryIO) -> Findings:
-    convert = conversion.chosen(opened, asked.mapping, keeper.keep)
-    with _seldom_collecting():
-        if opened.blocks is not None and convert is reading.normalised:
-            blocks = watch.over_blocks(opened.blocks(), opened.understood.bytes)
-            return reading.write_blocks(blocks, target, skip_bad=asked.skip_bad)
-        return reading.write(watch.over(opened.records()), target, convert, skip_bad=asked.skip_bad)
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """Rows come and go by the million and hold no circles: looking for such takes as long as reading them."""
-    before = gc.get_threshold()
-    gc.set_threshold(SELDOM, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+    convert = counted(conversion.chosen(opened, asked.mapping, keeper.keep), watch.tally)
+    return reading.write(watch.over(opened.records()), target, convert, skip_bad=asked.skip_bad)

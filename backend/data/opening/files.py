@@ -2,7 +2,6 @@
 
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from backend.data.opening.written import array, lines, table, texts
 from backend.errors import AccessError, DataError
 
 Reader = Callable[[Path, str, Choices], Opened]
-LINES_WHOLE = 8 << 20
 WRITTEN: dict[Kind, Reader] = {
     "csv": table.opened,
     "json": lambda path, encoding, _: array.opened(path, encoding),
@@ -76,7 +74,7 @@ def _single(path: Path, choices: Choices) -> Opened:
         return _told(path, BINARY[kind](path, choices))
     if kind not in WRITTEN:
         raise DataError("opening.nested" if kind == "archive" else "opening.unknown_kind", name=path.name)
-    return _told(path, WRITTEN[kind](path, _encoding(path, kind, choices), choices))
+    return _told(path, WRITTEN[kind](path, _encoding(path, choices), choices))
 
 
 def _box(path: Path, scratch: Path | None) -> Box:
@@ -89,14 +87,12 @@ def _box(path: Path, scratch: Path | None) -> Box:
         return Single(path, scratch)
 
 
-def _encoding(path: Path, kind: Kind, choices: Choices) -> str:
+def _encoding(path: Path, choices: Choices) -> str:
     if choices.encoding is not None:
         if choices.encoding not in CHOICES:
             raise DataError("opening.unknown_encoding", encoding=choices.encoding[:40], known=", ".join(CHOICES))
         return choices.encoding
-    # A line of JSON that is not UTF-8 is told when it is read; a table would show strange letters.
-    whole = LINES_WHOLE if kind == "jsonl" else detection.WHOLE_BYTES
-    return UTF_8 if choices.strict else detection.of_file(path, whole)
+    return UTF_8 if choices.strict else detection.of_file(path)
 
 
 def _told(path: Path, found: Opened) -> Opened:
@@ -108,4 +104,4 @@ def _told(path: Path, found: Opened) -> Opened:
     if named not in (None, known.kind) and (named, known.kind) != ("archive", "pictures"):
         notices = (Notice(key=f"opening.is_{known.kind}", values={"suffix": path.suffix.lower()}), *notices)
     changed = known.model_copy(update={"notices": notices, "bytes": path.stat().st_size})
-    return replace(found, understood=changed)
+    return Opened(changed, found.read)

@@ -1,6 +1,11 @@
-"""Two versions side by side: how many rows came, went, or became others. Rows are compared by their content."""
+"""Two versions side by side: how many rows came, went, or became others. Rows are compared by their content.
+
+`python -m backend.data.versions.comparison OLD NEW` writes the numbers as JSON: large files are not read by the page.
+"""
 
 import hashlib
+import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +27,12 @@ def compare(old: Dataset, new: Dataset) -> Comparison:
     """Rows of the same bytes are the same, wherever they stand, as often as both have them. Of the others, one that
     went and one that came behind the same row count as one that changed.
     """
-    before, after = _digests(old.path), _digests(new.path)
+    return of_files(old.path, new.path)
+
+
+def of_files(old: Path, new: Path) -> Comparison:
+    """The same of two files of stored rows."""
+    before, after = _digests(old), _digests(new)
     shared = Counter(before) & Counter(after)
     went, came = _others(before, shared), _others(after, shared)
     changed = (went & came).total()
@@ -44,3 +54,13 @@ def _others(every: Iterable[bytes], shared: Counter[bytes]) -> Counter[bytes]:
         else:
             found[last] += 1
     return found
+
+
+def main(arguments: list[str]) -> int:
+    old, new = map(Path, arguments)
+    sys.stdout.write(json.dumps(of_files(old, new)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,9 @@
 """What would lose its source if a version of a data set were deleted."""
 
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.data import datasets
@@ -24,6 +28,35 @@ def of(person: Person, jobs: Jobs, dataset_id: str) -> Losses:
     runs = tuple(job for job in jobs.all(person) if _names(_request(jobs, job), dataset_id))
     every = datasets.every_version(person, jobs.workspace)
     return Losses(runs, tuple(one for one in every if one.parent == dataset_id))
+
+
+def used(person: Person, jobs: Jobs) -> dict[str, list[Job]]:
+    """By the id of a version, the runs of this person that learned from it or wait to."""
+    found: dict[str, list[Job]] = {}
+    known = {one.id for one in datasets.every_version(person, jobs.workspace)}
+    for job in jobs.all(person):
+        for dataset_id in _asked(jobs.folder(job).request) & known:
+            found.setdefault(dataset_id, []).append(job)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _asked(request: Path) -> frozenset[str]:
+    """Every text of a request. Read once: it does not change."""
+    values = json.loads(request.read_text(encoding="utf-8")) if request.is_file() else {}
+    return frozenset(_texts({name: value for name, value in values.items() if name != "job"}))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name not in EARLIER:
+                yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value
 
 
 def _request(jobs: Jobs, job: Job) -> dict[str, Any]:
