@@ -40,7 +40,7 @@ RUNNERS = {
     "import": "backend.hub.run",
     "download": "backend.hub.run",
     "corpus": "backend.hub.run",
-    "data": "backend.data.intake.run",
+    "data": "backend.data.actions.run",
     "export": "backend.export.run",
     "chain": "backend.chains.run",
 }

@@ -1,36 +1,28 @@
 """How many tokens a data set has for a model, without loading a tokenizer.
 
-Counted is the longest match in the tokenizer's vocabulary from left to right, which comes within a few percent of byte
-pair encoding; the words around each message are those of ChatML, which most templates resemble.
+How they are counted says `backend.data.tokens.counting`.
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from backend.data import rows
 from backend.data.corpora import index
 from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
 from backend.data.rows import Row
-from backend.data.rows import answers as answered
 from backend.data.split import kept_apart, split
-from backend.data.tasks.asking import as_chat
+from backend.data.tokens.counting import Vocabulary, row_tokens, vocabulary_of
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 
 SAMPLE = 1000
 SAMPLED_DOCUMENTS = 256
-WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
-ROLE_MARKS = 4  # begin, newline after the role, end, newline
-ASKED_IN = "ro"  # labels, scores and exams are counted as they would be asked
-CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
 
 
 @dataclass(frozen=True)
@@ -54,33 +46,6 @@ class Lengths:
     @property
     def mean(self) -> float:
         return sum(self.tokens) / len(self.tokens)
-
-
-class Vocabulary:
-    """The pieces of a tokenizer.json."""
-
-    def __init__(self, tokenizer: dict[str, Any]) -> None:
-        vocabulary = tokenizer["model"]["vocab"]
-        pieces = vocabulary if isinstance(vocabulary, dict) else [piece for piece, _ in vocabulary]
-        self._pieces = frozenset(pieces)
-        self._longest = min(64, max(map(len, self._pieces)))
-        self._bytes = _byte_letters() if "ByteLevel" in json.dumps(tokenizer.get("pre_tokenizer")) else None
-        self.count = lru_cache(maxsize=100_000)(self._count)
-
-    def tokens(self, text: str) -> int:
-        return sum(self.count(word) for word in WORD.findall(text))
-
-    def _count(self, word: str) -> int:
-        if self._bytes is not None:
-            written = "".join(self._bytes[byte] for byte in word.encode())
-        else:
-            written = word.replace(" ", "▁") if word.startswith(" ") else f"▁{word}"
-        at = found = 0
-        while at < len(written):
-            ends = range(min(len(written), at + self._longest), at + 1, -1)
-            at = next((end for end in ends if written[at:end] in self._pieces), at + 1)
-            found += 1
-        return found
 
 
 def of_run(recipe: Recipe, data: Dataset, replay: Dataset | None, tokenizer: Path) -> Lengths:
@@ -119,12 +84,12 @@ def streamed(recipe: Recipe, corpora: tuple[Weighed, ...], workspace: Workspace,
 @lru_cache(maxsize=64)
 def _of_sample(path: Path, indexed: Path, tokenizer: Path, changed: int) -> tuple[float, int]:
     """(tokens, documents) of a whole corpus, by the bytes of documents that are spread over it."""
-    found, vocabulary = index.opened(indexed), _vocabulary(tokenizer, changed) if changed else None
+    found, vocabulary = index.opened(indexed), vocabulary_of(tokenizer, changed) if changed else None
     tokens = size = 0
     with path.open("rb") as file:
         for first, length in map(found.place, found.spread(SAMPLED_DOCUMENTS)):
             file.seek(first)
-            tokens += _row(json.loads(file.read(length)), vocabulary)[0]
+            tokens += row_tokens(json.loads(file.read(length)), vocabulary)[0]
             size += length
     return tokens / max(size, 1) * found.bytes, len(found)
 
@@ -149,66 +114,21 @@ def _changed(tokenizer: Path) -> int:
 
 @lru_cache(maxsize=32)
 def _split(path: Path, _path_changed: int, tokenizer: Path, changed: int, share: float, seed: int) -> tuple[int, ...]:
-    vocabulary = _vocabulary(tokenizer, changed) if changed else None
+    vocabulary = vocabulary_of(tokenizer, changed) if changed else None
     learned, _ = split(rows.read(path), share, seed)
-    return tuple(_row(row, vocabulary)[0] for row in learned)
+    return tuple(row_tokens(row, vocabulary)[0] for row in learned)
 
 
 @lru_cache(maxsize=32)
 def _measured(path: Path, _path_changed: int, count: int, tokenizer: Path, changed: int) -> Lengths:
-    vocabulary = _vocabulary(tokenizer, changed) if changed else None
+    vocabulary = vocabulary_of(tokenizer, changed) if changed else None
     every = max(1, count // SAMPLE)
     return of(islice(rows.read(path), 0, None, every), count, vocabulary)
 
 
-@lru_cache(maxsize=4)
-def _vocabulary(tokenizer: Path, _changed: int) -> Vocabulary:
-    return Vocabulary(json.loads(tokenizer.read_text(encoding="utf-8")))
-
-
 def of(found: Iterable[Row], count: int, vocabulary: Vocabulary | None) -> Lengths:
     """Lengths of `count` rows of which `found` is a sample."""
-    pairs = [_row(row, vocabulary) for row in found]
+    pairs = [row_tokens(row, vocabulary) for row in found]
     whole = sum(tokens for tokens, _ in pairs)
     learned = sum(part for _, part in pairs)
     return Lengths(count, tuple(sorted(tokens for tokens, _ in pairs)), learned / max(whole, 1))
-
-
-def _row(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
-    """(tokens, of these learned)"""
-    shape = rows.shape(row)
-    if shape == "text":
-        size = _tokens(row["text"], vocabulary) + 1
-        return size, size - 1
-    if shape == "preference":
-        return _pair(row, vocabulary)
-    row = as_chat(row, ASKED_IN)
-    whole = learned = 0
-    for role, size in _messages(row, vocabulary):
-        whole += size + ROLE_MARKS + _tokens(role, vocabulary)
-        learned += size + 1 if role == "assistant" else 0
-    return whole, learned
-
-
-def _pair(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
-    """Of the conversation with either answer, both as long as the longer one: they stand side by side."""
-    asked, _ = _row({"messages": row["prompt"]}, vocabulary)
-    answers = [_tokens(text, vocabulary) + 1 for text in answered(row)]
-    marks = ROLE_MARKS - 1 + _tokens("assistant", vocabulary)
-    return 2 * (asked + marks + max(answers)), sum(answers)
-
-
-def _messages(row: Row, vocabulary: Vocabulary | None) -> Iterator[tuple[str, int]]:
-    for message in rows.turns(row):
-        yield message["role"], _tokens(rows.said(message), vocabulary)
-
-
-def _tokens(text: str, vocabulary: Vocabulary | None) -> int:
-    return vocabulary.tokens(text) if vocabulary else round(len(text) / CHARACTERS_PER_TOKEN)
-
-
-def _byte_letters() -> tuple[str, ...]:
-    """The letter that stands for each byte in a byte-level vocabulary (as in GPT-2's tokenizer)."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    spare = iter(range(256, 512))
-    return tuple(chr(byte) if byte in printable else chr(next(spare)) for byte in range(256))

@@ -266,6 +266,7 @@ def _add_data(to: argparse.ArgumentParser) -> None:
     to.add_argument("--encoding", metavar="CODE", help="check, import: such as cp1250 (default: what the file is in)")
     to.add_argument("--separator", metavar="SIGN", help="check, import: what parts the values of a table in text")
     to.add_argument("--sheet", metavar="NAME", help="check, import: which sheet of a workbook (default: the first)")
+    to.add_argument("--model", metavar="NAME", help="check: for which model (its tokens, its control words)")
     to.add_argument("--field", default="text", metavar="NAME", help="add: where the texts stand (default text)")
     to.add_argument("--config", default="", metavar="NAME", help="which data set of several in one repository")
     to.add_argument("--split", default="", metavar="NAME", help="which part of it (default train)")

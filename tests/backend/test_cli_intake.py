@@ -14,6 +14,16 @@ from tests.workbooks import xlsx
 
 TABLE = "intrebare;raspuns\n" + "".join(f"Ce este {at}, de fapt?;Este un număr în şir\n" for at in range(12))
 
+SHOWN = [{"place": str(at), "text": "Este un număr în şir", "start": 17, "end": 18, "like": ""} for at in range(2, 7)]
+CEDILLA = {
+    "code": "doctor.cedilla",
+    "severity": "notice",
+    "rows": 12,
+    "message": "Romanian letters with a cedilla instead of ș and ț with a comma: 12 rows.",
+    "examples": SHOWN,
+    "fix": "comma_below",
+}
+
 
 def told(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     code = cli.main(["data", *arguments, "--json", "--workspace", str(tmp_path / "workspace")])
@@ -39,7 +49,7 @@ def test_a_check_says_how_a_file_is_read_and_keeps_nothing(capsys, tmp_path: Pat
             "encoding": "cp1250",
             "separator": ";",
             "languages": ["ro"],
-            "findings": [],
+            "findings": [CEDILLA],
             "dataset": None,
         },
     )
@@ -51,12 +61,17 @@ def test_findings_have_a_code_a_severity_rows_and_a_sentence(capsys, tmp_path: P
     path.write_text(TABLE + "una;due;tre\n" * 3)
     code, said = told(capsys, tmp_path, "check", str(path))
     assert code != 0
-    assert said["findings"] == [
+    assert [one["code"] for one in said["findings"]] == ["opening.ragged", "doctor.cedilla"]
+    assert said["findings"][:1] == [
         {
             "code": "opening.ragged",
             "severity": "error",
             "rows": 3,
             "message": "Line 14 has 3 values, the header has 2.",
+            "examples": [
+                {"place": place, "text": "", "start": 0, "end": 0, "like": ""} for place in ("14", "15", "16")
+            ],
+            "fix": None,
         }
     ]
     code, said = told(capsys, tmp_path, "import", str(path))

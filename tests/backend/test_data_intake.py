@@ -56,7 +56,7 @@ def imported(stage: Stage, *paths: Path, **how: object) -> tuple[datasets.Datase
 def test_an_import_is_a_job_that_waits_for_no_training_and_is_no_run(stage: Stage, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(CSV)
     job = start(stage, tmp_path / "a.csv")
-    assert (RUNNERS[job.kind], job.device, job.kind in CHORES) == ("backend.data.intake.run", "data", True)
+    assert (RUNNERS[job.kind], job.device, job.kind in CHORES) == ("backend.data.actions.run", "data", True)
     stage.submit("a training")
     first, second = stage.claims.take(lambda job: True), stage.claims.take(lambda job: True)
     assert {first.job.kind, second.job.kind} == {"data", "count"}

@@ -10,10 +10,11 @@ import pytest
 
 from backend.data import rows
 from backend.data.split import kept_apart, split
+from backend.data.tokens.counting import Vocabulary
 from backend.errors import RecipeError
 from backend.forecast import calibration, facade, lengths, prior
 from backend.forecast.estimate import ADVISED, estimate, refuse_too_big, too_big
-from backend.forecast.lengths import Lengths, Vocabulary
+from backend.forecast.lengths import Lengths
 from backend.forecast.model import Forecast
 from backend.forecast.size import size
 from backend.forecast.work import EVALUATION_TOKENS, documents, drawn, work

@@ -3,41 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from backend.data import languages
-from backend.data.opening.opened import Notice, Record
+from backend.data.doctor.finding import EXAMPLES, Finding, of_error, of_notice
+from backend.data.opening.opened import Record
 from backend.data.reading import Convert
 from backend.data.rows import texts
 from backend.data.shapes import Row, Shape
 from backend.errors import DataError, StudioError
-from backend.messages import LANGUAGES
 
-EXAMPLES = 5
 SPOKEN = 200
-
-
-class Finding(BaseModel):
-    """`code`: the key of its sentence; `rows`: how many it affects; `places` of the first; `message` by language."""
-
-    model_config = ConfigDict(frozen=True)
-    code: str
-    severity: Literal["error", "notice"]
-    rows: int
-    places: tuple[str, ...] = ()
-    message: dict[str, str]
-
-
-def of_error(error: StudioError, places: tuple[str, ...] = (), rows: int = 1) -> Finding:
-    said = {language: error.say(language) for language in LANGUAGES}
-    return Finding(code=error.key, severity="error", rows=rows, places=places, message=said)
-
-
-def of_notice(notice: Notice) -> Finding:
-    said = {language: notice.say(language) for language in LANGUAGES}
-    return Finding(code=notice.key, severity="notice", rows=0, message=said)
+__all__ = ["Count", "Finding", "all_of", "of_error", "of_notice"]
 
 
 @dataclass

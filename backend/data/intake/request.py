@@ -7,8 +7,6 @@ from pydantic import BaseModel, ConfigDict
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening.opened import Choices
 
-KIND = "data"
-
 
 class Source(BaseModel):
     """`name`: as the person called the file; `path`: where it lies."""

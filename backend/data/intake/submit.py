@@ -7,7 +7,8 @@ from pathlib import Path
 from backend import names
 from backend.data import datasets
 from backend.data.datasets import Dataset
-from backend.data.intake.request import KIND, Import, Source
+from backend.data.doctor.request import KIND
+from backend.data.intake.request import Import, Source
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening.opened import Choices
 from backend.errors import AccessError

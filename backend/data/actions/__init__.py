@@ -1,0 +1,1 @@
+"""What jobs do with data: one kind of job, several things that it may be asked."""

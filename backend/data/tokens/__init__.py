@@ -1,0 +1,1 @@
+"""How many tokens a text and a row have, without loading a tokenizer."""
