@@ -47,6 +47,11 @@ def start(  # noqa: PLR0913 - one keyword for each thing a person chooses
     return jobs.submit(person, NewJob(KIND, called, {"import": asked.model_dump(mode="json")}, device=DATA))
 
 
+def is_import(folder: RunFolder) -> bool:
+    """Other jobs on data look at a data set or make a version of it."""
+    return "import" in folder.read(folder.request)
+
+
 def asked_for(folder: RunFolder) -> Import:
     return Import(**folder.read(folder.request)["import"])
 

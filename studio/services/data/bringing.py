@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from backend.data.doctor.request import KIND
 from backend.data.intake import preview, submit, uploads
 from backend.data.intake.preview import Preview
-from backend.data.intake.request import KIND
 from backend.data.intake.uploads import Incoming
 from backend.data.mapping import roles
 from backend.data.mapping.mapping import Mapping
@@ -112,7 +112,7 @@ class Bringing:
         with self.jobs.ledger.read() as opened:
             found = opened.execute(select(*rows.COLUMNS).where(wanted).order_by(table.c.id.desc()))
             jobs = [rows.job_from(row) for row in found]
-        return [self._importing(job) for job in jobs]
+        return [self._importing(job) for job in jobs if submit.is_import(self.jobs.folder(job))]
 
     def stop(self, job: str) -> Job:
         return self.jobs.stop(self.person, self._import(job).id)
@@ -135,7 +135,7 @@ class Bringing:
     def _import(self, job: str) -> Job:
         """DataError for what is no import: runs are acted on elsewhere."""
         found = self.jobs.get(self.person, job)
-        if found.kind != KIND:
+        if found.kind != KIND or not submit.is_import(self.jobs.folder(found)):
             raise DataError("data.not_found")
         return found
 
