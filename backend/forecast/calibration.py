@@ -65,9 +65,8 @@ class Calibration(BaseModel):
         return max(usual, self.ran_out.get(method, usual))
 
     def ratio(self, method: str) -> float:
-        """Median of the latest runs of this method on this machine; 1 before the first."""
-        known = sorted(self.ratios.get(method, ()))
-        return known[len(known) // 2] if known else 1.0
+        """Median of the latest runs of this method on this machine and of one that took as long as forecast."""
+        return median([1.0, *self.ratios.get(method, ())])
 
     def per_flop(self, width: int, *, quantised: bool) -> float:
         """Seconds per operation in a model of this hidden width.

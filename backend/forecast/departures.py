@@ -15,8 +15,10 @@ BITSANDBYTES = {"paged_adamw": 3, "adamw_8bit": 5, "paged_adamw_8bit": 5}
 FOUR_NORMS = ("gemma2", "gemma3_text")
 NORMED_QUERIES = ("qwen3", "gemma3_text", "olmo2")
 # Its activation function is written out, and keeps every step of it.
-WRITTEN_OUT = 6
+WRITTEN_OUT = 4
 BENT = "gemma2"
+# Tensors as wide as a document is long, for every head, where attention leaves some of its weights out.
+DROPPED = 3
 # TRL makes the logits of so many tokens and words of the vocabulary at once (trl.kernels.chunked_logprob).
 TILE_TOKENS, TILE_WORDS = 4096, 32768
 # On a processor a tile is turned into so many more, one after another: forward (also of the reference), and backward.
@@ -25,8 +27,8 @@ TILES_FORWARD, TILES_BACKWARD = 4, 8.25
 BENT_CHUNKS = 5
 
 
-def of_family(facts: ModelFacts, *, full: bool, longest: int) -> int:
-    """Floats per token and layer that this family keeps besides those of Llama; `longest`: tokens of a document."""
+def of_family(facts: ModelFacts, *, full: bool, span: int) -> int:
+    """Floats per token and layer that this family keeps besides those of Llama; `span`: tokens of a document."""
     query, key = facts.heads * facts.head_dim, facts.kv_heads * facts.head_dim
     both = 2 if full else 1
     more = 0
@@ -38,8 +40,15 @@ def of_family(facts: ModelFacts, *, full: bool, longest: int) -> int:
         more += query + key
     if facts.model_type == "gpt2":
         more += (WRITTEN_OUT - 3) * facts.intermediate_size
+        # Its norms keep their inputs only, where those of the others keep what they scale too.
+        more -= 2 * facts.hidden_size if full else 0
+    if facts.residual_dropout:
+        more += 2 * facts.hidden_size
+    if facts.attention_dropout and facts.model_type != BENT:
+        # No kernel drops on a processor: the weights, the noise, and both times each other are there.
+        more += DROPPED * facts.heads * span + query
     if facts.model_type == BENT:
-        more += 2 * facts.heads * longest + facts.heads
+        more += 2 * facts.heads * span + facts.heads
     return more
 
 

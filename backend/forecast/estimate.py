@@ -1,6 +1,7 @@
 """The forecast of a run, from the model's config.json, the recipe, the lengths of the data and the machine."""
 
 from dataclasses import replace
+from math import ceil
 
 from backend.errors import RecipeError
 from backend.forecast import departures, duration, memory
@@ -87,6 +88,7 @@ def _load(facts: ModelFacts, recipe: Recipe, todo: Work, machine: Machine, calib
         gpu=gpu,
         checkpointing=recipe.compute.gradient_checkpointing == "on",
         grown=calibration.grown(recipe.method) if calibration else 1.0,
+        span=ceil(todo.looked / todo.largest),
     )
 
 

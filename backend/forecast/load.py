@@ -15,7 +15,8 @@ class Load:
     """What goes through the model at once.
 
     `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
-    the largest group of held-out rows; `runtime`: bytes of the process before it has a model; `grown`: how many times
+    the largest group of held-out rows; `span`: tokens of the document that a token stands in, on average (0: as many as
+    it may have); `runtime`: bytes of the process before it has a model; `grown`: how many times
     as much as forecast the activations of earlier runs here took.
     """
 
@@ -28,6 +29,7 @@ class Load:
     gpu: bool = False
     checkpointing: bool = False
     grown: float = 1.0
+    span: int = 0
 
     @property
     def full(self) -> bool:

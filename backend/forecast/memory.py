@@ -196,8 +196,8 @@ def saved_per_token(load: Load) -> int:
     hidden, inner = facts.hidden_size, facts.intermediate_size
     query, key = facts.heads * facts.head_dim, facts.kv_heads * facts.head_dim
     kept = 2 * hidden + 2 * query + 2 * key + facts.heads + 3 * inner
-    longest = min(load.tokens, load.recipe.batch.max_length)
-    kept += departures.of_family(facts, full=load.full, longest=longest) + departures.of_dora(facts, load.recipe)
+    span = load.span or min(load.tokens, load.recipe.batch.max_length)
+    kept += departures.of_family(facts, full=load.full, span=span) + departures.of_dora(facts, load.recipe)
     # Padding needs a mask, of which each layer keeps a copy in floats: for each token a row as long as its answer.
     kept += load.tokens // (2 * load.recipe.batch.size) if load.preferring else 0
     if load.full:

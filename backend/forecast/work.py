@@ -19,6 +19,7 @@ EVALUATION_TOKENS = 4096
 class Work:
     """`tokens`: of all steps together; `largest`: of the largest micro-batch; `length`: of a document on average.
 
+    `looked`: the most pairs of a token and one that it may look at, in a micro-batch, as if it could look ahead too.
     `held_out`: tokens measured at each evaluation; `evaluated`: of the largest group of them.
     """
 
@@ -26,6 +27,7 @@ class Work:
     micro_batches: int
     tokens: int
     largest: int
+    looked: int
     length: float
     learned: float
     held_out: int
@@ -55,12 +57,13 @@ def work(lengths: Lengths, recipe: Recipe) -> Work:
     share = ceil(effective / recipe.compute.devices)
     micro, batches = min(recipe.batch.size, share, seen), ceil(seen / recipe.batch.size)
     found = planned(lengths.trained, recipe, seen) or drawn(sample, micro, batches, padded=padded)
-    mean = sum(found) / len(found) / micro if padded else sum(sample) / len(sample)
+    mean = sum(one for one, _ in found) / len(found) / micro if padded else sum(sample) / len(sample)
     return Work(
         steps=steps,
         micro_batches=batches,
         tokens=round(seen * mean),
-        largest=max(found),
+        largest=max(one for one, _ in found),
+        looked=max(pairs for _, pairs in found),
         length=mean / _sides(recipe),
         learned=lengths.learned,
         held_out=held_out,
@@ -108,10 +111,11 @@ def _sides(recipe: Recipe) -> int:
     return 2 if recipe.objective == "preference" else 1
 
 
-def planned(trained: tuple[int, ...], recipe: Recipe, seen: int) -> list[int]:
-    """Tokens of the very micro-batches that a run on one device will make of these rows; [] where that is not known.
+def planned(trained: tuple[int, ...], recipe: Recipe, seen: int) -> list[tuple[int, int]]:
+    """(tokens, pairs as in `Work.looked`) of the very micro-batches that a run on one device will make of these rows.
 
-    A row without an answer that fits is left out of a run; where there is one, these are other draws of the same rows.
+    [] where they are not known: a row without an answer that fits is left out of a run; where there is one, these are
+    other draws of the same rows.
     """
     size = recipe.batch.size
     if not trained or recipe.objective == "text" or recipe.compute.devices > 1 or seen > size * MOST_BATCHES:
@@ -120,13 +124,17 @@ def planned(trained: tuple[int, ...], recipe: Recipe, seen: int) -> list[int]:
     epochs = range(ceil(seen / len(every)))
     taken = np.concatenate([every[order(recipe.compute.seed, epoch, len(every))] for epoch in epochs])[:seen]
     batches = [taken[at : at + size] for at in range(0, seen, size)]
-    padded = recipe.objective == "preference"
-    return [int(len(one) * one.max() if padded else one.sum()) for one in batches]
+    return [_sizes(one.tolist(), padded=recipe.objective == "preference") for one in batches]
 
 
-def drawn(sample: list[int], size: int, batches: int, *, padded: bool) -> list[int]:
-    """Tokens of so many micro-batches of `size` documents, drawn as often as is worth it; of pairs, with padding."""
+def drawn(sample: list[int], size: int, batches: int, *, padded: bool) -> list[tuple[int, int]]:
+    """The same of so many micro-batches of `size` documents, drawn as often as is worth it; of pairs, with padding."""
     draw = random.Random(0)
     tries = max(20, min(batches, MOST_BATCHES, DRAWS // size))
-    found = (draw.choices(sample, k=size) for _ in range(min(tries, batches)))
-    return [size * max(one) if padded else sum(one) for one in found]
+    return [_sizes(draw.choices(sample, k=size), padded=padded) for _ in range(min(tries, batches))]
+
+
+def _sizes(documents: list[int], *, padded: bool) -> tuple[int, int]:
+    """Of documents of so many tokens each; of pairs, which are padded, twice as many of half the longest one."""
+    every = [max(documents) // 2] * 2 * len(documents) if padded else documents
+    return sum(every), sum(one * one for one in every)

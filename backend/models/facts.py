@@ -49,8 +49,10 @@ FAMILIES: dict[str, Family] = {
 # What GPT-2 calls the sizes that other families agree on.
 GPT_2 = {
     "n_embd": "hidden_size", "n_inner": "intermediate_size", "n_layer": "num_hidden_layers",
-    "n_head": "num_attention_heads", "n_positions": "max_position_embeddings",
+    "n_head": "num_attention_heads", "n_positions": "max_position_embeddings", "attn_pdrop": "attention_dropout",
 }  # fmt: skip
+# Of attention and of what a layer adds, where the config does not say.
+GPT_2_DROPOUT = 0.1
 EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -71,7 +73,11 @@ class Linear:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Sizes as in config.json; `linears` are those of one layer; `parts` are parameters of the whole model."""
+    """Sizes as in config.json; `linears` are those of one layer; `parts` are parameters of the whole model.
+
+    The two dropouts are the model's own: whether some of attention's weights, or of what a layer adds, is left out
+    while it learns.
+    """
 
     model_type: str
     hidden_size: int
@@ -84,6 +90,8 @@ class ModelFacts:
     context_length: int
     tied_embeddings: bool
     dtype: str
+    attention_dropout: bool = False
+    residual_dropout: bool = False
     linears: tuple[Linear, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
 
@@ -117,7 +125,8 @@ def of_config(config: Config) -> ModelFacts:
 
 
 def _gpt_2(config: Config) -> Config:
-    renamed = {GPT_2.get(name, name): value for name, value in config.items()}
+    renamed = {"attention_dropout": GPT_2_DROPOUT, "resid_pdrop": GPT_2_DROPOUT}
+    renamed |= {GPT_2.get(name, name): value for name, value in config.items()}
     hidden = renamed.get("hidden_size")
     if renamed.get("intermediate_size") is None and isinstance(hidden, int):
         renamed["intermediate_size"] = 4 * hidden
@@ -167,6 +176,8 @@ def _facts(kind: str, family: Family, config: Config) -> ModelFacts:
         context_length=_size(config, "max_position_embeddings", 2048),
         tied_embeddings=bool(config.get("tie_word_embeddings", family.tied)),
         dtype=str(config.get("dtype") or config.get("torch_dtype") or "float32"),
+        attention_dropout=bool(config.get("attention_dropout")),
+        residual_dropout=bool(config.get("resid_pdrop")),
     )
     linears = _linears(known, family, config)
     whole = ModelFacts(**{**known.__dict__, "linears": linears, "parts": _parts(known, family, linears)})

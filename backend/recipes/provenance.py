@@ -6,8 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 # paper: stated by the paper, or by digests of it that agree. public card: by the authors on a model's or data set's
-# page. repository: in the authors' code or README. third party: in code of others that the paper builds on. inferred:
-# worked out from what is published; the note shows how. ours: chosen here. not published: nobody said; chosen here.
+# page. repository: in the authors' code or README. third party: by others, in code that the work builds on or in one
+# review of the paper. inferred: worked out from what is published; the note shows how. ours: chosen here. not
+# published: nobody said; chosen here.
 Source = Literal["paper", "public card", "repository", "third party", "inferred", "ours", "not published"]
 PUBLISHED = frozenset({"paper", "public card", "repository", "third party"})
 

@@ -131,7 +131,8 @@ class Subject:
         seconds, tokens = self.usual(documents), sum(documents)
         load = Load(self.facts(), self.recipe, tokens=tokens, learned=tokens, evaluated=0, runtime=0)
         length = tokens / len(documents)
-        once = Work(1, 1, tokens=tokens, largest=tokens, length=length, learned=1.0, held_out=0, evaluated=0)
+        sizes = {"steps": 1, "micro_batches": 1, "tokens": tokens, "largest": tokens, "looked": tokens}
+        once = Work(**sizes, length=length, learned=1.0, held_out=0, evaluated=0)
         besides = self.shape.layers * overhead.layer + duration.read(load) * overhead.weight
         besides += duration.dequantised(load) * overhead.number
         # On a very fast machine the overhead is all there is to see.

@@ -24,13 +24,13 @@ SMALL = {
 GPT_2 = {"model_type": "gpt2", "n_embd": 256, "n_inner": 1024, "n_head": 8, "vocab_size": 1000, "n_positions": 256}
 
 
-def config(kind: str, layers: int) -> dict[str, Any]:
+def config(kind: str, layers: int, **other: float) -> dict[str, Any]:
     if kind == "gpt2":
-        return GPT_2 | {"n_layer": layers}
-    return SMALL | {"model_type": kind, "num_hidden_layers": layers, "head_dim": 32, "pad_token_id": 0}
+        return GPT_2 | {"n_layer": layers} | other
+    return SMALL | other | {"model_type": kind, "num_hidden_layers": layers, "head_dim": 32, "pad_token_id": 0}
 
 
-def kept_by_autograd(kind: str, layers: int, recipe: Recipe) -> float:
+def kept_by_autograd(kind: str, layers: int, recipe: Recipe, longest: int = 56, **other: float) -> float:
     """Floats per token that the forward pass of two packed documents keeps, weights not counted."""
     import weakref
 
@@ -41,7 +41,7 @@ def kept_by_autograd(kind: str, layers: int, recipe: Recipe) -> float:
     from backend.training.network.loss import without_head
 
     attention.register()
-    values = {name: value for name, value in config(kind, layers).items() if name != "model_type"}
+    values = {name: value for name, value in config(kind, layers, **other).items() if name != "model_type"}
     made = AutoConfig.for_model(kind, **values)
     base = AutoModelForCausalLM.from_config(made, attn_implementation=attention.NAME, dtype=torch.float32)
     model = adapter.prepare(base, recipe, "")
@@ -61,9 +61,9 @@ def kept_by_autograd(kind: str, layers: int, recipe: Recipe) -> float:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), without_head(base.lm_head):
             found = model(**rows, use_cache=False)
         return _bytes(seen) / 4 / TOKENS
-    bounds = torch.tensor([0, 40, TOKENS], dtype=torch.int32)
-    places = torch.cat([torch.arange(40), torch.arange(TOKENS - 40)])[None]
-    row = {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": 56, "max_length_k": 56}
+    bounds = torch.tensor([0, TOKENS - longest, TOKENS], dtype=torch.int32)
+    places = torch.cat([torch.arange(TOKENS - longest), torch.arange(longest)])[None]
+    row = {"cu_seq_lens_q": bounds, "cu_seq_lens_k": bounds, "max_length_q": longest, "max_length_k": longest}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), without_head(base.lm_head):
         found = model(input_ids=torch.randint(0, 1000, (1, TOKENS)), position_ids=places, use_cache=False, **row)
     assert found.logits.requires_grad
@@ -109,6 +109,27 @@ def test_a_layer_of_another_family_keeps_hardly_less_than_forecast_and_never_mor
     (tmp_path / "config.json").write_text(json.dumps(config(kind, 3)), encoding="utf-8")
     load = Load(facts(tmp_path), recipe, tokens=TOKENS, learned=0, evaluated=0, runtime=0)
     counted = kept_by_autograd(kind, 3, recipe) - kept_by_autograd(kind, 2, recipe)
+    assert 0.99 * counted < saved_per_token(load) < 1.08 * counted
+
+
+@pytest.mark.parametrize("values", [{"method": "lora"}, {"method": "full"}], ids=["lora", "full"])
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("gpt2", {}),  # of which both are 0.1 where nothing is said
+        ("gpt2", {"attn_pdrop": 0.0}),
+        ("gpt2", {"resid_pdrop": 0.0}),
+        ("llama", {"attention_dropout": 0.1}),
+        ("granite", {"attention_dropout": 0.1}),
+    ],
+)
+def test_what_a_model_drops_by_itself_is_forecast_for_long_documents_too(
+    tmp_path: Path, kind: str, other: dict[str, float], values: dict[str, Any]
+) -> None:
+    recipe = Recipe.model_validate({**values, "batch": {"max_length": 92}})
+    (tmp_path / "config.json").write_text(json.dumps(config(kind, 3, **other)), encoding="utf-8")
+    load = Load(facts(tmp_path), recipe, tokens=TOKENS, learned=0, evaluated=0, runtime=0)
+    counted = kept_by_autograd(kind, 3, recipe, 92, **other) - kept_by_autograd(kind, 2, recipe, 92, **other)
     assert 0.99 * counted < saved_per_token(load) < 1.08 * counted
 
 

@@ -102,13 +102,15 @@ def test_each_learned_token_is_predicted_from_the_one_before_it_in_its_own_docum
 
 @pytest.mark.parametrize(("objective", "most"), [("chat", 90), ("preference", 45)])
 def test_the_forecast_counts_the_very_batches_of_a_run(objective: str, most: int) -> None:
-    trained = tuple(random.Random(3).randrange(5, 120) for _ in range(57))
+    trained = tuple(2 * random.Random(at).randrange(3, 60) for at in range(57))
     values = {"objective": objective, "batch": {"size": 4, "accumulation": 3, "max_length": most}}
     recipe = Recipe.model_validate({**values, "schedule": {"epochs": 2.5}, "compute": {"seed": 7}})
     plan = Plan(len(trained), 12, 4, recipe.schedule.epochs, recipe.compute.seed)
     cut = [min(size, 90) for size in trained]
     batches = [micro for step in range(plan.steps) for micro in plan.step(step) if micro]
-    padded = objective == "preference"
-    made = [len(m) * max(cut[at] for at in m) if padded else sum(cut[at] for at in m) for m in batches]
-    assert planned(trained, recipe, plan.seen) == made
+    if objective == "preference":
+        made = [[max(cut[at] for at in micro) // 2] * 2 * len(micro) for micro in batches]
+    else:
+        made = [[cut[at] for at in micro] for micro in batches]
+    assert planned(trained, recipe, plan.seen) == [(sum(one), sum(size * size for size in one)) for one in made]
     assert planned((), recipe, plan.seen) == []
