@@ -79,7 +79,7 @@ def _copy(model: str, files: Mapping[str, Path], into: Path) -> None:
 
 def _wanted(model: str, sent: Iterable[str]) -> list[str]:
     known = list(sent)
-    selection.refuse_without_weights(model, known)
+    selection.refuse_without_weights(model, known, here=True)
     return selection.needed(known)
 
 

@@ -19,7 +19,7 @@ def require_model(folder: Path, name: str) -> tuple[Known, str]:
     if config["model_type"] in FAMILIES:
         of_config(config)
     rounded = selection.quantised(config) or ""
-    selection.refuse_without_weights(name, names)
+    selection.refuse_without_weights(name, names, here=True)
     selection.refuse_without_tokenizer(name, names)
     selection.require_complete(folder)
     weights.require(folder)

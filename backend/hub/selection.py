@@ -66,8 +66,8 @@ def pickles(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if PICKLES.match(name))
 
 
-def refuse_without_weights(hub_id: str, names: Iterable[str]) -> None:
-    """ModelError that says what the repository holds instead of safetensors weights."""
+def refuse_without_weights(hub_id: str, names: Iterable[str], *, here: bool = False) -> None:
+    """ModelError that says what the repository, or the folder here, holds instead of safetensors weights."""
     known = set(names)
     if weights_of(known):
         return
@@ -75,6 +75,8 @@ def refuse_without_weights(hub_id: str, names: Iterable[str]) -> None:
         raise ModelError("hub.is_adapter", name=hub_id)
     if any(name.lower().endswith(".gguf") for name in known):
         raise ModelError("hub.only_gguf", name=hub_id)
+    if pickles(known) and here:
+        raise ModelError("models.no_safetensors")
     raise ModelError("hub.no_safetensors" if pickles(known) else "hub.no_weights", name=hub_id)
 
 

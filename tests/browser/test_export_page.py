@@ -13,6 +13,7 @@ from backend.jobs import recorded
 from studio.services.door import Services
 from studio.text import Words
 from tests.browser.person import LONG, Studio, opened, running, signed_in, still, tab
+from tests.browser.test_accessible import faults
 from tests.hubserver.taking import TOKEN, Taken, taking
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -123,6 +124,7 @@ def test_a_push_is_private_and_its_card_is_as_it_was_left(page: Page, studio: St
     page.locator(".card-of > summary").click()
     card = page.locator("#export-card")
     expect(card).to_have_value(re.compile("## Licences"))
+    assert faults(page) == []
     card.fill(f"{card.input_value()}\nFor my class.\n")
     line = begins(page, studio, f"{SHIPPED.name} hub")
     expect(line).to_contain_text(W.t("exports.is.private", name="ana/romana"), timeout=LONG)

@@ -133,6 +133,8 @@ def test_a_chosen_model_is_found_looked_at_accepted_fetched_trained_with_and_del
     expect(card).to_contain_text("Do with it what you like")
     expect(card).to_contain_text("Apache License 2.0")
     expect(card.locator(".ways .fit.yes")).to_have_count(3)
+    expect(card.locator("#models-accept")).to_be_visible()
+    assert faults(page) == []
     hub.hub.faults.bytes_each_second = SLOW
     fetches(card)
     expect(card.locator(".saved")).to_have_text(EN.t("models.coming_now"))
@@ -168,6 +170,7 @@ def deletes(page: Page, mine: Locator) -> None:
     mine.locator("[data-action=delete]").click()
     expect(mine.locator(".sure")).to_contain_text("frees 462 kB")
     expect(mine.locator("[data-action=delete-now]")).to_be_focused()
+    assert faults(page) == []
     page.keyboard.press("Escape")
     expect(mine.locator("[data-action=delete]")).to_be_focused()
     mine.locator("[data-action=delete]").press("Enter")
