@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "gradio")
+PACKAGES = ("torch", "transformers", "peft", "trl", "bitsandbytes", "gradio", "datasets", "orjson")
 
 
 @dataclass(frozen=True)

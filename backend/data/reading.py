@@ -4,25 +4,29 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import orjson
 
 from backend.data import shapes
+from backend.data.files.blocks import Block, stored
 from backend.data.files.encoding import refuse_other_kinds
 from backend.data.opening.characters.names import UTF_8
 from backend.data.opening.opened import Record
 from backend.data.opening.written import lines, texts
 from backend.data.shapes import Row, Shape
 from backend.data.sources import parquet
-from backend.errors import DataError
+from backend.errors import DataError, StudioError
 from backend.messages import Count
 
 FEWEST = 10
 LONG_TEXT = 10_000
 TEXT = "text"
+Fault = TypeVar("Fault", bound=StudioError)
+Tell = Callable[[str, DataError], None]
+"""Told of each faulty record: its place, and what is wrong with it."""
 Convert = Callable[[Record, int], Iterable[tuple[Shape, Row]]]
 """From a record and its number from 1 to stored rows."""
 
@@ -37,6 +41,7 @@ class Findings:
     empty_answers: int = 0
     characters: int = 0
     shape: Shape = "chat"
+    first_place: str = ""
     first_fault: DataError | None = None
     distinct: set[bytes] = field(default_factory=set)
     digest: str = ""
@@ -54,25 +59,70 @@ def store(paths: Sequence[Path], target: BinaryIO, *, skip_bad: bool = False, fi
 
 
 def write(
-    records: Iterable[Record], target: BinaryIO, convert: Convert | None = None, *, skip_bad: bool = False
+    records: Iterable[Record],
+    target: BinaryIO,
+    convert: Convert | None = None,
+    *,
+    skip_bad: bool = False,
+    tell: Tell | None = None,
 ) -> Findings:
     """Write what these records become (by the names of their fields, or by `convert`) and say what was found.
 
     DataError for the first faulty one (after counting all of them), unless `skip_bad`; always when there are none, when
     chats are mixed with plain text, or when too little is left to train on.
     """
-    findings = Findings()
-    digest = hashlib.sha256()
-    for row in _good_rows(records, findings, convert or normalised):
-        raw = written(row)
-        target.write(raw)
-        digest.update(raw)
-        findings.characters += len(raw)
-        if len(findings.distinct) < FEWEST:
-            findings.distinct.add(raw)
-    findings.digest = digest.hexdigest()
-    _judge(findings, skip_bad=skip_bad)
-    return findings
+    writer = Writer(target, convert or normalised, tell)
+    writer.records(records)
+    return writer.ended(skip_bad=skip_bad)
+
+
+def write_blocks(
+    blocks: Iterable[Block], target: BinaryIO, *, skip_bad: bool = False, tell: Tell | None = None
+) -> Findings:
+    """The same for a file of lines in blocks: those that are stored chats as they are, the others line by line, by the
+    names of their fields.
+    """
+    writer = Writer(target, normalised, tell)
+    for block in blocks:
+        chats = writer.findings.shape == "chat" and stored(block.raw)
+        if chats:
+            writer.rows(*chats)
+        else:
+            writer.records(lines.records_in(block))
+    return writer.ended(skip_bad=skip_bad)
+
+
+class Writer:
+    """Writes rows one after another, or many at once, and counts what is found."""
+
+    def __init__(self, target: BinaryIO, convert: Convert, tell: Tell | None) -> None:
+        self.findings = Findings()
+        self._target, self._convert, self._tell, self._digest = target, convert, tell, hashlib.sha256()
+
+    def records(self, records: Iterable[Record]) -> None:
+        for row in _good_rows(records, self.findings, self._convert, self._tell):
+            self._write(written(row), 1)
+
+    def rows(self, raw: bytes, count: int) -> None:
+        """So many chats in their stored form, each with the end of its line."""
+        self.findings.total += count
+        self.findings.rows += count
+        self._write(raw, count)
+
+    def ended(self, *, skip_bad: bool) -> Findings:
+        """DataError as `write`."""
+        self.findings.digest = self._digest.hexdigest()
+        _judge(self.findings, skip_bad=skip_bad)
+        return self.findings
+
+    def _write(self, raw: bytes, count: int) -> None:
+        self._target.write(raw)
+        self._digest.update(raw)
+        found = self.findings
+        found.characters += len(raw)
+        if len(found.distinct) < FEWEST:
+            every = raw.splitlines(keepends=True) if count > 1 else [raw]
+            found.distinct.update(islice(dict.fromkeys(every), FEWEST))
 
 
 def written(row: Row) -> bytes:
@@ -101,7 +151,7 @@ def normalised(record: Record, number: int) -> Iterable[tuple[Shape, Row]]:
     return (shapes.normalise(record.values, record.place, number),)
 
 
-def _good_rows(records: Iterable[Record], findings: Findings, convert: Convert) -> Iterator[Row]:
+def _good_rows(records: Iterable[Record], findings: Findings, convert: Convert, tell: Tell | None) -> Iterator[Row]:
     for record in records:
         findings.total += 1
         try:
@@ -114,12 +164,25 @@ def _good_rows(records: Iterable[Record], findings: Findings, convert: Convert) 
         except DataError as error:
             findings.faulty += 1
             findings.empty_answers += error.key == "data.empty_answer"
-            findings.first_fault = findings.first_fault or error
+            fault = changed_kind(error, record, findings.first_place)
+            findings.first_fault = findings.first_fault or fault
+            if tell is not None:
+                tell(record.place, fault)
             continue
+        findings.first_place = findings.first_place or record.place
         for shape, row in made:
             findings.shape = shape
             findings.rows += 1
             yield row
+
+
+def changed_kind(error: Fault, record: Record, first: str) -> Fault | DataError:
+    """The fault, said better where a field is a text in the row at the place `first` and a number in this one."""
+    field = str(error.values.get("field"))
+    number = record.values.get(field)
+    if error.key != "data.not_text" or not first or isinstance(number, bool) or not isinstance(number, int | float):
+        return error
+    return DataError("mapping.changed_kind", field=field, text=first, number=record.place)
 
 
 def _judge(findings: Findings, *, skip_bad: bool) -> None:

@@ -61,12 +61,12 @@ def is_stored(messages: Any) -> bool:
         return False
     before = ""
     for message in messages:
-        if type(message) is not dict or list(message) != ["role", "content"]:
+        if type(message) is not dict or len(message) != 2:
             return False
-        role, content = message.values()
-        if type(role) is not str or type(content) is not str or not content or content.isspace():
+        (first, role), (second, content) = message.items()
+        if first != "role" or second != "content" or type(role) is not str or before not in BEFORE.get(role, ()):
             return False
-        if before not in BEFORE.get(role, ()):
+        if type(content) is not str or not content or content.isspace():
             return False
         before = role
     return before == "assistant"

@@ -64,7 +64,7 @@ LINES = [
     ('{"text": "a"}\n{"text": "o faţă şi o ţară"}\n'.encode("cp1250"),
      'The file is not UTF-8 (byte 0xFE in line 2). Looks like Central European: "faţă".'),
     (jsonl('{"a": 1, "a": 2}'), 'Line 1 has the field "a" twice.'),
-    (jsonl({"text": "a"}, {"text": 5}), 'Line 2: the field "text" must be text.'),
+    (jsonl({"text": "a"}, {"text": 5}), 'Field "text" is text in line 1 but a number in line 2.'),
     (jsonl('{"text": NaN}'), 'Line 1: "NaN" is not a valid number in JSON.'),
     (jsonl('{"a": -Infinity}'), 'Line 1: "-Infinity" is not a valid number in JSON.'),
     (jsonl('{"a": ' + "[" * 5000 + "]" * 5000 + "}"), "Line 1 is nested too deeply (limit 50)."),

@@ -41,9 +41,9 @@ def lines(path: Path) -> Iterator[tuple[int, bytes | None]]:
         yield from lines_of(file)
 
 
-def lines_of(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """As `lines`, of a file that is open already."""
-    number = 0
+def lines_of(file: BinaryIO, first: int = 1) -> Iterator[tuple[int, bytes | None]]:
+    """As `lines`, of a file that is open already, or of a piece of one that begins with its line `first`."""
+    number = first - 1
     while raw := file.readline(MAX_LINE + 2):
         number += 1
         whole = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from backend.data import languages
 from backend.data.doctor.finding import EXAMPLES, Finding, of_error, of_notice
 from backend.data.opening.opened import Record
-from backend.data.reading import Convert
+from backend.data.reading import Convert, changed_kind
 from backend.data.rows import texts
 from backend.data.shapes import Row, Shape
-from backend.errors import DataError, StudioError
+from backend.errors import StudioError
 
 SPOKEN = 200
 __all__ = ["Count", "Finding", "all_of", "of_error", "of_notice"]
@@ -29,6 +29,7 @@ class Count:
     affected: Counter[str] = field(default_factory=Counter)
     spoken: Counter[str] = field(default_factory=Counter)
     last: StudioError | None = None
+    begun: str = ""
 
     def take(self, record: Record, convert: Convert) -> list[Row]:
         """The stored rows of a record; none of a faulty one, whose fault is counted."""
@@ -39,8 +40,9 @@ class Count:
                 raise record.fault
             made = list(convert(record, self.total))
         except StudioError as error:
-            self.fault(record.place, error)
+            self.fault(record.place, changed_kind(error, record, self.begun))
             return []
+        self.begun = self.begun or record.place
         for shape, row in made:
             self.rows += 1
             self.shape = self.shape or shape
@@ -78,21 +80,3 @@ def all_of(records: Iterable[Record], convert: Convert) -> Count:
     for record in records:
         found.take(record, convert)
     return found
-
-
-def counted(convert: Convert, count: Count) -> Convert:
-    """The same rows; `count` gets what was wrong with the records of which none come."""
-
-    def counting(record: Record, number: int) -> Iterable[tuple[Shape, Row]]:
-        try:
-            made = tuple(convert(record, number))
-        except StudioError as error:
-            count.fault(record.place, error)
-            raise
-        if made:
-            count.shape = count.shape or made[0][0]
-            if made[0][0] != count.shape:
-                count.fault(record.place, DataError("data.mixed", line=record.place))
-        return made
-
-    return counting

@@ -1,17 +1,20 @@
 """The job that imports: everything is written beside, and becomes a data set in one rename at the end."""
 
+import gc
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from backend import names
 from backend.data import datasets, reading
 from backend.data.datasets import RECORD, Dataset
+from backend.data.files.blocks import Block
 from backend.data.intake import conversion
-from backend.data.intake.findings import Count, Finding, counted, of_notice
+from backend.data.intake.findings import Count, Finding, of_notice
 from backend.data.intake.request import Import
 from backend.data.intake.submit import digest
 from backend.data.opening import limits
@@ -28,6 +31,8 @@ from backend.people import Person
 STAGING = ".importing"
 SAY_SECONDS = 0.5
 LOOK_EVERY = 200
+SELDOM = 100_000
+"""Objects that come to be between two collections of garbage."""
 
 
 class StoppedError(Exception):
@@ -48,15 +53,22 @@ class Watch:
     def over(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             self.count += 1
-            self.tally.total = self.count
-            if record.fault is not None:
-                self.tally.fault(record.place, record.fault)
-            if self.count % LOOK_EVERY == 0 and time.monotonic() - self._said >= SAY_SECONDS:
-                self._said = time.monotonic()
-                if self.job.stop_requested() is not None:
-                    raise StoppedError
-                self.job.show(rows=self.count)
+            if self.count % LOOK_EVERY == 0:
+                self._look(rows=self.count)
             yield record
+
+    def over_blocks(self, blocks: Iterator[Block], size: int) -> Iterator[Block]:
+        """The same for a file of so many bytes in blocks."""
+        for block in blocks:
+            self._look(rows=block.first - 1, done=block.end, total=size)
+            yield block
+
+    def _look(self, **shown: int) -> None:
+        if time.monotonic() - self._said >= SAY_SECONDS:
+            self._said = time.monotonic()
+            if self.job.stop_requested() is not None:
+                raise StoppedError
+            self.job.show(**shown)
 
 
 def run(job: JobContext) -> int:
@@ -116,5 +128,23 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, .
 
 
 def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, target: BinaryIO) -> Findings:
-    convert = counted(conversion.chosen(opened, asked.mapping, keeper.keep), watch.tally)
-    return reading.write(watch.over(opened.records()), target, convert, skip_bad=asked.skip_bad)
+    convert = conversion.chosen(opened, asked.mapping, keeper.keep)
+    how: dict[str, Any] = {"skip_bad": asked.skip_bad, "tell": watch.tally.fault}
+    with _seldom_collecting():
+        if opened.blocks is not None and convert is reading.normalised:
+            found = reading.write_blocks(watch.over_blocks(opened.blocks(), opened.understood.bytes), target, **how)
+        else:
+            found = reading.write(watch.over(opened.records()), target, convert, **how)
+    watch.tally.total = found.total
+    return found
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Rows come and go by the million and hold no circles: looking for such takes as long as reading them."""
+    before = gc.get_threshold()
+    gc.set_threshold(SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

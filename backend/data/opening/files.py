@@ -2,6 +2,7 @@
 
 import tarfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from backend.data.opening.written import array, lines, table, texts
 from backend.errors import AccessError, DataError
 
 Reader = Callable[[Path, str, Choices], Opened]
+LINES_WHOLE = 8 << 20
 WRITTEN: dict[Kind, Reader] = {
     "csv": table.opened,
     "json": lambda path, encoding, _: array.opened(path, encoding),
@@ -74,7 +76,18 @@ def _single(path: Path, choices: Choices) -> Opened:
         return _told(path, BINARY[kind](path, choices))
     if kind not in WRITTEN:
         raise DataError("opening.nested" if kind == "archive" else "opening.unknown_kind", name=path.name)
-    return _told(path, WRITTEN[kind](path, _encoding(path, choices), choices))
+    found = WRITTEN[kind](path, _encoding(path, kind, choices), choices)
+    return _told(path, _converted(found) if kind in ("json", "jsonl") and choices.encoding is None else found)
+
+
+def _converted(found: Opened) -> Opened:
+    """JSON has to be UTF-8: where it is not, that is said."""
+    known = found.understood
+    if known.encoding == UTF_8:
+        return found
+    key = "opening.was_utf_16" if known.encoding.startswith("utf-16") else "opening.was_not_utf_8"
+    notice = Notice(key=key, values={"encoding": known.encoding})
+    return replace(found, understood=known.model_copy(update={"notices": (*known.notices, notice)}))
 
 
 def _box(path: Path, scratch: Path | None) -> Box:
@@ -87,12 +100,14 @@ def _box(path: Path, scratch: Path | None) -> Box:
         return Single(path, scratch)
 
 
-def _encoding(path: Path, choices: Choices) -> str:
+def _encoding(path: Path, kind: Kind, choices: Choices) -> str:
     if choices.encoding is not None:
         if choices.encoding not in CHOICES:
             raise DataError("opening.unknown_encoding", encoding=choices.encoding[:40], known=", ".join(CHOICES))
         return choices.encoding
-    return UTF_8 if choices.strict else detection.of_file(path)
+    # A line of JSON that is not UTF-8 is told when it is read; a table would show strange letters.
+    whole = LINES_WHOLE if kind == "jsonl" else detection.WHOLE_BYTES
+    return UTF_8 if choices.strict else detection.of_file(path, whole)
 
 
 def _told(path: Path, found: Opened) -> Opened:
@@ -104,4 +119,4 @@ def _told(path: Path, found: Opened) -> Opened:
     if named not in (None, known.kind) and (named, known.kind) != ("archive", "pictures"):
         notices = (Notice(key=f"opening.is_{known.kind}", values={"suffix": path.suffix.lower()}), *notices)
     changed = known.model_copy(update={"notices": notices, "bytes": path.stat().st_size})
-    return Opened(changed, found.read)
+    return replace(found, understood=changed)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.data.files.blocks import Block
 from backend.errors import DataError
 from backend.messages import catalogue, plural_form, sentence
 
@@ -113,8 +114,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Opened:
+    """`blocks`: the same file as blocks of lines of JSON; None where it cannot be read like that."""
+
     understood: Understood
     read: Callable[[], Iterator[Record]]
+    blocks: Callable[[], Iterator[Block]] | None = None
 
     def records(self) -> Iterator[Record]:
         """From the first one, each time. A fault of a record is in it; DataError ends a file that cannot go on."""
