@@ -21,6 +21,7 @@ from backend.recipes import load
 from backend.recipes.schema import Recipe
 from studio.services.chains import Chains
 from studio.services.curves import Shelf
+from studio.services.data.doctor import Doctor
 from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
@@ -83,6 +84,10 @@ class FakeServices:
     @cached_property
     def bringing(self) -> FakeBringing:
         return FakeBringing.at(self.chats.workspace, self.chats.jobs)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        return Doctor(self.chats.workspace, self.chats.jobs, HOME)
 
     @cached_property
     def drafts(self) -> MyDrafts:

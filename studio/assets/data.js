@@ -10,7 +10,7 @@
   // What was brought, chosen and typed, as it was left. The files themselves are with the studio, as `upload`.
   const draft = page.draftOf("data", "studio-data-draft");
   const BROUGHT = { upload: "", choices: {}, mapping: null, columns: [], chosen: false, name: "", skip: false, job: "" };
-  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "" };
+  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "", model: "" };
   data.wanted = () => ({ ...EMPTY, ...JSON.parse(draft.read() || "{}") });
   data.want = (values) => draft.write(JSON.stringify({ ...data.wanted(), ...values }));
 
@@ -74,6 +74,7 @@
     page.opensData(data.open?.id ?? "", anew);
     page.told("data-here");
     tell();
+    if (found.ok) data.examine(id);
     return found;
   };
   const again = async () => {

@@ -30,6 +30,7 @@ from studio.services.chats import ChatServices
 from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.data.bringing import Bringing
+from studio.services.data.doctor import Doctor
 from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
@@ -77,6 +78,10 @@ class Services:
     @cached_property
     def bringing(self) -> Bringing:
         return Bringing(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        return Doctor(self.workspace, self.jobs, self.person)
 
     @cached_property
     def cookbook(self) -> Cookbook:

@@ -307,6 +307,22 @@ def test_every_shape_that_ships_is_drawn_as_it_is_read(page: Page) -> None:
     expect(page.locator(".data-row.chat .bubble.user").first).to_be_visible()
 
 
+def test_problems_are_looked_for_and_mended_as_a_new_version(page: Page, studio: Studio) -> None:
+    made(studio, "Repetate", "Ce oraş este în ţara aceasta?", *["Cât fac 3 și 1?"] * 2)
+    listed(page, "Repetate").click()
+    page.locator("#data-doctor-model").select_option("starter")
+    page.locator("[data-action=check]").click()
+    same = page.locator(".health .findings li").filter(has=page.locator("[data-fix=drop_duplicates]"))
+    expect(same).to_be_visible(timeout=LONG)
+    expect(page.locator(".lengths li").first).to_be_visible()
+    same.locator("summary").click()
+    expect(same.locator(".examples li").first).to_contain_text("Cât fac 3 și 1?")
+    page.locator("[data-fix=drop_duplicates]").click()
+    expect(page.locator(".versions li[aria-current]")).to_contain_text(RO.t("data.version", number=2), timeout=LONG)
+    expect(page.locator("#data-name")).to_be_focused()
+    expect(listed(page, "Repetate")).to_contain_text(RO.count("data.versions", 2))
+
+
 @pytest.mark.parametrize(("colours", "width"), [("light", 1366), ("dark", 360)])
 def test_what_was_brought_can_be_read_and_used_by_everybody(
     browser: Browser, studio: Studio, colours: str, width: int
@@ -333,10 +349,11 @@ def test_what_was_brought_can_be_read_and_used_by_everybody(
     assert {where: what for where, what in found.items() if what} == {}
 
 
-def made(studio: Studio, name: str) -> Dataset:
-    """A data set of 25 chats that is here, and told to the page."""
+def made(studio: Studio, name: str, *more: str) -> Dataset:
+    """A data set of 25 chats and these questions that is here, and told to the page."""
     services = Services.at(studio.workspace)
     path = studio.workspace / "sume.jsonl"
-    lines = (f'{{"question": "Cât fac {n} și 1?", "answer": "{n + 1}."}}\n' for n in range(25))
+    lines = [f'{{"question": "Cât fac {n} și 1?", "answer": "{n + 1}."}}\n' for n in range(25)]
+    lines += [f'{{"question": "{question}", "answer": "4."}}\n' for question in more]
     path.write_text("".join(lines), encoding="utf-8")
     return services.add_dataset(path, name, skip_bad=False)

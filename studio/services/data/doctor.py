@@ -1,0 +1,103 @@
+"""What is the matter with a data set: looked for and mended by jobs, kept beside its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backend.data import datasets
+from backend.data.datasets import Dataset
+from backend.data.doctor import report, submit
+from backend.data.doctor.report import Report
+from backend.data.doctor.request import KIND
+from backend.data.doctor.seen import Reader
+from backend.errors import AccessError, DataError
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import Job
+from backend.jobs.service import Jobs
+from backend.models import catalogue, reader
+from backend.models.catalogue import Model
+from backend.paths import Workspace
+from backend.people import Person
+from studio.services.models import status
+
+ACTIONS = ("check", "fix")
+
+
+@dataclass(frozen=True)
+class Work:
+    """A check or a fix of a data set that is not done; `action` says which."""
+
+    job: Job
+    action: str
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Doctor:
+    workspace: Workspace
+    jobs: Jobs
+    person: Person
+
+    def models(self) -> list[Model]:
+        """Those whose tokens can be counted."""
+        known = catalogue.available(self.person, self.workspace)
+        return [one for one in known if one.kind == "text" and (one.folder / "tokenizer.json").is_file()]
+
+    def report(self, dataset_id: str) -> Report | None:
+        return report.findings(self.person, self.workspace, self._dataset(dataset_id))
+
+    def check(self, dataset_id: str, model: str) -> Job:
+        """`model`: the id of the one that is to learn from it; "" for none. DataError while it is being worked on."""
+        dataset = self._free(dataset_id)
+        return submit.check(self.person, self.jobs, dataset, self._reader(model))
+
+    def fix(self, dataset_id: str, fixes: list[str]) -> Job:
+        """For the model it was looked at for. DataError for a fix that there is not, or while it is being worked on."""
+        dataset = self._free(dataset_id)
+        known = report.findings(self.person, self.workspace, dataset)
+        model = next((one for one in self.models() if known and one.name == known.model), None)
+        return submit.fix(self.person, self.jobs, dataset, fixes, self._reader(model.id if model else ""))
+
+    def work(self, dataset_id: str) -> Work | None:
+        """The newest check or fix of this version, while it is not done."""
+        for job in self.jobs.all(self.person):
+            folder = RunFolder(self.workspace.run(job.id))
+            action = self._action(job, dataset_id)
+            if action:
+                return None if job.state == "done" else Work(job, action, status(folder))
+        return None
+
+    def made(self, job: str) -> str:
+        """The id of the version that a fix has made; "" before."""
+        found = submit.made(self.person, self.jobs, self.jobs.get(self.person, job))
+        return found.id if found else ""
+
+    def stop(self, dataset_id: str) -> None:
+        work = self.work(dataset_id)
+        if work and not work.job.ended:
+            self.jobs.stop(self.person, work.job.id)
+
+    def _action(self, job: Job, dataset_id: str) -> str:
+        """What this job does with this version; "" for another job."""
+        if job.kind != KIND:
+            return ""
+        folder = RunFolder(self.workspace.run(job.id))
+        asked = folder.read(folder.request)
+        return next((one for one in ACTIONS if asked.get(one, {}).get("dataset") == dataset_id), "")
+
+    def _dataset(self, dataset_id: str) -> Dataset:
+        every = datasets.every_version(self.person, self.workspace)
+        found = next((one for one in every if one.id == dataset_id), None)
+        if found is None:
+            raise AccessError("data.not_found")
+        return found
+
+    def _free(self, dataset_id: str) -> Dataset:
+        work = self.work(dataset_id)
+        if work and not work.job.ended:
+            raise DataError("data.work_busy")
+        return self._dataset(dataset_id)
+
+    def _reader(self, model: str) -> Reader | None:
+        found = next((one for one in self.models() if one.id == model), None)
+        return reader.of(found) if found else None
