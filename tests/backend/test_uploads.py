@@ -131,6 +131,7 @@ def test_which_runs_used_which_data_is_known_for_all_at_once(workspace: Workspac
     jobs = Jobs(Ledger.of(workspace), workspace)
     one = jobs.submit(HOME, NewJob("train", "una", {"data": {"id": mine.id}}))
     two = jobs.submit(HOME, NewJob("train", "doua", {"stages": [{"data": {"id": mine.id, "parent": other.id}}]}))
+    jobs.submit(HOME, NewJob("data", "privire", {"check": {"dataset": mine.id}}))
     found = losses.used(HOME, jobs)
     assert {key: {job.id for job in runs} for key, runs in found.items()} == {mine.id: {one.id, two.id}}
     assert {job.id for job in losses.of(HOME, jobs, mine.id).runs} == {one.id, two.id}

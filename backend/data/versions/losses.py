@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from backend.data import datasets
 from backend.data.datasets import Dataset
-from backend.jobs.model import Job
+from backend.jobs.model import CHORES, Job
 from backend.jobs.service import Jobs
 from backend.people import Person
 
@@ -25,7 +25,7 @@ class Losses(NamedTuple):
 
 def of(person: Person, jobs: Jobs, dataset_id: str) -> Losses:
     """Those of this person."""
-    runs = tuple(job for job in jobs.all(person) if _names(_request(jobs, job), dataset_id))
+    runs = tuple(job for job in _runs(person, jobs) if _names(_request(jobs, job), dataset_id))
     every = datasets.every_version(person, jobs.workspace)
     return Losses(runs, tuple(one for one in every if one.parent == dataset_id))
 
@@ -34,10 +34,15 @@ def used(person: Person, jobs: Jobs) -> dict[str, list[Job]]:
     """By the id of a version, the runs of this person that learned from it or wait to."""
     found: dict[str, list[Job]] = {}
     known = {one.id for one in datasets.every_version(person, jobs.workspace)}
-    for job in jobs.all(person):
+    for job in _runs(person, jobs):
         for dataset_id in _asked(jobs.folder(job).request) & known:
             found.setdefault(dataset_id, []).append(job)
     return found
+
+
+def _runs(person: Person, jobs: Jobs) -> list[Job]:
+    """Without what only looks at a data set, or makes one."""
+    return [job for job in jobs.all(person) if job.kind not in CHORES]
 
 
 @lru_cache(maxsize=4096)

@@ -62,7 +62,10 @@ def lengths(found: Lengths, words: Words) -> dict[str, Any]:
         for tokens, rows in found.classes
     ]
     values = {"most": words.number(found.most), "longest": words.number(found.longest)}
-    return {"said": words.count("data.doctor.over", found.over, **values), "bars": bars}
+    said = (
+        words.count("data.doctor.over", found.over, **values) if found.over else words.t("data.doctor.fits", **values)
+    )
+    return {"said": said, "bars": bars}
 
 
 def working(job: Job, action: str, status: Mapping[str, Any], words: Words) -> dict[str, Any]:

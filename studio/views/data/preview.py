@@ -29,7 +29,7 @@ def shown(found: Preview, words: Words) -> dict[str, Any]:
     known, mapping = found.understood, found.mapping
     drawn = [row for record in found.records for row in record.rows]
     return {
-        "kind": words.said(f"opening.kind.{known.kind}") if known else "",
+        "kind": kind(known, words) if known else "",
         "fields": [*_fields(known, words), *([_shape(mapping, words)] if mapping else [])],
         "languages": spoken(found.languages, words) if found.languages else "",
         "columns": [_column(name, mapping, words) for name in found.columns] if mapping else [],
@@ -41,6 +41,14 @@ def shown(found: Preview, words: Words) -> dict[str, Any]:
         "mapping": mapping.model_dump(mode="json", exclude={"notices"}) if mapping else None,
         "can": bool(drawn),
     }
+
+
+def kind(known: Understood, words: Words) -> str:
+    """What the file is; of an archive or a folder, what is in it."""
+    several = known.member_count > 1
+    inside = known.member.kind if known.member else known.kind
+    named = words.said(f"opening.kind.{inside if several else known.kind}")
+    return words.t("data.several", count=words.number(known.member_count), kind=named) if several else named
 
 
 def _fields(known: Understood | None, words: Words) -> list[dict[str, Any]]:
