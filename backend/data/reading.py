@@ -77,10 +77,16 @@ def write(
 
 
 def write_blocks(
-    blocks: Iterable[Block], target: BinaryIO, *, skip_bad: bool = False, tell: Tell | None = None
+    blocks: Iterable[Block],
+    target: BinaryIO,
+    *,
+    skip_bad: bool = False,
+    tell: Tell | None = None,
+    rest: Callable[[Block], tuple[int, Iterable[bytes]]] = lambda block: (0, ()),
 ) -> Findings:
     """The same for a file of lines in blocks: those that are stored chats as they are, the others line by line, by the
-    names of their fields.
+    names of their fields. `rest` gives all rows behind this block, as they are stored and how many, if somebody else
+    has read them meanwhile.
     """
     writer = Writer(target, normalised, tell)
     for block in blocks:
@@ -89,6 +95,9 @@ def write_blocks(
             writer.rows(*chats)
         else:
             writer.records(lines.records_in(block))
+        if writer.takes_chats and (found := rest(block))[0]:
+            writer.parts(*found)
+            break
     return writer.ended(skip_bad=skip_bad)
 
 
@@ -102,6 +111,18 @@ class Writer:
     def records(self, records: Iterable[Record]) -> None:
         for row in _good_rows(records, self.findings, self._convert, self._tell):
             self._write(written(row), 1)
+
+    @property
+    def takes_chats(self) -> bool:
+        """Whether nothing depends on what stands in the chats that come."""
+        return self.findings.shape == "chat" and len(self.findings.distinct) >= FEWEST
+
+    def parts(self, count: int, parts: Iterable[bytes]) -> None:
+        """So many chats in their stored form, in parts that end anywhere."""
+        self.findings.total += count
+        self.findings.rows += count
+        for part in parts:
+            self._write(part, count)
 
     def rows(self, raw: bytes, count: int) -> None:
         """So many chats in their stored form, each with the end of its line."""

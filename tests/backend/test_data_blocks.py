@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from backend.data import reading
-from backend.data.files import blocks, jsonl
+from backend.data.files import blocks, halves, jsonl
+from backend.data.intake import run, submit
 from backend.data.opening.written import lines
 from backend.errors import DataError
+from backend.jobs.context import JobContext
+from backend.jobs.folder import RunFolder
+from backend.jobs.model import ExitCode
+from backend.people import HOME
+from tests.faults.stage import Stage
 
 WHO = ("user", "assistant")
 
@@ -29,7 +37,7 @@ def both(path: Path, *, skip_bad: bool = True) -> list[Any]:
     for write, what in ((reading.write_blocks, opened.blocks), (reading.write, opened.records)):
         target = io.BytesIO()
         try:
-            said = write(what(), target, skip_bad=skip_bad)  # type: ignore[operator] # each with what it takes
+            said = write(what(0) if write is reading.write_blocks else what(), target, skip_bad=skip_bad)  # type: ignore[operator] # each with what it takes
         except DataError as error:
             found.append((error.key, error.values))
         else:
@@ -93,3 +101,28 @@ def test_a_block_ends_where_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(found) > 10
     assert b"".join(block.raw for block in found) == raw
     assert all(raw[: block.end].count(b"\n") == block.first - 1 + block.raw.count(b"\n") for block in found)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a second process is forked on Linux only")
+@pytest.mark.parametrize("odd", ["", "first", "second", "last", "long"])
+def test_two_processes_make_what_one_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    monkeypatch.setattr(halves, "LEAST", 1000)
+    monkeypatch.setattr(halves.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr("backend.data.opening.limits.limit", lambda *_: None)
+    stage = Stage.at(tmp_path / "workspace")
+    every = [json.dumps(chat(f"Ce e {at}?", f"Un număr: {at}.")) for at in range(400)]
+    for place in {"first": [3], "second": [300], "last": [399], "long": [180]}.get(odd, []):
+        every[place] = LINES[3] if odd != "long" else json.dumps(chat("x" * 900_000, "Da."))
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(every))
+    job = submit.start(HOME, stage.jobs, [(path.name, path)])
+    folder = RunFolder(stage.workspace.run(job.id))
+    request = {"import": folder.read(folder.request)["import"]}
+    assert run.run(JobContext(folder=folder, request=request)) == ExitCode.DONE
+    made = submit.made(HOME, stage.jobs, job)
+    assert made is not None
+    target = io.BytesIO()
+    found = reading.write(lines.opened(path, "utf-8").records(), target)
+    assert (made.rows, made.sha256, made.path.read_bytes()) == (found.rows, found.digest, target.getvalue())
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

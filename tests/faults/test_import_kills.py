@@ -11,6 +11,7 @@ import time
 import pytest
 
 from backend.data import datasets
+from backend.data.files import halves
 from backend.data.intake import run, submit
 from backend.data.intake.run import STAGING
 from backend.jobs.context import JobContext
@@ -27,10 +28,23 @@ ROWS = 30_000
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills are dealt to forks")
 
 
-def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path):
-    stage = Stage.at(tmp_path / "workspace")
-    path = tmp_path / "a.csv"
+def table(path):
     path.write_text("question,answer\n" + "".join(f"Domanda {at}?,Risposta {at}.\n" for at in range(ROWS)))
+    return path
+
+
+def chats(path):
+    """Read by two processes, of which only the first is killed."""
+    said = '{"messages": [{"role": "user", "content": "%d?"}, {"role": "assistant", "content": "Risposta."}]}\n'
+    path.write_text("".join(said % at for at in range(ROWS)))
+    return path
+
+
+@pytest.mark.parametrize("make", [table, chats])
+def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(halves, "LEAST", 1000)
+    stage = Stage.at(tmp_path / "workspace")
+    path = make(tmp_path / ("a.csv" if make is table else "a.jsonl"))
     dice = random.Random(SEED)
     job = submit.start(HOME, stage.jobs, [(path.name, path)])
     folder = RunFolder(stage.workspace.run(job.id))

@@ -27,10 +27,12 @@ class Block(NamedTuple):
     end: int
 
 
-def of(file: BinaryIO) -> Iterator[Block]:
-    """The file from its beginning. Of a line that is too long for one, only so much as shows that."""
+def of(file: BinaryIO, border: int = 0) -> Iterator[Block]:
+    """The file from its beginning. Of a line that is too long for one, only so much as shows that. One block ends at
+    the `border`, where a line does.
+    """
     first, end, rest = 1, 0, b""
-    while raw := file.read(SIZE):
+    while raw := file.read(min(SIZE, border - end) if end < border else SIZE):
         end += len(raw)
         cut = raw.rfind(b"\n") + 1
         if cut:

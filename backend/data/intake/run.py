@@ -3,15 +3,17 @@
 import gc
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend import names
 from backend.data import datasets, reading
 from backend.data.datasets import RECORD, Dataset
+from backend.data.files import halves
 from backend.data.files.blocks import Block
 from backend.data.intake import conversion
 from backend.data.intake.findings import Count, Finding, of_notice
@@ -54,16 +56,18 @@ class Watch:
         for record in records:
             self.count += 1
             if self.count % LOOK_EVERY == 0:
-                self._look(rows=self.count)
+                self.look(rows=self.count)
             yield record
 
-    def over_blocks(self, blocks: Iterator[Block], size: int) -> Iterator[Block]:
-        """The same for a file of so many bytes in blocks."""
+    def over_blocks(self, blocks: Iterator[Block], size: int, border: int) -> Iterator[Block]:
+        """The same for a file of so many bytes in blocks; up to the border somebody else reads as much behind it."""
         for block in blocks:
-            self._look(rows=block.first - 1, done=block.end, total=size)
+            done = block.end * size // border if block.end <= border else block.end
+            self.look(rows=block.first - 1, done=done, total=size)
             yield block
 
-    def _look(self, **shown: int) -> None:
+    def look(self, **shown: int) -> None:
+        """Now and then."""
         if time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
             if self.job.stop_requested() is not None:
@@ -121,22 +125,31 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, .
     opened = open_files([(source.name, source.path) for source in asked.sources], asked.choices, staging)
     keeper = Keeper(staging / "whole")
     watch = Watch(job)
-    write = partial(_write, watch, asked, opened, keeper)
+    write = partial(_write, watch, asked, opened, keeper, staging)
     made = datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
     notices = (*opened.understood.notices, *keeper.notices())
     return made, (*watch.tally.findings(), *(of_notice(notice) for notice in notices))
 
 
-def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, target: BinaryIO) -> Findings:
+def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, scratch: Path, target: BinaryIO) -> Findings:
     convert = conversion.chosen(opened, asked.mapping, keeper.keep)
     how: dict[str, Any] = {"skip_bad": asked.skip_bad, "tell": watch.tally.fault}
     with _seldom_collecting():
-        if opened.blocks is not None and convert is reading.normalised:
-            found = reading.write_blocks(watch.over_blocks(opened.blocks(), opened.understood.bytes), target, **how)
+        if opened.path is not None and opened.blocks is not None and convert is reading.normalised:
+            with halves.rest_of(opened.path, scratch) as rest:
+                border = rest.start if rest else 0
+                blocks = watch.over_blocks(opened.blocks(border), opened.understood.bytes, border)
+                found = reading.write_blocks(blocks, target, **how, rest=partial(_rest, rest, watch))
         else:
             found = reading.write(watch.over(opened.records()), target, convert, **how)
     watch.tally.total = found.total
     return found
+
+
+def _rest(rest: halves.Rest | None, watch: Watch, block: Block) -> tuple[int, Iterable[bytes]]:
+    if rest is None or block.end != rest.start:
+        return 0, ()
+    return rest.rows(watch.look), rest.parts()
 
 
 @contextmanager

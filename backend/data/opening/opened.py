@@ -114,11 +114,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Opened:
-    """`blocks`: the same file as blocks of lines of JSON; None where it cannot be read like that."""
+    """`blocks`: the same file as blocks of lines of JSON, one of which ends at the byte that is given; None where it
+    cannot be read like that. `path`: of a single file.
+    """
 
     understood: Understood
     read: Callable[[], Iterator[Record]]
-    blocks: Callable[[], Iterator[Block]] | None = None
+    blocks: Callable[[int], Iterator[Block]] | None = None
+    path: Path | None = None
 
     def records(self) -> Iterator[Record]:
         """From the first one, each time. A fault of a record is in it; DataError ends a file that cannot go on."""

@@ -17,12 +17,12 @@ from backend.errors import DataError
 def opened(path: Path, encoding: str) -> Opened:
     """A file in UTF-8 can also be read in blocks."""
     in_blocks = partial(_blocks, path) if encoding == UTF_8 else None
-    return Opened(Understood(kind="jsonl", encoding=encoding), partial(_records, path, encoding), in_blocks)
+    return Opened(Understood(kind="jsonl", encoding=encoding), partial(_records, path, encoding), in_blocks, path)
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def _blocks(path: Path, border: int) -> Iterator[Block]:
     with path.open("rb") as file:
-        yield from blocks.of(file)
+        yield from blocks.of(file, border)
 
 
 def records_in(block: Block) -> Iterator[Record]:
