@@ -2,7 +2,8 @@
 
 A file of 50,000 chats is imported by us and loaded by `datasets.load_dataset`, each time in a new process and by turns,
 into an empty folder; the medians are compared. One of 1,000,000 chats (about 1 GB) is looked at and imported once, for
-processor time and memory; `--quick` leaves that out. Time is that of the work alone, without loading the libraries.
+processor time and memory; `--quick` leaves that out. Romanian chats are checked (`benchmarks.checking`). Time is that
+of the work alone, without loading the libraries.
 """
 
 import argparse
@@ -13,9 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import checking
 from benchmarks.report import Target, finish
 
-ROWS, MANY, TIMES = 50_000, 1_000_000, 5
+ROWS, MANY, TIMES, CHECKS = 50_000, 1_000_000, 5, 3
 WORDS = "Aceasta este o întrebare despre viața de zi cu zi în țară, cu diacritice și semne: „ghilimele”. " * 5
 
 OURS = """
@@ -97,6 +99,9 @@ def main(arguments: list[str]) -> int:
         figures["load_dataset of the same, s"] = statistics.median(theirs["seconds"] for _, theirs in by_turns)
         ratio = figures["load_dataset of the same, s"] / figures["import of 50,000 chats, s"]
         targets["times as fast as load_dataset"] = Target(ratio, 1.5)
+        checked = [checking.once(checking.make(Path(folder) / "check.jsonl", ROWS), ROWS) for _ in range(CHECKS)]
+        seconds = statistics.median(one["seconds"] for one in checked) * MANY / ROWS
+        targets["check of a million chats by 50,000, s of processor"] = Target(seconds, 400, "below")
         if not chosen.quick:
             many = make(Path(folder) / "many.jsonl", MANY)
             figures["size of 1,000,000 chats, GB"] = many.stat().st_size / 1e9
@@ -104,6 +109,9 @@ def main(arguments: list[str]) -> int:
             whole = once(OURS, many, MANY)
             figures["import of it, s"] = whole["seconds"]
             targets["memory of its import, GB"] = Target(whole["memory"] / 1e9, 1.5, "below")
+            checked_many = checking.once(checking.make(Path(folder) / "check-many.jsonl", MANY), MANY)
+            figures["check of 1,000,000 chats, s of processor"] = checked_many["seconds"]
+            targets["memory of their check, GB"] = Target(checked_many["memory"] / 1e9, 1.5, "below")
     return finish("data", figures, targets)
 
 

@@ -79,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     command("runs", "list the runs of the workspace")
     command("models", "list, search, look up, download or delete models", _add_models)
     command(
-        "data", "check or import any file of data; list data sets, add texts from the Hub, or delete one", _add_data
+        "data",
+        "check, mend or import any file of data; list data sets, add texts from the Hub, or delete one",
+        _add_data,
     )
     command("export", "what a run made, in a form for other programs; checked against the chat", _add_export)
     command("import", "take in a capsule of a run, or a zip with an adapter", _add_import)
@@ -259,14 +261,17 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "check", "import", "add", "delete")
+    actions = ("list", "show", "check", "fix", "import", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
     to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
     to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")
     to.add_argument("--encoding", metavar="CODE", help="check, import: such as cp1250 (default: what the file is in)")
     to.add_argument("--separator", metavar="SIGN", help="check, import: what parts the values of a table in text")
     to.add_argument("--sheet", metavar="NAME", help="check, import: which sheet of a workbook (default: the first)")
-    to.add_argument("--model", metavar="NAME", help="check: for which model (its tokens, its control words)")
+    to.add_argument("--model", metavar="NAME", help="check, fix: for which model (its tokens, its control words)")
+    to.add_argument(
+        "--fix", action="append", default=[], metavar="NAME", help="fix: what `check` says mends it; may be repeated"
+    )
     to.add_argument("--field", default="text", metavar="NAME", help="add: where the texts stand (default text)")
     to.add_argument("--config", default="", metavar="NAME", help="which data set of several in one repository")
     to.add_argument("--split", default="", metavar="NAME", help="which part of it (default train)")

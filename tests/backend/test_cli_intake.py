@@ -8,6 +8,7 @@ import pytest
 
 from backend.cli import __main__ as cli
 from backend.data import datasets, rows
+from backend.data.doctor import report
 from backend.paths import Workspace
 from backend.people import HOME
 from tests.workbooks import xlsx
@@ -76,6 +77,26 @@ def test_findings_have_a_code_a_severity_rows_and_a_sentence(capsys, tmp_path: P
     ]
     code, said = told(capsys, tmp_path, "import", str(path))
     assert (code != 0, said["dataset"], said["findings"][0]["rows"]) == (True, None, 3)
+
+
+def test_a_data_set_that_is_here_is_checked_and_mended_by_name(capsys, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(TABLE)
+    _, first = told(capsys, tmp_path, "import", str(tmp_path / "a.csv"), "--name", "Numere")
+    code, said = told(capsys, tmp_path, "check", "Numere", "--model", "starter")
+    assert (code, said["rows"], said["dataset"], said["languages"]) == (0, 12, first["dataset"], ["ro"])
+    assert [(one["code"], one["rows"], one["fix"]) for one in said["findings"]] == [
+        ("doctor.cedilla", 12, "comma_below")
+    ]
+    workspace = Workspace(tmp_path / "workspace")
+    kept = report.findings(HOME, workspace, datasets.find(HOME, workspace, first["dataset"]))
+    assert kept is not None
+    assert (kept.model, [one.code for one in kept.findings]) == ("starter", ["doctor.cedilla"])
+    code, said = told(capsys, tmp_path, "fix", "Numere", "--fix", "comma_below")
+    assert (code, said["version"], said["rows"], said["state"]) == (0, 2, 12, "done")
+    code, said = told(capsys, tmp_path, "check", "Numere")
+    assert (code, said["findings"]) == (0, [])
+    code, said = told(capsys, tmp_path, "fix", "Numere", "--fix", "wonders")
+    assert (code != 0, said["key"]) == (True, "doctor.no_fix")
 
 
 def test_a_file_that_cannot_be_read_is_a_finding(capsys, tmp_path: Path) -> None:

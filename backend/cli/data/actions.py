@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.cli.data import intake
+from backend.cli.data import diagnosis, intake
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
@@ -70,6 +70,7 @@ ACTIONS = {
     "list": listed,
     "show": show,
     "check": intake.check,
+    "fix": diagnosis.fix,
     "import": intake.bring,
     "add": add,
     "delete": delete,

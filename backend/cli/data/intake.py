@@ -9,15 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from backend.cli.data import diagnosis
 from backend.cli.headless import supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
-from backend.data import datasets, intact
-from backend.data.datasets import Dataset
-from backend.data.doctor import check as doctor_check
-from backend.data.doctor import report
 from backend.data.doctor.check import Doctor
-from backend.data.doctor.seen import Reader
 from backend.data.intake import conversion, findings, submit
 from backend.data.intake.findings import Count, Finding
 from backend.data.opening import limits
@@ -29,7 +25,6 @@ from backend.data.rows import Row
 from backend.errors import DataError, StudioError
 from backend.jobs.model import ExitCode, JobState
 from backend.jobs.service import Jobs
-from backend.models import catalogue, reader
 from backend.people import HOME
 from backend.setup import commands
 
@@ -41,8 +36,8 @@ def check(jobs: Jobs, options: argparse.Namespace) -> int:
     here the findings are kept, so that the page shows them too.
     """
     limits.limit()
-    if not Path(options.ref).exists() and (known := _here(jobs, options.ref)):
-        return _check_known(jobs, known, options)
+    if not Path(options.ref).exists() and (known := diagnosis.here(jobs, options.ref)):
+        return diagnosis.check(jobs, known, options)
     opened, count, found = _read(jobs, options)
     answer(_facts(opened, count, found, None), as_json=options.json, text=_told(opened, count, found))
     return commands.FAILED if any(one.severity == ERROR for one in found) else commands.DONE
@@ -87,7 +82,7 @@ def _choices(options: argparse.Namespace) -> Choices:
 def _read(jobs: Jobs, options: argparse.Namespace) -> tuple[Opened | None, Count, list[Finding]]:
     """(how the file is read, what its records are, what is wrong); None for one that cannot be opened."""
     opened, count, found, keeper = None, Count(), list[Finding](), Keeper(None)
-    doctor, seen = Doctor(_reader(jobs, options)), tuple[Finding, ...]()
+    doctor, seen = Doctor(diagnosis.reader_of(jobs, options)), tuple[Finding, ...]()
     with tempfile.TemporaryDirectory(dir=jobs.workspace.root, prefix=".look-") as scratch:
         try:
             opened = open_file(Path(options.ref), _choices(options), Path(scratch))
@@ -113,40 +108,6 @@ def _again(opened: Opened, convert: Convert) -> Iterator[tuple[str, Row]]:
         yield from ((record.place, row) for row in count.take(record, convert))
 
 
-def _here(jobs: Jobs, ref: str) -> Dataset | None:
-    """The data set of this name or id; None for what looks like a file or is not there."""
-    try:
-        return datasets.find(HOME, jobs.workspace, ref)
-    except StudioError:
-        return None
-
-
-def _check_known(jobs: Jobs, known: Dataset, options: argparse.Namespace) -> int:
-    intact.require(known)
-    found = doctor_check.check(known, _reader(jobs, options))
-    report.keep(jobs.workspace, known, found)
-    spoken = [name for name, rows in found.languages.items() if name and rows >= found.rows / 10]
-    facts = {"rows": found.rows, "shape": found.shape, "encoding": "utf-8", "separator": None, "languages": spoken}
-    values = facts | {"findings": [_plain(one) for one in found.findings], "dataset": known.id}
-    lines = [f"{known.name}: {found.rows} rows, {found.shape}", *map(_line, found.findings)]
-    answer(values, as_json=options.json, text="\n".join(lines))
-    return commands.FAILED if any(one.severity == ERROR for one in found.findings) else commands.DONE
-
-
-def _reader(jobs: Jobs, options: argparse.Namespace) -> Reader | None:
-    return reader.of(catalogue.find(HOME, jobs.workspace, options.model)) if options.model else None
-
-
-def _plain(one: Finding) -> dict[str, Any]:
-    examples = [shown.model_dump() for shown in one.examples]
-    known = {"code": one.code, "severity": one.severity, "rows": one.rows, "message": one.message["en"]}
-    return known | {"examples": examples, "fix": one.fix or None}
-
-
-def _line(one: Finding) -> str:
-    return f"{one.severity}: {one.message['en']}" + (f" (fix: {one.fix})" if one.fix else "")
-
-
 def _facts(opened: Opened | None, count: Count, found: list[Finding], made: str | None) -> dict[str, Any]:
     known = opened.understood if opened else None
     first = (known.member or known) if known else None
@@ -157,7 +118,7 @@ def _facts(opened: Opened | None, count: Count, found: list[Finding], made: str 
         "encoding": (first.encoding or None) if first else None,
         "separator": (first.separator or None) if first else None,
         "languages": count.languages(),
-        "findings": [_plain(one) for one in found],
+        "findings": [diagnosis.plain(one) for one in found],
         "dataset": made,
     }
 
@@ -165,7 +126,7 @@ def _facts(opened: Opened | None, count: Count, found: list[Finding], made: str 
 def _told(opened: Opened | None, count: Count, found: list[Finding]) -> str:
     how = _how(opened.understood) if opened else "not readable"
     lines = [f"{how}: {count.rows} rows of {count.total}, {count.shape or 'no known shape'}"]
-    return "\n".join([*lines, *map(_line, found)])
+    return "\n".join([*lines, *map(diagnosis.line, found)])
 
 
 def _how(known: Understood) -> str:

@@ -26,20 +26,28 @@ from backend.data.shapes import Shape
 SEVERITIES = ("error", "warning", "notice")
 
 
-def rules(reader: Reader | None, folder: Path | None) -> list[Rule]:
+def rules(reader: Reader | None, folder: Path | None, *, brief: bool = False) -> list[Rule]:
     """All of them. `reader`: the chosen model; `folder`: where the pictures of the rows lie, None for no pictures."""
     found: list[Rule] = [
-        Empty(), Duplicates(), NearDuplicates(), Short(), Controls(reader), WrongEncoding(), Lost(), Cedilla(),
+        Empty(), Duplicates(), Short(), Controls(reader), WrongEncoding(), Lost(), Cedilla(),
         NoMarks(), Accents(), Personal(), Unparted(), Leaks(), Languages(), Labels(), MixedLabels(), Keys(), Decimals(),
     ]  # fmt: skip
-    return [*found, *([Long(reader)] if reader else []), *(pictures.all_of(folder) if folder else ())]
+    return [
+        *found,
+        *([] if brief else [NearDuplicates()]),
+        *([Long(reader)] if reader else []),
+        *(pictures.all_of(folder) if folder else ()),
+    ]
 
 
 class Doctor:
-    """Takes rows in their order, from a data set or as they come out of a file."""
+    """Takes rows in their order, from a data set or as they come out of a file. `brief`: without
+    near repetitions and without py3langid, which take most of a second to begin with.
+    """
 
-    def __init__(self, reader: Reader | None = None, folder: Path | None = None) -> None:
-        self._rules = rules(reader, folder)
+    def __init__(self, reader: Reader | None = None, folder: Path | None = None, *, brief: bool = False) -> None:
+        self._brief = brief
+        self._rules = rules(reader, folder, brief=brief)
         self._reader = reader
         self._shape: Shape | None = None
         self._begun = time.perf_counter()
@@ -47,7 +55,7 @@ class Doctor:
 
     def take(self, row: Row, place: str = "") -> None:
         self.rows += 1
-        seen = Seen(self.rows, place or str(self.rows), row)
+        seen = Seen(self.rows, place or str(self.rows), row, asking=not self._brief)
         self._shape = self._shape or seen.shape
         for rule in self._rules:
             rule.take(seen)

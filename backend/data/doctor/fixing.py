@@ -51,7 +51,7 @@ def mended(
     for number, row in enumerate(rows.read(dataset.path), start=1):
         watch(number)
         if number not in gone:
-            yield _written(row, number, writing)
+            yield written(row, number, writing)
 
 
 def _left_out(dataset: Dataset, chosen: list[Rule], watch: Watch) -> set[int]:
@@ -67,8 +67,8 @@ def _left_out(dataset: Dataset, chosen: list[Rule], watch: Watch) -> set[int]:
     return {number for rule in chosen for number in rule.numbers}
 
 
-def _written(row: Row, number: int, writing: list[Writing]) -> Row:
-    """One after another: each sees what those before it have mended."""
+def written(row: Row, number: int, writing: list[Writing]) -> Row:
+    """The row as these rules would have it. One after another: each sees what those before it have mended."""
     for rule in writing:
         seen = Seen(number, str(number), row)
         if rule.concerns(seen):

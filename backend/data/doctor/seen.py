@@ -14,8 +14,8 @@ from backend.data.shapes import BEFORE_INPUT, Shape
 
 
 class Reader(BaseModel):
-    """The model that is to learn from the rows. `tokenizer`: its tokenizer.json; `words`: those that it takes as
-    commands; `most`: tokens of a row, what goes beyond is cut.
+    """The model that is to learn from the rows. `model`: its id; `tokenizer`: its tokenizer.json; `words`: those that
+    it takes as commands; `most`: tokens of a row, what goes beyond is cut.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,11 +27,14 @@ class Reader(BaseModel):
 
 @dataclass
 class Seen:
-    """A stored row: its number from 1, and the place that a person knows it by."""
+    """A stored row: its number from 1, and the place that a person knows it by. `asking`: where its words leave the
+    language open, py3langid is asked.
+    """
 
     number: int
     place: str
     row: Row
+    asking: bool = True
 
     @cached_property
     def shape(self) -> Shape:
@@ -54,10 +57,14 @@ class Seen:
         """Of what is said, without system messages and labels; "" where that is not certain."""
         row = self.row
         if "label" in row:
-            return tongues.of(row["text"])
+            return tongues.of(row["text"], asking=self.asking)
         if row.get("messages") and row["messages"][0]["role"] == "system":
-            return tongues.of("\n".join(self.texts[1:]))
-        return tongues.of(self.whole)
+            return tongues.of("\n".join(self.texts[1:]), asking=self.asking)
+        return tongues.of(self.whole, asking=self.asking)
+
+    def said_in(self, text: str) -> str:
+        """The language of one text of the row, where its own words tell; else that of the row."""
+        return tongues.by_words(text[: tongues.MORE].casefold()) or self.language
 
 
 def rewritten(row: Row, change: Callable[[str], str]) -> Row:

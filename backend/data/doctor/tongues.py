@@ -29,19 +29,18 @@ OWNERS = {word: language for language, words in COMMON.items() for word in words
 PLAUSIBLE = ("ro", "it", "en", "fr", "es", "pt", "de", "hu", "tr", "pl", "bg", "sr", "uk", "ru", "el", "la", "nl", "sq")
 WORD = re.compile(r"[^\W\d_]+")
 LETTERS = {"ro": re.compile("[ășțţ]"), "it": re.compile("[ìò]")}
-CEDILLA = str.maketrans("şţ", "șț")
-HEAD, ASKED_HEAD = 400, 200
+HEAD, MORE, ASKED_HEAD = 240, 720, 200
 FEWEST_LETTERS = 40
 CERTAIN = 0.9
 
 
-def of(text: str) -> str:
+def of(text: str, *, asking: bool = True) -> str:
     """Such as "ro"; "" for a text that is too short to say."""
-    head = text[:HEAD].casefold()
-    found = by_words(head)
-    if found:
-        return found
-    if sum(map(len, WORD.findall(head))) < FEWEST_LETTERS:
+    for part in (text[:HEAD], text[HEAD:MORE]):
+        found = by_words(part.casefold()) if part else ""
+        if found:
+            return found
+    if not asking or sum(map(len, WORD.findall(text[:HEAD]))) < FEWEST_LETTERS:
         return ""
     named, share = _identifier().classify(text[:ASKED_HEAD])
     return str(named) if share >= CERTAIN else ""
@@ -49,11 +48,9 @@ def of(text: str) -> str:
 
 def by_words(head: str) -> str:
     """The language that is clearly ahead; "" where none is."""
-    scores = {"ro": 0, "it": 0, "en": 0}
-    for word in WORD.findall(head.translate(CEDILLA)):
-        owner = OWNERS.get(word)
-        if owner:
-            scores[owner] += 1
+    words = head if head.isascii() else head.replace("ş", "ș").replace("ţ", "ț")
+    owners = [OWNERS[word] for word in WORD.findall(words) if word in OWNERS]
+    scores = {language: owners.count(language) for language in COMMON}
     if not head.isascii():
         for language, letters in LETTERS.items():
             scores[language] += min(4, 2 * len(letters.findall(head)))

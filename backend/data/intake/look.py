@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from backend.data.doctor.check import Doctor
 from backend.data.intake import conversion
 from backend.data.intake.findings import Count, Finding, of_error, of_notice
 from backend.data.intake.preview import Preview, Shown
@@ -50,13 +51,17 @@ def _seen(opened: Opened, mapping: Mapping | None, notices: list[Any]) -> Previe
     if not records:
         raise DataError("data.empty_file")
     columns = opened.understood.columns or tuple(dict.fromkeys(name for record in first for name in record.values))
+    placed = [(one.place, row) for one in records for row in one.rows]
+    doctor = Doctor(brief=True)
+    for place, row in placed:
+        doctor.take(row, place)
     unsure = [of_notice(notice) for notice in found.notices]
     return Preview(
         understood=opened.understood,
         mapping=found,
         columns=columns,
         records=tuple(records),
-        findings=(*lacking, *notices, *unsure, *count.findings()),
+        findings=(*lacking, *notices, *unsure, *count.findings(), *doctor.report(lambda: placed).findings),
         languages=tuple(count.languages()),
         more=next(every, None) is not None,
         pictures=glances.made,

@@ -39,9 +39,11 @@ class Accents(Writing):
     hint = re.compile(r"[aeiouAEIOU]['’`´](?!\w)|[éèòìàÉÈÒÌÀ]")
 
     def concerns(self, seen: Seen) -> bool:
-        return super().concerns(seen) and seen.language == "it"
+        return (not seen.ascii or "'" in seen.whole or "`" in seen.whole) and super().concerns(seen)
 
     def spans(self, text: str, seen: Seen) -> list[Span]:
+        if not self.hint.search(text) or seen.said_in(text) != "it":
+            return []
         found = [span for match in ENDED.finditer(text) if (span := _ended(match, text))]
         if not text.isascii():
             found += [Span(m.start(), m.end(), _cased(WRONG[m[0].lower()], m[0])) for m in LEANING.finditer(text)]

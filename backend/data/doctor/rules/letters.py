@@ -85,7 +85,7 @@ class Cedilla(Writing):
     hint = re.compile("[şţŞŢ]")
 
     def concerns(self, seen: Seen) -> bool:
-        if seen.ascii or not super().concerns(seen):
+        if seen.ascii or not any(letter in seen.whole for letter in COMMA):
             return False
         return seen.language == "ro" or (seen.language == "" and ("ţ" in seen.whole or "Ţ" in seen.whole))
 

@@ -28,7 +28,10 @@ class Personal(Writing):
     """Each is replaced by the name of what it was."""
 
     code, fix = "personal_data", "mask"
-    hint = re.compile(r"@|\d{5}|\d(?:[\d ./()-]{7,})\d|[A-Za-z]{6}[\dL-Vl-v]{2}[A-Za-z]")
+    hint = re.compile(r"\d(?:[\d ./()-]{4}|[\dL-V][A-Za-z][\dL-V]{2})")
+
+    def concerns(self, seen: Seen) -> bool:
+        return "@" in seen.whole or super().concerns(seen)
 
     def spans(self, text: str, seen: Seen) -> list[Span]:
         found: list[Span] = []

@@ -104,7 +104,7 @@ class Long(Rule):
 
     def values(self) -> dict[str, object]:
         tokens = Count("doctor.tokens", self._reader.most)
-        return {"most": tokens, "cut": Count("doctor.tokens", self._cut), "model": self._reader.model}
+        return {"most": tokens, "cut": Count("doctor.tokens", self._cut)}
 
     def lengths(self) -> Lengths | None:
         """None where no row has a length in tokens."""

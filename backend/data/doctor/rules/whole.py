@@ -50,7 +50,7 @@ class Languages(Rule):
         certain = {code: count for code, count in counts.items() if code}
         total = sum(certain.values())
         self._main = max(certain, key=lambda code: certain[code], default=0)
-        if not total or certain[self._main] < MAIN * total:
+        if total < FEWEST_ROWS or certain[self._main] < MAIN * total:
             return
         stray = {code for code, count in certain.items() if code != self._main and count < STRAY * total}
         self.numbers.extend(number for number, code in enumerate(self._of, start=1) if code in stray)
