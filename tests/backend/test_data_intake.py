@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -119,13 +120,37 @@ def test_an_import_stops_when_it_is_asked_to(stage: Stage, tmp_path: Path) -> No
     assert work(stage, job) == ExitCode.DONE
 
 
-def test_how_far_it_is_stands_in_the_status(stage: Stage, tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text(CSV + "da;nu\n" * 1000)
-    job = start(stage, tmp_path / "a.csv")
-    work(stage, job)
-    folder = RunFolder(stage.workspace.run(job.id))
-    assert folder.read(folder.status)["rows"] >= 200
-    assert folder.read(folder.result)["rows"] == 1012
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.txt", "a.zip"])
+def test_how_far_it_is_stands_in_the_status(stage: Stage, tmp_path: Path, name: str) -> None:
+    lines = [json.dumps({"question": f"Ce e {at}?", "answer": f"{at} " * 100}) for at in range(9000)]
+    content = {
+        ".csv": CSV + "da;nu\n" * 100_000,
+        ".jsonl": "\n".join(lines),
+        ".json": f"[{','.join(lines)}]",
+        ".txt": "Un rând.\n\n" * 50_000,
+    }
+    path = tmp_path / name
+    if name == "a.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.jsonl", content[".jsonl"])
+            archive.writestr("b.jsonl", content[".jsonl"])
+    else:
+        path.write_text(content[path.suffix])
+    asked = context(stage, start(stage, path))
+    shown: list[dict[str, int]] = []
+    show = asked.show
+
+    def noted(**said: int) -> None:
+        shown.append(said)
+        show(**said)
+
+    asked.show = noted  # type: ignore[method-assign] # the one that shows, and notes what
+    assert run.run(asked) == ExitCode.DONE
+    first = next(said for said in shown if "done" in said)
+    assert first["rows"] < 10_000
+    assert 0 < first["done"] < first["total"]
+    assert first["total"] == (2 * len(content[".jsonl"]) if name == "a.zip" else path.stat().st_size)
+    assert {"rows", "done", "total"} <= asked.folder.read(asked.folder.status).keys()
 
 
 def test_what_cannot_be_imported_is_refused_at_once(stage: Stage, tmp_path: Path) -> None:

@@ -52,11 +52,13 @@ class Watch:
     count: int = 0
     _said: float = 0.0
 
-    def over(self, records: Iterator[Record]) -> Iterator[Record]:
-        for record in records:
+    def over(self, opened: Opened) -> Iterator[Record]:
+        """Its records."""
+        meter, every = opened.meter, 1 if opened.understood.kind == "pictures" else LOOK_EVERY
+        for record in opened.records():
             self.count += 1
-            if self.count % LOOK_EVERY == 0:
-                self.look(rows=self.count)
+            if self.count % every == 0:
+                self.look(rows=self.count, **({"done": meter.done, "total": meter.total} if meter.total else {}))
             yield record
 
     def over_blocks(self, blocks: Iterator[Block], size: int, border: int) -> Iterator[Block]:
@@ -141,7 +143,7 @@ def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, scratch:
                 blocks = watch.over_blocks(opened.blocks(border), opened.understood.bytes, border)
                 found = reading.write_blocks(blocks, target, **how, rest=partial(_rest, rest, watch))
         else:
-            found = reading.write(watch.over(opened.records()), target, convert, **how)
+            found = reading.write(watch.over(opened), target, convert, **how)
     watch.tally.total = found.total
     return found
 

@@ -1,13 +1,14 @@
 """What a person may choose about a file, what was understood of it, and its records."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.data.files.blocks import Block
+from backend.data.opening.meter import Meter
 from backend.errors import DataError
 from backend.messages import catalogue, plural_form, sentence
 
@@ -115,13 +116,14 @@ class Picture:
 @dataclass(frozen=True)
 class Opened:
     """`blocks`: the same file as blocks of lines of JSON, one of which ends at the byte that is given; None where it
-    cannot be read like that. `path`: of a single file.
+    cannot be read like that. `path`: of a single file. `meter`: how far `records` is.
     """
 
     understood: Understood
     read: Callable[[], Iterator[Record]]
     blocks: Callable[[int], Iterator[Block]] | None = None
     path: Path | None = None
+    meter: Meter = field(default_factory=Meter)
 
     def records(self) -> Iterator[Record]:
         """From the first one, each time. A fault of a record is in it; DataError ends a file that cannot go on."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from backend.data.opening import kinds
 from backend.data.opening.boxes import pictures
 from backend.data.opening.boxes.members import Box, Member, shown
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Kind, Notice, Opened, Record, Understood
 from backend.errors import DataError
 
@@ -37,7 +38,8 @@ def opened(box: Box, read: Reader) -> Opened:
         member=first,
         notices=tuple(notices),
     )
-    return Opened(understood, partial(_records, box, names, read))
+    meter = Meter()
+    return Opened(understood, partial(_records, box, names, read, meter), meter=meter)
 
 
 def _chosen(box: Box) -> tuple[list[Member], list[Member]]:
@@ -66,8 +68,11 @@ def _first(box: Box, names: tuple[str, ...], read: Reader) -> Understood:
     raise DataError("opening.empty_archive")
 
 
-def _records(box: Box, names: tuple[str, ...], read: Reader) -> Iterator[Record]:
-    for member, path in box.walk(frozenset(names)):
+def _records(box: Box, names: tuple[str, ...], read: Reader, meter: Meter) -> Iterator[Record]:
+    wanted = frozenset(names)
+    meter.begin(sum(member.size for member in box.members if member.name in wanted))
+    for member, path in box.walk(wanted):
+        meter.done += member.size
         if not path.stat().st_size:
             continue
         try:

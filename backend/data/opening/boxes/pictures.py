@@ -12,6 +12,7 @@ from backend.data.opening.boxes.album import SOME, Album
 from backend.data.opening.boxes.joining import Placed, joined
 from backend.data.opening.boxes.members import Box, Member, shown
 from backend.data.opening.characters import detection
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Notice, Opened, Picture, Record, Understood, Values
 from backend.data.opening.written import texts
 from backend.errors import DataError
@@ -41,7 +42,7 @@ def opened(box: Box, read: Reader) -> Opened:
         member_count=len(names),
         notices=(*_notices(folder, found["pictures"]), *_left_out(others)),
     )
-    return Opened(understood, folder.records)
+    return Opened(understood, folder.records, meter=folder.meter)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Gathered:
     rows: list[Placed]
     captions: dict[str, str]
     named: set[str] = field(default_factory=set)
+    meter: Meter = field(default_factory=Meter)
 
     def looked_through(self) -> tuple[tuple[str, ...], set[str]]:
         """(columns of all records, the pictures that rows name)."""
@@ -70,12 +72,15 @@ class Gathered:
         return tuple(columns), named
 
     def records(self) -> Iterator[Record]:
+        rest = {member.name for member in self.album.pictures if self._stands_alone(member)}
+        self.meter.begin(len(self.rows) + len(rest))
         if self.rows:
             with self.box.pick(self.named) as take:
                 for table, record in self.rows:
+                    self.meter.done += 1
                     yield self._placed(table, record, lambda name: Picture(name, load=partial(take, name)))
-        rest = {member.name for member in self.album.pictures if self._stands_alone(member)}
         for member, path in self.box.walk(rest) if rest else ():
+            self.meter.done += 1
             yield Record(member.name, self._told(references.own(Picture(member.name, path))))
 
     def _stands_alone(self, member: Member) -> bool:

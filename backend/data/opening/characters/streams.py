@@ -8,6 +8,7 @@ from typing import BinaryIO, cast
 from typing_extensions import Buffer
 
 from backend.data.opening.characters.names import UTF_8, UTF_16
+from backend.data.opening.meter import Meter, Metered
 
 PART = 1 << 18
 MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -43,13 +44,17 @@ class Recoder(io.RawIOBase):
         super().close()
 
 
-def utf_8(path: Path, encoding: str) -> BinaryIO:
+def utf_8(path: Path, encoding: str, meter: Meter | None = None) -> BinaryIO:
     """The file as UTF-8; one that is UTF-8 as it is, faults and mark included."""
-    file = path.open("rb")
+    file: BinaryIO = cast(BinaryIO, io.BufferedReader(Metered(path, meter), PART)) if meter else path.open("rb")
     if encoding == UTF_8:
         return file
-    if encoding == UTF_16 and file.read(2) not in MARKS:
-        # Without its mark, as Windows writes it.
+    if encoding == UTF_16 and not _is_marked(path):
+        # As Windows writes it.
         encoding = "utf-16-le"
-    file.seek(0)
     return cast(BinaryIO, io.BufferedReader(Recoder(file, encoding), PART))
+
+
+def _is_marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in MARKS

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from backend.data.files import jsonl
 from backend.data.files.encoding import not_utf_8
 from backend.data.opening.characters import streams
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Opened, Record, Understood
 from backend.data.opening.written import objects
 from backend.errors import DataError
@@ -67,11 +68,12 @@ class Window:
 
 
 def opened(path: Path, encoding: str) -> Opened:
-    return Opened(Understood(kind="json", encoding=encoding), partial(_records, path, encoding))
+    meter = Meter()
+    return Opened(Understood(kind="json", encoding=encoding), partial(_records, path, encoding, meter), meter=meter)
 
 
-def _records(path: Path, encoding: str) -> Iterator[Record]:
-    with streams.utf_8(path, encoding) as file:
+def _records(path: Path, encoding: str, meter: Meter) -> Iterator[Record]:
+    with streams.utf_8(path, encoding, meter) as file:
         window = Window(file)
         first = window.move()
         if first == "[":

@@ -10,6 +10,7 @@ from backend.data.files.blocks import Block
 from backend.data.files.encoding import not_utf_8
 from backend.data.opening.characters import streams
 from backend.data.opening.characters.names import UTF_8
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Opened, Record, Understood
 from backend.errors import DataError
 
@@ -17,7 +18,9 @@ from backend.errors import DataError
 def opened(path: Path, encoding: str) -> Opened:
     """A file in UTF-8 can also be read in blocks."""
     in_blocks = partial(_blocks, path) if encoding == UTF_8 else None
-    return Opened(Understood(kind="jsonl", encoding=encoding), partial(_records, path, encoding), in_blocks, path)
+    meter = Meter()
+    known = Understood(kind="jsonl", encoding=encoding)
+    return Opened(known, partial(_records, path, encoding, meter), in_blocks, path, meter)
 
 
 def _blocks(path: Path, border: int) -> Iterator[Block]:
@@ -29,8 +32,8 @@ def records_in(block: Block) -> Iterator[Record]:
     return _read(jsonl.lines_of(io.BytesIO(block.raw), block.first))
 
 
-def _records(path: Path, encoding: str) -> Iterator[Record]:
-    with streams.utf_8(path, encoding) as file:
+def _records(path: Path, encoding: str, meter: Meter) -> Iterator[Record]:
+    with streams.utf_8(path, encoding, meter) as file:
         yield from _read(jsonl.lines_of(file))
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from backend.data.opening.characters import streams
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Choices, Notice, Opened, Record, Understood, Values
 from backend.data.opening.written import table_shape
 from backend.data.opening.written.physical import MOST_FIELD, Row, rows
@@ -40,7 +41,8 @@ def opened(path: Path, encoding: str, choices: Choices) -> Opened:
         columns=columns,
         notices=tuple(notices),
     )
-    return Opened(understood, partial(_records, path, understood, shape))
+    meter = Meter()
+    return Opened(understood, partial(_records, path, understood, shape, meter), meter=meter)
 
 
 def named(names: list[str]) -> tuple[str, ...]:
@@ -60,19 +62,21 @@ def _columns(first: list[str], *, header: bool) -> tuple[str, ...]:
     return named(first) if header else tuple(f"column_{at}" for at in range(1, len(first) + 1))
 
 
-def _text(path: Path, encoding: str) -> TextIOWrapper:
-    return TextIOWrapper(streams.utf_8(path, encoding), encoding="utf-8-sig", errors="surrogateescape", newline="")
+def _text(path: Path, encoding: str, meter: Meter | None = None) -> TextIOWrapper:
+    return TextIOWrapper(
+        streams.utf_8(path, encoding, meter), encoding="utf-8-sig", errors="surrogateescape", newline=""
+    )
 
 
-def _rows(path: Path, encoding: str, shape: TableShape) -> Iterator[Row]:
-    with _text(path, encoding) as file:
+def _rows(path: Path, encoding: str, shape: TableShape, meter: Meter | None = None) -> Iterator[Row]:
+    with _text(path, encoding, meter) as file:
         yield from rows(file, shape)
 
 
-def _records(path: Path, understood: Understood, shape: TableShape) -> Iterator[Record]:
+def _records(path: Path, understood: Understood, shape: TableShape, meter: Meter) -> Iterator[Record]:
     columns = understood.columns
     waiting, count = bool(understood.header), 0
-    for row in _rows(path, understood.encoding, shape):
+    for row in _rows(path, understood.encoding, shape, meter):
         if waiting and row.fault is None:
             waiting = False
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.data.opening.characters import streams
+from backend.data.opening.meter import Meter
 from backend.data.opening.opened import Opened, Record, Understood
 from backend.data.sources import plain
 from backend.errors import DataError
@@ -23,7 +24,8 @@ BLOCKS = "p,div,section,article,main,li,ul,ol,table,tr,h1,h2,h3,h4,h5,h6,blockqu
 
 def opened(path: Path, encoding: str) -> Opened:
     """A text file: parted by empty lines, or one text to a line."""
-    return Opened(Understood(kind="text", encoding=encoding), partial(_records, path, encoding))
+    meter = Meter()
+    return Opened(Understood(kind="text", encoding=encoding), partial(_records, path, encoding, meter), meter=meter)
 
 
 def markdown(path: Path, encoding: str) -> Opened:
@@ -43,13 +45,9 @@ def pieces(place: str, text: str, **values: Any) -> Iterator[Record]:
         yield Record(place, {"text": piece, **values})
 
 
-def _records(path: Path, encoding: str) -> Iterator[Record]:
-    for number, values in plain.documents(path, partial(_stream, encoding=encoding)):
+def _records(path: Path, encoding: str, meter: Meter) -> Iterator[Record]:
+    for number, values in plain.documents(path, partial(streams.utf_8, encoding=encoding, meter=meter)):
         yield Record(str(number), values)
-
-
-def _stream(path: Path, encoding: str) -> Any:
-    return streams.utf_8(path, encoding)
 
 
 def _whole(path: Path, encoding: str) -> str:
