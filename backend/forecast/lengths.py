@@ -16,7 +16,7 @@ from backend.data.corpora import index
 from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
 from backend.data.rows import Row
-from backend.data.split import kept_apart, split
+from backend.data.split import Sizes, sizes, split
 from backend.data.tokens.counting import Vocabulary, row_tokens, vocabulary_of
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
@@ -51,12 +51,13 @@ class Lengths:
 def of_run(recipe: Recipe, data: Dataset, replay: Dataset | None, tokenizer: Path) -> Lengths:
     """Of what a run of this recipe learns from, split as the run itself will split it."""
     own = measured(data.path, data.rows, tokenizer)
-    held = _held(data.path, data.path.stat().st_mtime_ns, recipe.watching.eval_share, recipe.compute.seed)
+    apart, unused = _sizes(data.path, data.path.stat().st_mtime_ns, recipe.watching.eval_share, recipe.compute.seed)
+    own = replace(own, rows=own.rows - unused, held=apart)
     if replay is None:
-        return replace(own, held=held, trained=_trained(recipe, data, tokenizer))
+        return replace(own, trained=_trained(recipe, data, tokenizer))
     other = measured(replay.path, replay.rows, tokenizer)
     mixed = (1 - recipe.replay.share) * own.learned + recipe.replay.share * other.learned
-    return replace(own, held=held, replayed=other.tokens, learned=mixed)
+    return replace(own, replayed=other.tokens, learned=mixed)
 
 
 def measured(path: Path, count: int, tokenizer: Path) -> Lengths:
@@ -95,8 +96,8 @@ def _of_sample(path: Path, indexed: Path, tokenizer: Path, changed: int) -> tupl
 
 
 @lru_cache(maxsize=32)
-def _held(path: Path, _changed: int, share: float, seed: int) -> int:
-    return kept_apart(rows.read(path), share, seed)
+def _sizes(path: Path, _changed: int, share: float, seed: int) -> Sizes:
+    return sizes(rows.read(path), share, seed)
 
 
 def _trained(recipe: Recipe, data: Dataset, tokenizer: Path) -> tuple[int, ...]:

@@ -261,13 +261,15 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "check", "fix", "import", "add", "delete")
+    actions = ("list", "show", "check", "fix", "import", "prepare", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
     to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
     to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")
     to.add_argument("--encoding", metavar="CODE", help="check, import: such as cp1250 (default: what the file is in)")
     to.add_argument("--separator", metavar="SIGN", help="check, import: what parts the values of a table in text")
     to.add_argument("--sheet", metavar="NAME", help="check, import: which sheet of a workbook (default: the first)")
+    to.add_argument("--steps", metavar="FILE", help="prepare: a YAML file of steps (docs/data-preparing.md)")
+    to.add_argument("--like", metavar="NAME", help="prepare: the steps by which this data set was prepared")
     to.add_argument("--model", metavar="NAME", help="check, fix: for which model (its tokens, its control words)")
     to.add_argument(
         "--fix", action="append", default=[], metavar="NAME", help="fix: what `check` says mends it; may be repeated"

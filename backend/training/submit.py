@@ -9,6 +9,7 @@ from backend import devices
 from backend.data import check, checks, datasets, intact, rows
 from backend.data.corpora import share
 from backend.data.datasets import Dataset
+from backend.data.preparing import plan
 from backend.data.split import split
 from backend.errors import DataError, JobError, ModelError, RecipeError, StudioError
 from backend.forecast import facade
@@ -140,6 +141,7 @@ def _usable(data: Dataset, recipe: Recipe, model: Path | None) -> Dataset:
     check.refuse_other_shape(data, recipe.objective)
     size = intact.state(data)[0]
     if recipe.objective == "text" and (recipe.corpora or size > share.STREAMED_BYTES):
+        plan.refuse_parts(data)
         return data  # nobody waits for a walk through it: control words in it are read as plain text
     questions = tuple(asked.question for asked in recipe.watching.questions)
     words = tuple(control_words(model)) if model else ()
@@ -156,6 +158,7 @@ def _mixed(person: Person, workspace: Workspace, recipe: Recipe) -> tuple[Datase
     corpora = share.found(person, workspace, recipe)
     for at, corpus in enumerate(corpora):
         check.refuse_other_shape(corpus, recipe.objective)
+        plan.refuse_parts(corpus)
         intact.state(corpus)
         if corpus.id in [other.id for other in corpora[:at]]:
             raise RecipeError("recipes.corpora_twice", name=corpus.name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.data import rows
-from backend.data.split import kept_apart, split
+from backend.data.split import Sizes, sizes, split
 from backend.data.tokens.counting import Vocabulary
 from backend.errors import RecipeError
 from backend.forecast import calibration, facade, lengths, prior
@@ -262,7 +262,7 @@ def test_only_answers_count_as_learned_in_a_chat_and_everything_in_a_text() -> N
 def test_held_out_rows_are_as_many_as_the_run_will_keep_apart(tmp_path: Path) -> None:
     found = [{"messages": [{"role": "user", "content": str(n // 3)}]} for n in range(300)]
     for share, seed in ((0.02, 0), (0.02, 5), (0.5, 1), (0.0, 0)):
-        assert kept_apart(found, share, seed) == len(split(found, share, seed)[1])
+        assert sizes(found, share, seed) == Sizes(len(split(found, share, seed)[1]), 0)
 
 
 def test_the_steps_of_a_shipped_recipe_are_those_of_the_run(workspace: Workspace) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.cli.data import diagnosis, intake
+from backend.cli.data import diagnosis, intake, preparing
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
@@ -72,6 +72,7 @@ ACTIONS = {
     "check": intake.check,
     "fix": diagnosis.fix,
     "import": intake.bring,
+    "prepare": preparing.prepare,
     "add": add,
     "delete": delete,
 }

@@ -9,6 +9,7 @@ ACTIONS = {
     "import": "backend.data.intake.run",
     "check": "backend.data.doctor.run",
     "fix": "backend.data.doctor.run",
+    "prepare": "backend.data.preparing.run",
 }
 
 

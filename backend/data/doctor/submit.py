@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backend import names
-from backend.data import datasets
+from backend.data.actions.progress import made_by
 from backend.data.datasets import Dataset
 from backend.data.doctor import fixing
 from backend.data.doctor.report import require_own
@@ -35,8 +35,7 @@ def fix(person: Person, jobs: Jobs, dataset: Dataset, fixes: Sequence[str], read
 
 def made(person: Person, jobs: Jobs, job: Job) -> Dataset | None:
     """The version that this fix has made; None before it has, and after that was deleted."""
-    every = datasets.every_version(person, jobs.workspace)
-    return next((one for one in every if one.steps and one.steps[-1].settings.get("job") == job.id), None)
+    return made_by(person, jobs.workspace, job.id)
 
 
 def _queued(person: Person, jobs: Jobs, dataset: Dataset, request: dict[str, Any]) -> Job:

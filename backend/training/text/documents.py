@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from backend.data import check, checks, intact, rows
-from backend.data.split import split
+from backend.data.split import split, trained
 from backend.errors import DataError
 from backend.models.control_words import control_words
 from backend.recipes.schema import Recipe
@@ -76,7 +76,7 @@ def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
     """Rows of the second data set, as many as make `share` of all when `count` others are trained on."""
     recipe: Recipe = request.recipe
     assert request.replay is not None
-    pool = list(rows.read(request.replay.path))
+    pool = [row for row in rows.read(request.replay.path) if trained(row)]
     check.control_words(pool, control_words(request.model.folder))
     wanted = round(count * recipe.replay.share / (1 - recipe.replay.share))
     draw = random.Random(recipe.compute.seed)

@@ -1,0 +1,26 @@
+"""Queueing a preparation: everything that can be refused at once is refused here, before there is a job."""
+
+from functools import partial
+
+from backend import names
+from backend.data import datasets
+from backend.data.datasets import Dataset
+from backend.data.doctor.report import require_own
+from backend.data.doctor.request import KIND
+from backend.data.preparing.making import require
+from backend.data.preparing.plan import Plan
+from backend.data.preparing.request import Prepare
+from backend.jobs.model import DATA, Job, NewJob
+from backend.jobs.service import Jobs
+from backend.people import Person
+
+
+def prepare(person: Person, jobs: Jobs, dataset: Dataset, plan: Plan) -> Job:
+    """Queue making the next version of a data set. AccessError for one that is not the person's own, or where the plan
+    names one that is not here, DataError for a step that cannot be done to rows of this shape.
+    """
+    require_own(person, jobs.workspace, dataset)
+    require(plan, dataset, partial(datasets.find, person, jobs.workspace))
+    asked = Prepare(dataset=dataset.id, plan=plan).model_dump(mode="json")
+    called = names.free(names.from_file(dataset.name), [job.name for job in jobs.all(person)])
+    return jobs.submit(person, NewJob(KIND, called, {"prepare": asked}, device=DATA))
