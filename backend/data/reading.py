@@ -218,8 +218,14 @@ def _judge(findings: Findings, *, skip_bad: bool) -> None:
 
 
 def _refuse_too_few(findings: Findings) -> None:
-    different = len(findings.distinct)
-    if different >= FEWEST or (findings.shape == "text" and findings.characters >= LONG_TEXT):
-        return
-    values = {"examples": Count("data.examples", findings.rows), "different": different, "fewest": FEWEST}
-    raise DataError("data.too_few" if findings.rows < FEWEST else "data.too_alike", **values)
+    fault = too_few(findings.rows, len(findings.distinct), findings.shape, findings.characters)
+    if fault:
+        raise fault
+
+
+def too_few(rows: int, different: int, shape: Shape | None, size: int) -> DataError | None:
+    """What is wrong with so many rows, so many of them `different`, of `size` bytes in all; None when they suffice."""
+    if different >= FEWEST or (shape == "text" and size >= LONG_TEXT):
+        return None
+    values = {"examples": Count("data.examples", rows), "different": different, "fewest": FEWEST}
+    return DataError("data.too_few" if rows < FEWEST else "data.too_alike", **values)

@@ -14,4 +14,4 @@ def of(model: Model, most: int | None = None) -> Reader | None:
     if not tokenizer.is_file():
         return None
     longest = most or int(Batch().max_length)
-    return Reader(model=model.id, tokenizer=tokenizer, words=tuple(control_words(model.folder)), most=longest)
+    return Reader(model=model.name, tokenizer=tokenizer, words=tuple(control_words(model.folder)), most=longest)

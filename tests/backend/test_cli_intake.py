@@ -79,6 +79,14 @@ def test_findings_have_a_code_a_severity_rows_and_a_sentence(capsys, tmp_path: P
     assert (code != 0, said["dataset"], said["findings"][0]["rows"]) == (True, None, 3)
 
 
+def test_a_file_with_too_few_rows_is_told_before_it_is_imported(capsys, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("question,answer\n" + "Chi sei?,Un gatto.\n" * 2 + "Dove sei?,Qui.\n")
+    code, said = told(capsys, tmp_path, "check", str(tmp_path / "a.csv"))
+    found = {one["code"]: one for one in said["findings"]}
+    assert (code != 0, sorted(found)) == (True, ["data.too_few", "doctor.duplicate"])
+    assert found["data.too_few"]["message"] == ("Only 3 examples (2 different). At least 10 are needed to train.")
+
+
 def test_a_data_set_that_is_here_is_checked_and_mended_by_name(capsys, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(TABLE)
     _, first = told(capsys, tmp_path, "import", str(tmp_path / "a.csv"), "--name", "Numere")
@@ -90,7 +98,7 @@ def test_a_data_set_that_is_here_is_checked_and_mended_by_name(capsys, tmp_path:
     workspace = Workspace(tmp_path / "workspace")
     kept = report.findings(HOME, workspace, datasets.find(HOME, workspace, first["dataset"]))
     assert kept is not None
-    assert (kept.model, [one.code for one in kept.findings]) == ("starter", ["doctor.cedilla"])
+    assert (kept.model, [one.code for one in kept.findings]) == ("Starter, 2 million", ["doctor.cedilla"])
     code, said = told(capsys, tmp_path, "fix", "Numere", "--fix", "comma_below")
     assert (code, said["version"], said["rows"], said["state"]) == (0, 2, 12, "done")
     code, said = told(capsys, tmp_path, "check", "Numere")

@@ -94,6 +94,8 @@ def _read(jobs: Jobs, options: argparse.Namespace) -> tuple[Opened | None, Count
             if not count.total:
                 raise DataError("data.empty_file")
             seen = doctor.report(partial(_again, opened, convert)).findings
+            if doctor.rows and (few := doctor.too_few()):
+                raise few
         except StudioError as error:
             found.append(findings.of_error(error, rows=0))
         except MemoryError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from backend.data import rows
+from backend.data import reading, rows
 from backend.data.datasets import Dataset
 from backend.data.doctor.finding import Example, Finding, example
 from backend.data.doctor.report import Report
@@ -22,6 +22,7 @@ from backend.data.doctor.rules.whole import Decimals, Keys, Labels, Languages, M
 from backend.data.doctor.seen import Reader, Seen
 from backend.data.rows import Row
 from backend.data.shapes import Shape
+from backend.errors import DataError
 
 SEVERITIES = ("error", "warning", "notice")
 
@@ -59,6 +60,11 @@ class Doctor:
         self._shape = self._shape or seen.shape
         for rule in self._rules:
             rule.take(seen)
+
+    def too_few(self) -> DataError | None:
+        """Why these rows cannot be kept, when they are all there are and too few to train on."""
+        rule = next(rule for rule in self._rules if isinstance(rule, Duplicates))
+        return reading.too_few(self.rows, rule.distinct, self._shape, rule.bytes)
 
     def report(self, again: Callable[[], Iterable[tuple[str, Row]]]) -> Report:
         """After the last row. `again`: (place, row) once more from the first, for the words of rows of which only the

@@ -14,7 +14,7 @@ from backend.data.shapes import BEFORE_INPUT, Shape
 
 
 class Reader(BaseModel):
-    """The model that is to learn from the rows. `model`: its id; `tokenizer`: its tokenizer.json; `words`: those that
+    """The model that is to learn from the rows. `model`: its name; `tokenizer`: its tokenizer.json; `words`: those that
     it takes as commands; `most`: tokens of a row, what goes beyond is cut.
     """
 

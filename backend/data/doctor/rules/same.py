@@ -23,9 +23,17 @@ class Duplicates(Rule):
     def __init__(self) -> None:
         super().__init__()
         self._first: dict[int, str] = {}
+        self.bytes = 0
+
+    @property
+    def distinct(self) -> int:
+        """Rows that differ."""
+        return len(self._first)
 
     def look(self, seen: Seen) -> Example | None:
-        first = self._first.setdefault(hash(written(seen.row)), seen.place)
+        raw = written(seen.row)
+        self.bytes += len(raw)
+        first = self._first.setdefault(hash(raw), seen.place)
         return None if first == seen.place else example(seen.place, seen.whole, like=first)
 
 
