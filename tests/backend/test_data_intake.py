@@ -189,3 +189,16 @@ def test_a_file_that_needs_too_much_memory_is_refused_in_one_sentence(tmp_path: 
 
     assert tiny.fork(attempt) == 42
     assert list(stage.workspace.datasets.iterdir()) == []
+
+
+def test_what_was_unsure_is_said_with_what_was_made(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    call = {"type": "function", "function": {"name": "vremea", "arguments": "{}"}}
+    talk = [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": "22"}]
+    end = {"role": "assistant", "content": "22 de grade."}
+    rows_of = ([{"role": "user", "content": f"Cum e vremea {at}?"}, *talk, end] for at in range(12))
+    path.write_text("\n".join(json.dumps({"messages": messages}) for messages in rows_of))
+    job = start(stage, path)
+    assert work(stage, job) == ExitCode.DONE
+    folder = RunFolder(stage.workspace.run(job.id))
+    assert [one["code"] for one in folder.read(folder.result)["findings"]] == ["mapping.tools"]

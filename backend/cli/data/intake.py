@@ -88,6 +88,7 @@ def _read(jobs: Jobs, options: argparse.Namespace) -> tuple[Opened | None, Count
             opened = open_file(Path(options.ref), _choices(options), Path(scratch))
             found = [findings.of_notice(notice) for notice in opened.understood.notices]
             convert = conversion.chosen(opened, None, keeper.keep)
+            found += [findings.of_notice(notice) for notice in conversion.notices(convert)]
             for record in opened.records():
                 for row in count.take(record, convert):
                     doctor.take(row, record.place)

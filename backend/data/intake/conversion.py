@@ -1,13 +1,14 @@
 """From what was opened to stored rows: the mapping that was chosen, or the one that is recognised."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from backend.data.mapping.building.visuals import Keep, named
 from backend.data.mapping.mapping import Mapping
 from backend.data.mapping.recognition import recognise
-from backend.data.opening.opened import Opened, Record
+from backend.data.opening.opened import Notice, Opened, Record
 from backend.data.reading import Convert, normalised
 from backend.data.shapes import Row, Shape
 from backend.errors import DataError
@@ -32,17 +33,29 @@ def _columns(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
+@dataclass(frozen=True)
+class ByMapping:
+    """Rows by this mapping, pictures stored by `keep`."""
+
+    mapping: Mapping
+    keep: Keep
+
+    def __call__(self, record: Record, number: int) -> Iterator[tuple[Shape, Row]]:
+        for row in self.mapping.rows(record.values, record.place, number, self.keep):
+            yield self.mapping.shape, row
+
+
 def by(mapping: Mapping, columns: Iterable[str] = (), keep: Keep = named) -> Convert:
-    """Rows by this mapping, pictures stored by `keep`. DataError when it names a column that is not among those."""
+    """DataError when the mapping names a column that is not among those."""
     known = tuple(columns)
     if known:
         mapping.checked(known)
+    return ByMapping(mapping, keep)
 
-    def convert(record: Record, number: int) -> Iterator[tuple[Shape, Row]]:
-        for row in mapping.rows(record.values, record.place, number, keep):
-            yield mapping.shape, row
 
-    return convert
+def notices(convert: Convert) -> tuple[Notice, ...]:
+    """What was unsure, or will be otherwise than in the file, where the columns were recognised."""
+    return convert.mapping.notices if isinstance(convert, ByMapping) else ()
 
 
 def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named, first: list[Record] | None = None) -> Convert:

@@ -21,7 +21,7 @@ from backend.data.intake.request import Import
 from backend.data.intake.submit import digest
 from backend.data.opening import limits
 from backend.data.opening.files import open_files
-from backend.data.opening.opened import Opened, Record
+from backend.data.opening.opened import Notice, Opened, Record
 from backend.data.pictures.keeping import Keeper
 from backend.data.reading import Findings
 from backend.errors import DataError
@@ -49,6 +49,7 @@ class Watch:
 
     job: JobContext
     tally: Count = field(default_factory=Count)
+    unsure: tuple[Notice, ...] = ()
     count: int = 0
     _said: float = 0.0
 
@@ -129,12 +130,14 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, .
     watch = Watch(job)
     write = partial(_write, watch, asked, opened, keeper, staging)
     made = datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
-    notices = (*opened.understood.notices, *keeper.notices())
+    notices = (*opened.understood.notices, *watch.unsure, *keeper.notices())
     return made, (*watch.tally.findings(), *(of_notice(notice) for notice in notices))
 
 
 def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, scratch: Path, target: BinaryIO) -> Findings:
     convert = conversion.chosen(opened, asked.mapping, keeper.keep)
+    # What a person has chosen is sure.
+    watch.unsure = conversion.notices(convert) if asked.mapping is None else ()
     how: dict[str, Any] = {"skip_bad": asked.skip_bad, "tell": watch.tally.fault}
     with _seldom_collecting():
         if opened.path is not None and opened.blocks is not None and convert is reading.normalised:
