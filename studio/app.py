@@ -30,6 +30,7 @@ from studio.pages import Pages
 from studio.routes.chat import add_chat_routes
 from studio.routes.data import add_data_routes
 from studio.routes.doctor import add_doctor_routes
+from studio.routes.hub_data import add_hub_data_routes
 from studio.routes.models import add_model_routes
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
@@ -96,6 +97,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_model_routes(app, services.my_models)
     add_data_routes(app, services.my_data, services.bringing)
     add_doctor_routes(app, services.doctor)
+    add_hub_data_routes(app, services.hub_data)
     add_downloads(app, services)
     add_exports(app, services)
     add_drafts(app, services.drafts)

@@ -65,7 +65,7 @@
   data.drawAdd = (root) => {
     if (!root.firstChild) {
       root.replaceChildren(element("h2", { tabindex: "-1" }, t("data.add")), element("p", { class: "wrong", role: "alert", id: "data-add-said" }),
-        element("div", { class: "on-its-way", role: "status" }), element("div", { class: "ways-in" }, zone(), paste()));
+        element("div", { class: "on-its-way", role: "status" }), element("div", { class: "ways-in" }, zone(), paste(), data.hubFold()));
     }
     const said = root.querySelector("#data-add-said"), wrong = data.said.add || data.said.look || "";
     if (said.textContent !== wrong) said.textContent = wrong;

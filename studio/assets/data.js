@@ -10,7 +10,7 @@
   // What was brought, chosen and typed, as it was left. The files themselves are with the studio, as `upload`.
   const draft = page.draftOf("data", "studio-data-draft");
   const BROUGHT = { upload: "", choices: {}, mapping: null, columns: [], chosen: false, name: "", skip: false, job: "" };
-  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "", model: "" };
+  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "", model: "", hub: "", hubJob: "" };
   data.wanted = () => ({ ...EMPTY, ...JSON.parse(draft.read() || "{}") });
   data.want = (values) => draft.write(JSON.stringify({ ...data.wanted(), ...values }));
 
@@ -226,6 +226,7 @@
     await data.refresh();
     if (job && !imports.has(job)) await done(job);
     if (data.wanted().upload === upload && upload && !data.look) await data.lookAt();
+    data.hubAgain();
     if (page.dataset() && !data.open) await data.show(page.dataset(), false);
   };
 })();

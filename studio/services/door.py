@@ -31,6 +31,7 @@ from studio.services.compare import Comparison
 from studio.services.curves import Shelf
 from studio.services.data.bringing import Bringing
 from studio.services.data.doctor import Doctor
+from studio.services.data.hub import HubData
 from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
@@ -78,6 +79,10 @@ class Services:
     @cached_property
     def bringing(self) -> Bringing:
         return Bringing(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def hub_data(self) -> HubData:
+        return HubData(self.workspace, self.jobs, self.person)
 
     @cached_property
     def doctor(self) -> Doctor:

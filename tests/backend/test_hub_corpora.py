@@ -15,6 +15,7 @@ import pytest
 
 from backend.cli.__main__ import main
 from backend.data import datasets, rows
+from backend.data.intake import uploads
 from backend.hub.corpora import submit
 from backend.hub.corpora.offer import CorpusOffer, Wanted
 from backend.hub.online import corpora
@@ -243,3 +244,17 @@ def test_by_command_a_file_is_added(here: World, run, tmp_path: Path) -> None:
     assert (code, done["name"], done["rows"]) == (commands.DONE, "cărți", 30)
     code, missing, _ = run("delete")
     assert (code, missing["key"]) == (commands.FAILED, "data.name_missing")
+
+
+def test_the_files_themselves_become_an_upload_that_says_where_it_is_from(here: World) -> None:
+    job = fetch(here, field=submit.AS_FILES)
+    assert here.work(job) == ExitCode.DONE
+    folder = here.folder(job)
+    upload = folder.read(folder.result)["upload"]
+    found = uploads.files(HOME, here.stage.workspace, upload)
+    assert [(name, path.read_bytes()) for name, path in found] == list(OWN.items())
+    origin = uploads.origin(HOME, here.stage.workspace, upload)
+    assert (origin["hub_id"], origin["licence"]) == (TEXTS, "cc-by-4.0")
+    assert len(origin["revision"]) == 40
+    assert own(here) == []
+    assert not (folder.path / ".fetched").exists()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening.opened import Choices
@@ -18,7 +18,8 @@ class Source(BaseModel):
 
 class Import(BaseModel):
     """These files become one data set of this name. `mapping` None: as its columns are recognised. `digest`: of the
-    files and of all that was chosen, the same for the same rows; "" when it was not asked for.
+    files and of all that was chosen, the same for the same rows; "" when it was not asked for. `origin`: hub_id,
+    revision and licence of files from the Hub.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,3 +29,4 @@ class Import(BaseModel):
     mapping: Mapping | None = None
     skip_bad: bool = False
     digest: str = ""
+    origin: dict[str, str] = Field(default_factory=dict)

@@ -121,6 +121,7 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, .
     job.say(Phase(name="checking"))
     taken = [known.name for known in datasets.available(_owner(job), job.workspace)]
     values = {
+        **{name: said for name, said in asked.origin.items() if name in ("hub_id", "revision", "licence")},
         "name": names.free(asked.name, taken, "data"),
         "owner": _owner(job).id,
         "source_sha256": asked.digest or digest(asked),

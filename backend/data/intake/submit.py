@@ -1,6 +1,7 @@
 """Queueing an import: everything that can be refused at once is refused here, before there is a job."""
 
 import hashlib
+from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def start(  # noqa: PLR0913 - one keyword for each thing a person chooses
     choices: Choices | None = None,
     mapping: Mapping | None = None,
     skip_bad: bool = False,
+    origin: Mapped[str, str] | None = None,
 ) -> Job:
     """Queue importing these files (name, path) as one data set. AccessError when one is not there, JobError for a name
     that is not allowed or taken.
@@ -42,6 +44,7 @@ def start(  # noqa: PLR0913 - one keyword for each thing a person chooses
         choices=choices or Choices(),
         mapping=mapping,
         skip_bad=skip_bad,
+        origin=dict(origin or {}),
     )
     called = names.free(wanted, [job.name for job in jobs.all(person)])
     return jobs.submit(person, NewJob(KIND, called, {"import": asked.model_dump(mode="json")}, device=DATA))

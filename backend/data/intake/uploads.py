@@ -26,7 +26,7 @@ from backend.settings import Settings
 MOST_BYTES = 20_000_000_000
 LONGEST_NAME, LONGEST_STEM = 500, 40
 KEPT_SECONDS = 24 * 3600.0
-OWNER, FILES = "owner", "files.jsonl"
+OWNER, FILES, ORIGIN = "owner", "files.jsonl", "origin.json"
 ID = re.compile(r"[0-9a-f]{32}")
 ENDING = re.compile(r"\.[a-z0-9]{1,10}")
 
@@ -97,6 +97,27 @@ def files(person: Person, workspace: Workspace, upload: str) -> list[tuple[str, 
         return []
     told = [json.loads(line) for line in (folder / FILES).read_text(encoding="utf-8").splitlines()]
     return [(one["name"], folder / one["file"]) for one in told]
+
+
+def take(person: Person, workspace: Workspace, found: list[tuple[str, Path]], origin: dict[str, str]) -> str:
+    """An upload of these files (name, where it lies), which are moved there; `origin`: what its data set says of where
+    it is from.
+    """
+    upload = begin(person, workspace)
+    folder = workspace.uploads / upload
+    write_atomically(folder / ORIGIN, json.dumps(origin))
+    for name, path in found:
+        incoming = Incoming(name, folder / uuid.uuid4().hex / cleaned(name))
+        path.replace(incoming.path)
+        incoming.done()
+    return upload
+
+
+def origin(person: Person, workspace: Workspace, upload: str) -> dict[str, str]:
+    """Where the files are from; {} for those that a person has brought."""
+    place = _folder(person, workspace, upload) / ORIGIN
+    said: dict[str, str] = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    return said
 
 
 def discard(person: Person, workspace: Workspace, upload: str) -> None:

@@ -17,10 +17,14 @@ from backend.paths import Workspace
 from backend.people import Person
 
 KIND = "corpus"
+AS_FILES = ""
+"""In place of a field: the files themselves are wanted, to be looked at and imported like any other."""
 
 
 class Fetch(Plain):
-    """What the job is to fetch: exactly these files of this commit, and of their rows the texts in `field`."""
+    """What the job is to fetch: exactly these files of this commit, and of their rows the texts in `field` (`AS_FILES`:
+    the files themselves).
+    """
 
     hub_id: str
     revision: str

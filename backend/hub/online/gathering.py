@@ -7,8 +7,9 @@ from backend import names
 from backend.data import datasets
 from backend.data.corpora import index
 from backend.data.datasets import Dataset
+from backend.data.intake import uploads
 from backend.data.sources import parquet
-from backend.hub.corpora.submit import Fetch, here
+from backend.hub.corpora.submit import AS_FILES, Fetch, here
 from backend.hub.online.client import Hub
 from backend.hub.online.fetch import Place, Stopped, arrived, fetch
 from backend.hub.online.progress import Progress
@@ -37,6 +38,10 @@ def gather(job: JobContext, asked: Fetch) -> int:
             if job.stop_requested() == "discard":
                 shutil.rmtree(staging)
             return ExitCode.STOPPED
+        if asked.field == AS_FILES:
+            job.folder.write(job.folder.result, {"upload": _handed(owner, workspace, asked, staging)})
+            shutil.rmtree(staging, ignore_errors=True)
+            return ExitCode.DONE
         job.say(Phase(name="checking"))
         made = _keep(owner, workspace, asked, [staging / file.path for file in asked.files])
     index.of(made, workspace)
@@ -54,6 +59,13 @@ def _fetch_all(job: JobContext, asked: Fetch, staging: Path) -> None:
         progress.file = file.path
         fetch(place, file, staging, progress.watch)
         progress.before += file.size
+
+
+def _handed(owner: Person, workspace: Workspace, asked: Fetch, staging: Path) -> str:
+    """The files as an upload, with where they are from."""
+    origin = {"hub_id": asked.hub_id, "revision": asked.revision}
+    origin["licence"] = asked.licence.name or asked.licence.id or ""
+    return uploads.take(owner, workspace, [(file.path, staging / file.path) for file in asked.files], origin)
 
 
 def _keep(owner: Person, workspace: Workspace, asked: Fetch, paths: list[Path]) -> Dataset:

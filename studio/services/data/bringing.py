@@ -100,6 +100,7 @@ class Bringing:
             choices=choices,
             mapping=mapping,
             skip_bad=skip_bad,
+            origin=uploads.origin(self.person, self.workspace, upload),
         )
         for one in self.importing():
             if one.upload == upload and one.job.ended:
