@@ -205,6 +205,25 @@ def test_data_that_ships_can_be_checked_and_its_own_folder_stays_as_it_is(stage:
     assert sorted(path.name for path in shipped.path.parent.iterdir()) == before
 
 
+def test_rows_that_were_changed_behind_our_back_are_not_checked(stage: Stage, tmp_path: Path) -> None:
+    data = kept(stage, tmp_path, [chat(at) for at in range(ROWS)])
+    job = submit.check(HOME, stage.jobs, data)
+    data.path.write_bytes(data.path.read_bytes() * 2)
+    with pytest.raises(DataError) as refused:
+        work(stage, job)
+    assert refused.value.key == "data.changed"
+    assert reports.findings(HOME, stage.workspace, data) is None
+
+
+def test_a_check_that_is_asked_to_stop_keeps_nothing(stage: Stage, tmp_path: Path) -> None:
+    data = kept(stage, tmp_path, [chat(at) for at in range(400)])
+    job = submit.check(HOME, stage.jobs, data)
+    folder = RunFolder(stage.workspace.run(job.id))
+    folder.stop.write_text(json.dumps({"save": True}))
+    assert work(stage, job) == ExitCode.STOPPED
+    assert reports.findings(HOME, stage.workspace, data) is None
+
+
 def test_a_fix_that_is_not_known_or_changes_nothing_is_refused(stage: Stage, tmp_path: Path) -> None:
     data = kept(stage, tmp_path, [chat(at) for at in range(ROWS)])
     for wrong in ([], ["make_it_better"], ["drop_long"]):

@@ -2,7 +2,7 @@
 whole report and the whole version, or none.
 """
 
-from backend.data import datasets
+from backend.data import datasets, intact
 from backend.data.actions.progress import StoppedError, Watch, already, owner
 from backend.data.doctor import fixing, report
 from backend.data.doctor.check import check
@@ -14,7 +14,9 @@ from backend.jobs.model import ExitCode
 
 
 def run(job: JobContext) -> int:
-    """AccessError when the data set is no longer there, DataError when its rows are gone or nothing is to be mended."""
+    """AccessError when the data set is no longer there, DataError when its rows are gone or others than were added, or
+    nothing is to be mended.
+    """
     job.say(Phase(name="checking"))
     try:
         found = _checked(job) if "check" in job.request else _fixed(job)
@@ -27,6 +29,7 @@ def run(job: JobContext) -> int:
 def _checked(job: JobContext) -> dict[str, object]:
     asked = Check(**job.request["check"])
     dataset = datasets.find(owner(job), job.workspace, asked.dataset)
+    intact.require(dataset)
     found = check(dataset, asked.reader, Watch(job))
     report.keep(job.workspace, dataset, found)
     return {"data": dataset.id, "rows": found.rows, "findings": len(found.findings)}

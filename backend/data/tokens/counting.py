@@ -16,7 +16,7 @@ from backend.data.rows import Row
 from backend.data.rows import answers as answered
 from backend.data.tasks.asking import as_chat
 
-WORD = re.compile(r" ?[^\s\w]+| ?\w+|\s+(?!\S)|\s+")
+WORD = re.compile(r" ?\w+| ?[^\s\w]+|\s+(?!\S)|\s+")
 ROLE_MARKS = 4  # begin, newline after the role, end, newline
 ASKED_IN = "ro"  # labels, scores and exams are counted as they would be asked
 CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
@@ -34,7 +34,7 @@ class Vocabulary:
         self.count = lru_cache(maxsize=100_000)(self._count)
 
     def tokens(self, text: str) -> int:
-        return sum(self.count(word) for word in WORD.findall(text))
+        return sum(map(self.count, WORD.findall(text)))
 
     def _count(self, word: str) -> int:
         if self._bytes is not None:

@@ -1,6 +1,5 @@
 """Rows that say what an earlier row says: word for word, or nearly."""
 
-import re
 from array import array
 from importlib import import_module
 from typing import Any
@@ -12,7 +11,6 @@ from backend.data.reading import written
 
 NUMBERS, SEED = 64, 42
 FEWEST_WORDS, MOST_CHARACTERS, BATCH = 25, 4000, 512
-WORD = re.compile(r"\w+")
 
 
 class Duplicates(Rule):
@@ -57,7 +55,7 @@ class NearDuplicates(Rule):
 
     def look(self, seen: Seen) -> Example | None:
         if len(seen.whole) >= FEWEST_WORDS:
-            words = WORD.findall(seen.whole[:MOST_CHARACTERS].casefold())
+            words = seen.whole[:MOST_CHARACTERS].casefold().split()
             same = hash(written(seen.row)) if len(words) >= FEWEST_WORDS else 0
             if same and same not in self._exact:
                 self._exact.add(same)
