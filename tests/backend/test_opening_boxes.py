@@ -269,3 +269,11 @@ def test_several_files_at_once_keep_their_names(tmp_path: Path) -> None:
     assert pictures(found) == [("a.png", "", "O floare")]
     found = open_files([("x.csv", tmp_path / "3.csv"), ("y.csv", tmp_path / "4.csv")], Choices(separator=";"))
     assert [record.place for record in found.records()] == ["x.csv:2", "y.csv:2"]
+
+
+@pytest.mark.parametrize("mark", [b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"])
+@pytest.mark.parametrize("name", ["a.gz", "a.bz2", "a.xz", "a.tgz", "a"])
+def test_what_only_begins_like_a_packed_file_is_damaged(tmp_path: Path, mark: bytes, name: str) -> None:
+    for rest in (b"", b"9", b"91AY&SY" + bytes(40), bytes(range(200))):
+        (tmp_path / name).write_bytes(mark + rest)
+        assert refusal(tmp_path / name, tmp_path / "scratch").startswith("The archive is damaged or incomplete.")

@@ -40,7 +40,12 @@ class Single:
                         unpacked += len(part)
                         members.require_modest(unpacked, packed)
                         target.write(part)
-            except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError) as error:
+            except (EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+                raise DataError("opening.damaged_archive") from error
+            except OSError as error:
+                # What gzip and bzip2 raise for a damaged file; a disk that is full is another matter.
+                if error.errno in members.FULL:
+                    raise
                 raise DataError("opening.damaged_archive") from error
             if self.members[0].name in names:
                 yield self.members[0], copy
