@@ -10,6 +10,7 @@ from typing import Any
 from transformers.utils import logging as transformers_logging
 
 from backend import names
+from backend.data.versions import card as data_card
 from backend.errors import ModelError
 from backend.export import capsule, card, folder, parcel, size, snippets
 from backend.export.gguf import converting, ollama, reading
@@ -121,6 +122,8 @@ class Export:
                 self.adapter(place)
             facts = card.gather(self.job_of_run(), self.source, merged=whole, parity=parity)
             (place / "README.md").write_text(self.choice.card or card.written(facts), encoding="utf-8")
+            if data := packing.data_card(self.source.folder):
+                (place / data_card.FILE).write_text(data, encoding="utf-8")
             self.say("saving")
             about = f"{self.request.run_name}, from Romanza Studio"
             address = Door().put(place, self.choice.hub, private=self.choice.private, about=about)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from backend.data.datasets import Dataset
+from backend.data.versions import card
 from backend.errors import ModelError
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
@@ -90,6 +92,9 @@ def packed(job: Job, folder: RunFolder, language: str) -> Iterator[bytes]:
     made, outlet, top = made_by(folder), Outlet(), file_name(job)
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(f"{top}/{README}", readme(job, folder, language))
+        data = data_card(folder)
+        if data:
+            archive.writestr(f"{top}/{card.FILE}", data)
         for path in sorted(path for path in made.iterdir() if path.is_file()):
             if path.name in (CONFIG, RECORD):
                 archive.writestr(f"{top}/{path.name}", json.dumps(portable(path, base(folder)), indent=1))
@@ -118,6 +123,12 @@ def _sent(path: Path, top: str, archive: zipfile.ZipFile, outlet: Outlet) -> Ite
 def file_name(job: Job) -> str:
     """The run's name as the name of a file: names hold nothing that a file system refuses."""
     return "-".join(job.name.split())
+
+
+def data_card(folder: RunFolder) -> str:
+    """Of the data that a run learned from; "" for one that was brought from elsewhere."""
+    known = folder.read(folder.request).get("data")
+    return card.written(Dataset(**known)) if known else ""
 
 
 def base(folder: RunFolder) -> dict[str, Any]:

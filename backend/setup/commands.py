@@ -261,7 +261,7 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "check", "fix", "import", "prepare", "add", "delete")
+    actions = ("list", "show", "check", "fix", "import", "prepare", "card", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
     to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
     to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")

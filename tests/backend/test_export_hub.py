@@ -49,7 +49,7 @@ def test_an_adapter_goes_to_a_private_repository_with_its_card(hub: Taken, tmp_p
     code, folder = pushed(tmp_path)
     assert (code, hub.private) == (ExitCode.DONE, {"ana/romana": True})
     adapter = ROOT / "sample_data" / "runs" / RECORDED / "adapter"
-    assert hub.files.keys() >= {"README.md", "adapter_config.json", "adapter_model.safetensors"}
+    assert hub.files.keys() >= {"README.md", "DATA.md", "adapter_config.json", "adapter_model.safetensors"}
     assert hub.files["adapter_model.safetensors"] == (adapter / "adapter_model.safetensors").read_bytes()
     assert json.loads(hub.files["adapter_config.json"])["base_model_name_or_path"] == "starter"
     assert folder.read(folder.result)["address"] == f"{hub.url}/ana/romana/commit/{'c' * 40}"

@@ -13,6 +13,7 @@ from backend.data import datasets
 from backend.data.corpora import index
 from backend.data.corpora.share import STREAMED_BYTES
 from backend.data.datasets import Dataset
+from backend.data.versions import card as data_card
 from backend.data.versions import losses
 from backend.errors import DataError
 from backend.hub import desk
@@ -66,7 +67,15 @@ def delete(jobs: Jobs, options: argparse.Namespace) -> int:
     return commands.DONE
 
 
+def card(jobs: Jobs, options: argparse.Namespace) -> int:
+    found = datasets.find(HOME, jobs.workspace, options.ref)
+    page = data_card.written(found)
+    answer(_here(found) | {"card": page}, as_json=options.json, text=page)
+    return commands.DONE
+
+
 ACTIONS = {
+    "card": card,
     "list": listed,
     "show": show,
     "check": intake.check,
