@@ -11,7 +11,8 @@
   };
   const coming = (one) => element("li", { class: "download", "data-state": one.state },
     element("div", { class: "model-head" }, element("b", {}, one.name), element("span", { class: `state ${one.state}` }, one.word)),
-    one.detail ? element("span", { class: "detail" }, one.detail) : null, one.reason ? element("p", { class: "wrong" }, one.reason) : null,
+    one.detail ? element("span", { class: "detail" }, one.detail) : null, one.share === null ? null : element("span", { class: "progress", role: "progressbar", "aria-label": one.name, "aria-valuenow": Math.round(one.share * 100), "aria-valuemin": 0, "aria-valuemax": 100 }, element("i", { style: `width:${(one.share * 100).toFixed(1)}%` })),
+    one.reason ? element("p", { class: "wrong" }, one.reason) : null,
     element("div", { class: "acts" }, ...moves(one)));
   page.draws("data-coming", ["imports", "data-coming"], (place, { imports }) => {
     const seen = JSON.stringify([imports]);

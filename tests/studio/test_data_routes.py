@@ -20,6 +20,7 @@ from backend.people import HOME
 from studio.routes.data import add_data_routes
 from studio.text import Words
 from studio.views.data import rows as row_views
+from studio.views.data import sets as set_views
 from tests.fakes import FakeServices
 
 TABLE = "întrebare;răspuns;nr\r\n" + "".join(f"Ce oraş e {n}?;Oraşul ţării {n}.;{n}\r\n" for n in range(15))
@@ -308,3 +309,25 @@ def test_a_zip_is_looked_at_like_its_files(asked: Asked) -> None:
         archive.writestr("b.csv", TABLE)
     look = asked.post("look", upload=asked.brought("două.zip", packed.getvalue()))
     assert look["can"] is True
+
+
+def test_what_a_step_did_is_said_in_words() -> None:
+    words = Words("ro")
+    fixed = Step(name="fix", settings={"fixes": ["drop_duplicates", "comma_below"], "job": "x1"})
+    assert set_views.step(fixed, words) == "Păstrează fiecare rând o dată, Scrie ș și ț cu virgulă"
+    made = Step(name="filter", settings={"step": "filter", "language": ["ro", "it"], "job": "x1", "text": ""})
+    assert set_views.step(made, words) == "filtrat (language: ro, it)"
+    assert set_views.step(Step(name="of_old"), words) == "of old"
+    parts = [{"step": "filter", "shortest": 3}, {"step": "as_chat"}]
+    several = Step(name="prepare", settings={"steps": parts, "job": "x1"})
+    assert set_views.step(several, words) == "filtrat (shortest: 3), transformat în conversații"
+
+
+def test_how_far_an_import_is_is_told_while_it_is_known(services: FakeServices, asked: Asked) -> None:
+    begun = asked.post("start", upload=asked.brought("a.csv", TABLE.encode()))
+    with services.bringing.jobs.ledger.write() as opened:
+        ledger_rows.change(opened, begun["job"], state="running")
+    folder = RunFolder(services.my_data.workspace.run(begun["job"]))
+    folder.write(folder.status, {"rows": 7, "done": 50, "total": 200})
+    (line,) = asked.get("coming")["lines"]
+    assert (line["share"], line["detail"]) == (0.25, "7 rows so far")

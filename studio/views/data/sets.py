@@ -4,13 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backend.data.datasets import Dataset, Step
+from backend.data.doctor import fixing
 from backend.data.versions.comparison import Comparison
 from backend.errors import JobError, StudioError
 from backend.jobs.model import Job, JobState
-from backend.messages import catalogue
 from studio.text import Words
 from studio.views.models.found import spoken
 from studio.views.models.mine import shortened
+
+STEPS = ("split", "mix", "filter", "clean", "as_chat")
+# Which job made it, and what the step itself is called.
+UNSAID = ("job", "step")
 
 
 def place(error: StudioError) -> str:
@@ -69,10 +73,15 @@ def version(one: Dataset, shown: Dataset, words: Words) -> dict[str, Any]:
 
 
 def step(one: Step, words: Words) -> str:
-    """In words where it has some, else as it is called."""
-    key = f"steps.{one.name}"
-    named = words.said(key) if key in catalogue("en") else one.name.replace("_", " ")
-    settings = ", ".join(f"{name}: {plain(value)}" for name, value in one.settings.items())
+    """In words, with how it was set; fixes are the sentences on their buttons, several steps follow one another."""
+    if isinstance(one.settings.get("steps"), list):
+        parts = [Step(name=str(part.get("step", "")), settings=part) for part in one.settings["steps"]]
+        return ", ".join(step(part, words) for part in parts)
+    if one.name == fixing.STEP:
+        return ", ".join(words.said(f"doctor.fix.{name}") for name in one.settings.get("fixes", ()))
+    named = words.t(f"data.step.{one.name}") if one.name in STEPS else one.name.replace("_", " ")
+    chosen = {name: value for name, value in one.settings.items() if name not in UNSAID and value not in ("", None)}
+    settings = ", ".join(f"{name}: {plain(value)}" for name, value in chosen.items())
     return f"{named} ({settings})" if settings else named
 
 
@@ -103,9 +112,10 @@ def removal(name: str, runs: Iterable[Job], versions: int, words: Words) -> dict
 
 
 def importing(job: Job, upload: str, status: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    """One import on its way."""
-    seen = status.get("rows")
+    """One import on its way. `share` is 0 to 1; None while it is not known."""
+    seen, done, total = (status.get(name) for name in ("rows", "done", "total"))
     return {
+        "share": min(done / total, 1.0) if job.active and done is not None and total else None,
         "id": job.id,
         "upload": upload,
         "name": job.name,
