@@ -81,11 +81,11 @@ def preview(
     try:
         return Preview(**json.loads(done.stdout))
     except ValueError:
-        return _refused("opening.too_slow" if done.returncode in TIME_OVER else "opening.too_big_to_read")
+        return _refused(ENDED.get(done.returncode, "opening.too_big_to_read"))
 
 
-# Ended by SIGXCPU, or by SIGKILL a second later.
-TIME_OVER = (-24, -9)
+# By SIGXCPU, or by SIGKILL a second later; by SIGSEGV or SIGBUS, where a damaged file has misled native code.
+ENDED = {-24: "opening.too_slow", -9: "opening.too_slow", -11: "opening.damaged", -7: "opening.damaged"}
 
 
 def _refused(key: str) -> Preview:
