@@ -3,18 +3,21 @@
 A studio is started on an empty workspace; the run that is shown is the recorded one that ships.
 """
 
+import io
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from backend.paths import ROOT
+from backend.paths import ROOT, SAMPLE_DATA
 from tests.browser.person import Studio, chromium, opened, running, signed_in, tab
 
 FOLDER = ROOT / "docs/images"
 SCREEN = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
+QUESTIONS = SAMPLE_DATA / "formats/question-answer.csv"
 TABS = ("home", "models", "data", "train", "runs", "chat")
 
 
@@ -40,8 +43,14 @@ def take_all(browser: Browser, studio: Studio, folder: Path) -> None:
         for name in names:
             tab(page, name)
             prepare(page, name)
-            page.screenshot(path=folder / f"{name}{ending}.png")
+            keep(page.screenshot(), folder / f"{name}{ending}.png")
         context.close()
+
+
+def keep(picture: bytes, path: Path) -> None:
+    """In 256 colours: a third of the size, and nobody sees it."""
+    with Image.open(io.BytesIO(picture)) as whole:
+        whole.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def prepare(page: Page, name: str) -> None:
@@ -49,6 +58,9 @@ def prepare(page: Page, name: str) -> None:
     if name == "runs":
         page.locator("#run-list button.run").first.click()
         page.locator("figure.chart canvas").first.wait_for(timeout=20_000)
+    if name == "data":
+        page.locator("#tab-data input[type=file]").first.set_input_files(QUESTIONS)
+        page.locator(".table-of").wait_for(timeout=20_000)
     page.wait_for_timeout(1500)
 
 
