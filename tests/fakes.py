@@ -22,6 +22,7 @@ from backend.recipes.schema import Recipe
 from studio.services.chains import Chains
 from studio.services.curves import Shelf
 from studio.services.data.doctor import Doctor
+from studio.services.data.hub import HubData
 from studio.services.data.sets import MyData
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
@@ -84,6 +85,10 @@ class FakeServices:
     @cached_property
     def bringing(self) -> FakeBringing:
         return FakeBringing.at(self.chats.workspace, self.chats.jobs)
+
+    @cached_property
+    def hub_data(self) -> HubData:
+        return HubData(self.chats.workspace, self.chats.jobs, HOME)
 
     @cached_property
     def doctor(self) -> Doctor:

@@ -261,7 +261,7 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "check", "fix", "import", "prepare", "card", "add", "delete")
+    actions = ("list", "show", "check", "fix", "import", "prepare", "tokens", "card", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
     to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
     to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")
@@ -270,7 +270,9 @@ def _add_data(to: argparse.ArgumentParser) -> None:
     to.add_argument("--sheet", metavar="NAME", help="check, import: which sheet of a workbook (default: the first)")
     to.add_argument("--steps", metavar="FILE", help="prepare: a YAML file of steps (docs/data-preparing.md)")
     to.add_argument("--like", metavar="NAME", help="prepare: the steps by which this data set was prepared")
-    to.add_argument("--model", metavar="NAME", help="check, fix: for which model (its tokens, its control words)")
+    to.add_argument("--model", metavar="NAME", help="check, fix, tokens: for which model")
+    to.add_argument("--recipe", default="starter-lora", metavar="NAME", help="tokens: by which recipe (starter-lora)")
+    to.add_argument("--rows", default="1-3", metavar="A-B", help="tokens: which rows (default 1-3)")
     to.add_argument(
         "--fix", action="append", default=[], metavar="NAME", help="fix: what `check` says mends it; may be repeated"
     )

@@ -21,7 +21,7 @@
     if (mine !== asked || data.open?.id !== id) return;
     const found = await get("look", { id, job });
     if (mine !== asked || data.open?.id !== id) return;
-    if (action === "fix" && found.made) {
+    if (action !== "check" && found.made) {
       await data.refresh();
       await data.show(found.made);
       document.querySelector("#data-name")?.focus();
@@ -37,6 +37,12 @@
   const acts = async (name, values) => {
     const id = data.open.id;
     hears(id, await post(name, { id, ...values }));
+  };
+  data.prepares = async (values) => {
+    const id = data.open.id, found = await post("prepare", { id, ...values });
+    data.said.prepare = found.ok ? "" : found.said;
+    if (found.ok) hears(id, found);
+    else tell();
   };
 
   const example = (one) => element("li", {}, element("span", { class: "place" }, one.place), " ", one.before, one.mark ? element("mark", {}, one.mark) : null, one.after, one.like ? element("span", { class: "detail" }, ` ${one.like}`) : null);

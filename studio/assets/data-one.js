@@ -80,20 +80,22 @@
     element("ul", { class: "data-rows" }, ...data.rows.rows.map((row) => data.row(row, data.stored(one.id))))) : null;
   const findings = (one) => one.findings.length ? element("section", {}, element("h3", {}, t("data.findings")), element("ul", { class: "findings" }, ...one.findings.map(data.finding))) : null;
 
-  const details = (one, health) => [
+  const details = (one, health, ready) => [
     button("back", t("data.back"), leaves, { class: "link", "data-action": "back" }),
     element("h2", { id: "data-name", tabindex: "-1", "data-key": "name" }, one.name, one.shipped ? element("span", { class: "badge" }, one.shipped) : null),
     element("p", { class: "detail" }, one.detail), one.about ? element("p", { class: "hint" }, one.about) : null,
     data.said.one ? element("p", { class: "wrong", role: "alert" }, data.said.one) : null, acts(one),
     one.facts.length ? element("dl", { class: "facts" }, ...one.facts.map(({ what, value }) => element("div", {}, element("dt", {}, what), element("dd", {}, value)))) : null,
-    findings(one), health, versions(one), rows(one)].filter(Boolean);
+    findings(one), health, one.own ? ready : null, versions(one), rows(one)].filter(Boolean);
   data.drawOne = (root, kept) => {
     const seen = JSON.stringify([data.open, data.rows, data.sure, data.renaming, data.compared, data.said.one, data.said.rename]);
     kept.health ??= element("div", {});
+    kept.ready ??= element("div", {});
     data.drawHealth(kept.health);
+    data.drawReady(kept.ready);
     if (kept.one === seen) return;
     kept.one = seen;
-    page.anew(root, "#data-name", () => root.replaceChildren(...(data.open ? details(data.open, kept.health) : [])));
+    page.anew(root, "#data-name", () => root.replaceChildren(...(data.open ? details(data.open, kept.health, kept.ready) : [])));
   };
 
   // Beside the list: one data set, or what was brought, or the ways to bring something.

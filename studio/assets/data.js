@@ -10,7 +10,7 @@
   // What was brought, chosen and typed, as it was left. The files themselves are with the studio, as `upload`.
   const draft = page.draftOf("data", "studio-data-draft");
   const BROUGHT = { upload: "", choices: {}, mapping: null, columns: [], chosen: false, name: "", skip: false, job: "" };
-  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "", model: "", hub: "", hubJob: "" };
+  const EMPTY = { ...BROUGHT, pasted: "", kind: "", text: "", model: "", hub: "", hubJob: "", prepare: {} };
   data.wanted = () => ({ ...EMPTY, ...JSON.parse(draft.read() || "{}") });
   data.want = (values) => draft.write(JSON.stringify({ ...data.wanted(), ...values }));
 

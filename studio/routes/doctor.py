@@ -9,6 +9,7 @@ from studio.routes.asking import Form, asked_by_body, asked_by_query, text
 from studio.services.data.doctor import Doctor
 from studio.text import Words
 from studio.views.data import doctor as views
+from studio.views.data import preparing
 from studio.views.data.sets import place
 
 
@@ -27,6 +28,7 @@ class Health:
             "work": views.working(work.job, work.action, work.status, words) if work else None,
             "models": [{"value": one.id, "title": one.title(words.language)} for one in self.doctor.models()],
             "made": self.doctor.made(job) if job else "",
+            "steps": preparing.form(self.doctor.dataset(asked), self.doctor.others(asked), words),
         }
 
     def check(self, form: Form, words: Words) -> Any:
@@ -39,6 +41,11 @@ class Health:
         self.doctor.fix(text(form, "id"), fixes)
         return self.look(form, words)
 
+    def prepare(self, form: Form, words: Words) -> Any:
+        values = form.get("values")
+        self.doctor.prepare(text(form, "id"), text(form, "step"), values if isinstance(values, dict) else {})
+        return self.look(form, words)
+
     def stop(self, form: Form, words: Words) -> Any:
         self.doctor.stop(text(form, "id"))
         return self.look(form, words)
@@ -48,5 +55,5 @@ def add_doctor_routes(app: FastAPI, doctor: Doctor) -> None:
     """`/doctor/<name>` for each of `Health`'s functions; `language` is in the query."""
     health = Health(doctor)
     app.add_api_route("/doctor/look", asked_by_query(health.look, place), methods=["GET"])
-    for name in ("check", "fix", "stop"):
+    for name in ("check", "fix", "prepare", "stop"):
         app.add_api_route(f"/doctor/{name}", asked_by_body(getattr(health, name), place), methods=["POST"])

@@ -1,12 +1,14 @@
 """Data as a person has them: dropped, chosen, pasted, understood otherwise, imported, looked at, renamed, deleted."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from backend.data import rows
 from backend.data.datasets import Dataset, Step
 from backend.data.versions.deriving import derive
 from backend.jobs.model import NewJob
@@ -321,6 +323,31 @@ def test_problems_are_looked_for_and_mended_as_a_new_version(page: Page, studio:
     expect(page.locator(".versions li[aria-current]")).to_contain_text(RO.t("data.version", number=2), timeout=LONG)
     expect(page.locator("#data-name")).to_be_focused()
     expect(listed(page, "Repetate")).to_contain_text(RO.count("data.versions", 2))
+
+
+def test_a_data_set_is_split_as_a_new_version(page: Page, studio: Studio) -> None:
+    made(studio, "Sume")
+    listed(page, "Sume").click()
+    fold = page.locator("#data-prepare")
+    fold.locator("summary").click()
+    fold.locator("#data-prepare-step").select_option("filter")
+    expect(fold.locator("#data-prepare-contains")).to_be_visible()
+    fold.locator("#data-prepare-step").select_option("split")
+    share = fold.locator("#data-prepare-dev")
+    share.fill("multe")
+    fold.locator("[data-key=prepare-go]").click()
+    expect(fold.locator("[role=alert]")).to_contain_text("multe")
+    expect(share).to_have_value("multe")
+    assert [*faults(page), *left(page, english("ro"))] == []
+    share.fill("20")
+    fold.locator("[data-key=prepare-go]").click()
+    newest = page.locator(".versions li[aria-current]")
+    expect(newest).to_contain_text(RO.t("data.version", number=2), timeout=LONG)
+    expect(newest).to_contain_text(RO.t("data.step.split"))
+    expect(page.locator("#data-name")).to_be_focused()
+    services = Services.at(studio.workspace)
+    (second,) = (one.dataset for one in services.my_data.sets() if one.dataset.name == "Sume")
+    assert Counter(row["part"] for row in rows.read(second.path)) == {"train": 18, "dev": 5, "test": 2}
 
 
 @pytest.mark.parametrize(("colours", "width"), [("light", 1366), ("dark", 360)])

@@ -316,7 +316,7 @@ def test_what_a_step_did_is_said_in_words() -> None:
     fixed = Step(name="fix", settings={"fixes": ["drop_duplicates", "comma_below"], "job": "x1"})
     assert set_views.step(fixed, words) == "Păstrează fiecare rând o dată, Scrie ș și ț cu virgulă"
     made = Step(name="filter", settings={"step": "filter", "language": ["ro", "it"], "job": "x1", "text": ""})
-    assert set_views.step(made, words) == "filtrat (language: ro, it)"
+    assert set_views.step(made, words) == "filtrat (limba: ro, it)"
     assert set_views.step(Step(name="of_old"), words) == "of old"
     parts = [{"step": "filter", "shortest": 3}, {"step": "as_chat"}]
     several = Step(name="prepare", settings={"steps": parts, "job": "x1"})

@@ -11,8 +11,11 @@ from backend.data import datasets
 from backend.data.datasets import Dataset
 from backend.data.doctor import fixing, report
 from backend.data.doctor.check import check
+from backend.data.preparing.plan import Split
+from backend.data.preparing.request import Prepare
 from backend.data.versions.deriving import derive
 from backend.jobs import rows
+from backend.jobs.folder import RunFolder
 from backend.messages import LANGUAGES
 from backend.models import catalogue, reader
 from backend.people import HOME
@@ -122,3 +125,39 @@ def test_what_is_not_there_is_refused(asked: Asked, mine: Dataset) -> None:
     assert asked.post("check", 422, id="nobody")["said"]
     for fixes in ([], ["nothing"], "drop_duplicates", [3]):
         assert asked.post("fix", 422, id=mine.id, fixes=fixes)["said"]
+
+
+def test_a_form_of_steps_that_fit_the_rows_makes_a_job(asked: Asked, mine: Dataset, services: FakeServices) -> None:
+    steps = asked.look(id=mine.id)["steps"]
+    assert [one["name"] for one in steps] == ["split", "filter", "mix"]
+    assert {one["value"] for one in steps[2]["fields"][0]["options"]} == {"starter-ro", "starter-en-it"}
+    values = {"dev": "20", "test": "0,5", "by": "nothing"}
+    work = asked.post("prepare", id=mine.id, step="split", values=values)["work"]
+    assert (work["action"], work["busy"]) == ("prepare", True)
+    (job,) = services.doctor.jobs.all(HOME)
+    folder = RunFolder(services.doctor.workspace.run(job.id))
+    (step,) = Prepare(**folder.read(folder.request)["prepare"]).plan.steps
+    assert step == Split(step="split", dev=0.2, test=0.005, by="nothing")
+    assert "worked on" in asked.post("prepare", 422, id=mine.id, step="split", values=values)["said"]
+
+
+@pytest.mark.parametrize(
+    ("step", "values", "said"),
+    [
+        ("split", {"dev": "mult"}, '"mult"'),
+        ("split", {"dev": "120"}, '"120"'),
+        ("split", {"dev": "60", "test": "40"}, "cannot be used"),
+        ("mix", {"others": "nobody"}, "nobody"),
+        ("fold", {}, "fold"),
+        ("clean", {}, "plain texts"),
+    ],
+)
+def test_a_step_that_cannot_be_done_is_said_in_one_sentence(
+    asked: Asked, mine: Dataset, step: str, values: dict[str, str], said: str
+) -> None:
+    assert said in asked.post("prepare", 422, id=mine.id, step=step, values=values)["said"]
+    assert asked.look(id=mine.id)["work"] is None
+
+
+def test_what_ships_has_no_form(asked: Asked) -> None:
+    assert asked.look(id="starter-ro")["steps"] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.cli.data import diagnosis, intake, preparing
+from backend.cli.data import diagnosis, intake, preparing, tokens
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
 from backend.cli.train import follow, reason
@@ -82,6 +82,7 @@ ACTIONS = {
     "fix": diagnosis.fix,
     "import": intake.bring,
     "prepare": preparing.prepare,
+    "tokens": tokens.tokens,
     "add": add,
     "delete": delete,
 }

@@ -131,7 +131,7 @@ def checked(values: Any) -> Plan:
 
 def written(plan: Plan) -> str:
     """As a YAML file, without what is as it would be anyway."""
-    steps = [{"step": one.step, **one.model_dump(mode="json", exclude_defaults=True)} for one in plan.steps]
+    steps = [one.model_dump(mode="json", exclude_defaults=True) for one in plan.steps]
     return yaml.safe_dump({"steps": steps}, sort_keys=False, allow_unicode=True)
 
 

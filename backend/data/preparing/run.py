@@ -30,6 +30,6 @@ def _made(job: JobContext) -> Dataset:
     find = partial(datasets.find, person, job.workspace)
     parent = find(asked.dataset)
     shape = making.require(asked.plan, parent, find)
-    steps = [one.model_dump(mode="json") for one in asked.plan.steps]
+    steps = [one.model_dump(mode="json", exclude_defaults=True) for one in asked.plan.steps]
     step = Step(name=NAME, settings={"steps": steps, "job": job.folder.path.name})
     return derive(person, job.workspace, parent, step, making.made(asked.plan, parent, find, Watch(job)), shape)

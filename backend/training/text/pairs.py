@@ -28,7 +28,11 @@ class Pair:
     @property
     def document(self) -> Document:
         """The conversation with the better answer, of which only that answer is learned."""
-        tokens = self.prompt + self.chosen
+        return self.with_answer(self.chosen)
+
+    def with_answer(self, answer: list[int]) -> Document:
+        """The conversation with this answer, of which only it is learned."""
+        tokens = self.prompt + answer
         learned = torch.arange(len(tokens)) >= len(self.prompt)
         return Document(torch.tensor(tokens, dtype=torch.int32), learned)
 
@@ -38,14 +42,15 @@ def pairs(found: Iterable[Row], chat: ChatFormat, max_length: int) -> Iterator[P
     out. DataError or ModelError as for a conversation.
     """
     for number, row in enumerate(found, start=1):
-        whole = _pair(row, chat, number)
+        whole = whole_pair(row, chat, number)
         room = max(0, max_length - len(whole.prompt))
         chosen, rejected = whole.chosen[:room], whole.rejected[:room]
         if chosen != rejected and chosen and rejected:
             yield Pair(whole.prompt, chosen, rejected, cut=max(len(whole.chosen), len(whole.rejected)) > room)
 
 
-def _pair(row: Row, chat: ChatFormat, number: int) -> Pair:
+def whole_pair(row: Row, chat: ChatFormat, number: int) -> Pair:
+    """Nothing of it is cut. DataError or ModelError as for a conversation."""
     (before, chosen), (other, rejected) = (
         _answer(row["prompt"], row[side], chat, number) for side in ("chosen", "rejected")
     )

@@ -1,4 +1,4 @@
-"""What is the matter with a data set: looked for and mended by jobs, kept beside its rows."""
+"""What is the matter with a data set, and what is to become of it: jobs look, mend and prepare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,9 @@ from backend.data.doctor import report, submit
 from backend.data.doctor.report import Report
 from backend.data.doctor.request import KIND
 from backend.data.doctor.seen import Reader
+from backend.data.preparing import submit as preparing
+from backend.data.preparing.making import PICTURED
+from backend.data.preparing.simple import one_step
 from backend.errors import AccessError, DataError
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
@@ -20,12 +23,12 @@ from backend.paths import Workspace
 from backend.people import Person
 from studio.services.models import status
 
-ACTIONS = ("check", "fix")
+ACTIONS = ("check", "fix", "prepare")
 
 
 @dataclass(frozen=True)
 class Work:
-    """A check or a fix of a data set that is not done; `action` says which."""
+    """A check, a fix or a preparation of a data set that is not done; `action` says which."""
 
     job: Job
     action: str
@@ -58,8 +61,24 @@ class Doctor:
         model = next((one for one in self.models() if known and one.name == known.model), None)
         return submit.fix(self.person, self.jobs, dataset, fixes, self._reader(model.id if model else ""))
 
+    def prepare(self, dataset_id: str, step: str, typed: Mapping[str, Any]) -> Job:
+        """One step with these fields. DataError for one that is not known or cannot be done, or while it is being
+        worked on.
+        """
+        return preparing.prepare(self.person, self.jobs, self._free(dataset_id), one_step(step, typed))
+
+    def others(self, dataset_id: str) -> list[Dataset]:
+        """What could be mixed with it: rows of the same shape, without pictures."""
+        own = self._dataset(dataset_id)
+        every = datasets.available(self.person, self.workspace)
+        return [one for one in every if one.line != own.line and one.shape == own.shape not in PICTURED]
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """AccessError when there is none with this id."""
+        return self._dataset(dataset_id)
+
     def work(self, dataset_id: str) -> Work | None:
-        """The newest check or fix of this version, while it is not done."""
+        """The newest check, fix or preparation of this version, while it is not done."""
         for job in self.jobs.all(self.person):
             folder = RunFolder(self.workspace.run(job.id))
             action = self._action(job, dataset_id)

@@ -5,6 +5,7 @@ from typing import Any
 
 from backend.data.datasets import Dataset, Step
 from backend.data.doctor import fixing
+from backend.data.preparing.simple import STEPS as FIELDS
 from backend.data.versions.comparison import Comparison
 from backend.errors import JobError, StudioError
 from backend.jobs.model import Job, JobState
@@ -15,6 +16,7 @@ from studio.views.models.mine import shortened
 STEPS = ("split", "mix", "filter", "clean", "as_chat")
 # Which job made it, and what the step itself is called.
 UNSAID = ("job", "step")
+SETTINGS = frozenset(one.name for fields in FIELDS.values() for one in fields)
 
 
 def place(error: StudioError) -> str:
@@ -81,8 +83,13 @@ def step(one: Step, words: Words) -> str:
         return ", ".join(words.said(f"doctor.fix.{name}") for name in one.settings.get("fixes", ()))
     named = words.t(f"data.step.{one.name}") if one.name in STEPS else one.name.replace("_", " ")
     chosen = {name: value for name, value in one.settings.items() if name not in UNSAID and value not in ("", None)}
-    settings = ", ".join(f"{name}: {plain(value)}" for name, value in chosen.items())
+    settings = ", ".join(f"{_setting(name, words)}: {plain(value)}" for name, value in chosen.items())
     return f"{named} ({settings})" if settings else named
+
+
+def _setting(name: str, words: Words) -> str:
+    said = words.t(f"data.prepare.field.{name}") if name in SETTINGS else name.replace("_", " ")
+    return said[:1].lower() + said[1:]
 
 
 def plain(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""What a training will make of single rows: the exact tokens, which of them are learned, and what is cut off."""
