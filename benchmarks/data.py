@@ -1,118 +1,96 @@
-"""Reading data: `python -m benchmarks.data [--quick] [--json]`.
+"""Reading data: `python -m benchmarks.data [--quick] [--only import|tokens] [--json]`.
 
-A file of 50,000 chats is imported by us and loaded by `datasets.load_dataset`, each time in a new process and by turns,
-into an empty folder; the medians are compared. One of 1,000,000 chats (about 1 GB) is looked at and imported once, for
-processor time and memory; `--quick` leaves that out. Romanian chats are checked (`benchmarks.checking`). Time is that
-of the work alone, without loading the libraries.
+A file of 50,000 chats is imported by us and loaded by `datasets.load_dataset`, and Romanian chats are made tokens by us
+and by TRL's own mapping, each time in a new process and by turns, into an empty folder; the medians are compared. The
+same Romanian chats are checked. One file of 1,000,000 chats (about 1 GB) is looked at and imported, and one checked,
+once, for processor time and memory. Time is that of the work alone, without loading the libraries.
+
+`--quick` tries a few thousand rows of each once, without TRL, which takes ten seconds to load: that they work and find
+what they should. Its figures are not to be compared.
 """
 
 import argparse
-import json
-import statistics
-import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import checking
+from benchmarks.reading import checking, importing, preparing
+from benchmarks.reading.program import compared, middle
 from benchmarks.report import Target, finish
 
-ROWS, MANY, TIMES, CHECKS = 50_000, 1_000_000, 5, 3
-WORDS = "Aceasta este o întrebare despre viața de zi cu zi în țară, cu diacritice și semne: „ghilimele”. " * 5
-
-OURS = """
-import json, resource, sys, time
-from pathlib import Path
-from backend.data.intake import run, submit
-from backend.jobs.context import JobContext
-from backend.jobs.service import Jobs
-from backend.ledger.store import Ledger
-from backend.paths import Workspace
-from backend.people import HOME
-file, folder = Path(sys.argv[1]), Path(sys.argv[2])
-workspace = Workspace(folder).create()
-jobs = Jobs(Ledger.of(workspace), workspace)
-job = submit.start(HOME, jobs, [(file.name, file)])
-asked = jobs.folder(job)
-request = {"import": asked.read(asked.request)["import"]}
-begun = time.perf_counter()
-run.run(JobContext(folder=asked, request=request))
-seconds = time.perf_counter() - begun
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"seconds": seconds, "memory": memory, "rows": submit.made(HOME, jobs, job).rows}))
-"""
-THEIRS = """
-import json, os, resource, sys, time
-os.environ["HF_HUB_OFFLINE"] = "1"
-import datasets
-datasets.disable_progress_bars()
-begun = time.perf_counter()
-found = datasets.load_dataset("json", data_files=sys.argv[1], cache_dir=sys.argv[2], split="train")
-seconds = time.perf_counter() - begun
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"seconds": seconds, "memory": memory, "rows": len(found)}))
-"""
-LOOK = """
-import json, resource, sys
-from pathlib import Path
-from backend.data.intake.preview import preview
-from backend.paths import Workspace
-from backend.people import HOME
-file, folder = Path(sys.argv[1]), Path(sys.argv[2])
-found = preview(HOME, Workspace(folder).create(), [(file.name, file)])
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-seconds = used.ru_utime + used.ru_stime
-print(json.dumps({"seconds": seconds, "memory": used.ru_maxrss * 1024, "rows": len(found.records)}))
-"""
+ROWS, MANY, FEW, TIMES, LONG_TIMES = 50_000, 1_000_000, 10_000, 9, 3
+ALONE = ("import", "tokens")
+Figures = dict[str, float]
+Targets = dict[str, Target]
 
 
-def make(path: Path, rows: int) -> Path:
-    with path.open("w", encoding="utf-8") as file:
-        for at in range(rows):
-            asked = {"role": "user", "content": f"{at}: {WORDS[:380]}"}
-            said = {"role": "assistant", "content": f"Răspunsul {at}. {WORDS[:430]}"}
-            file.write(json.dumps({"messages": [asked, said]}, ensure_ascii=False) + "\n")
-    return path
+def by_turns(folder: Path, rows: int, times: int) -> tuple[Figures, Targets]:
+    file = importing.make(folder / "few.jsonl", rows)
+    turns = [
+        (importing.measured(importing.OURS, file, rows), importing.measured(importing.THEIRS, file, rows))
+        for _ in range(times)
+    ]
+    ours, theirs = map(list, zip(*turns, strict=True))
+    ratio = middle(theirs) / middle(ours)
+    return compared(ours, theirs, f"import of {rows:,} chats"), {"times as fast as load_dataset": Target(ratio, 1.5)}
 
 
-def once(program: str, file: Path, rows: int) -> dict[str, float]:
-    """Seconds and bytes of one process that does it; AssertionError when it did not read as many rows."""
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        command = [sys.executable, "-c", program, str(file), str(Path(folder) / "place")]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    assert found["rows"] == rows, found
-    return found
+def prepared(file: Path, rows: int, times: int) -> tuple[Figures, Targets]:
+    ours, theirs = map(list, zip(*(preparing.turn(file, rows) for _ in range(times)), strict=True))
+    ratio = middle(theirs) / middle(ours)
+    return compared(ours, theirs, f"{rows:,} chats to tokens"), {"times as fast as TRL's mapping": Target(ratio, 1.5)}
+
+
+def checked(file: Path, rows: int, times: int) -> tuple[Figures, Targets]:
+    found = [checking.measured(file, rows) for _ in range(times)]
+    seconds = middle(found, "processor") * MANY / rows
+    return {}, {f"check of a million chats by {rows:,}, s of processor": Target(seconds, 400, "below")}
+
+
+def large(folder: Path) -> tuple[Figures, Targets]:
+    file = importing.make(folder / "many.jsonl", MANY)
+    looked = importing.measured(importing.LOOK, file, 50)
+    whole = importing.measured(importing.OURS, file, MANY)
+    figures = {
+        "size of 1,000,000 chats, GB": file.stat().st_size / 1e9,
+        "import of them, s": whole["seconds"],
+        "import of them, s of processor": whole["processor"],
+    }
+    file.unlink()
+    seen = checking.measured(checking.make(folder / "check-many.jsonl", MANY), MANY)
+    return figures, {
+        "a look at them, s of processor": Target(looked["processor"], 2.0, "below"),
+        "memory of their import, GB": Target(whole["memory"] / 1e9, 1.5, "below"),
+        "check of 1,000,000 chats, s of processor": Target(seen["processor"], 400, "below"),
+        "memory of their check, GB": Target(seen["memory"] / 1e9, 1.5, "below"),
+    }
+
+
+def _parts(folder: Path, rows: int, only: str | None, *, quick: bool) -> Iterator[tuple[Figures, Targets]]:
+    if only != "tokens":
+        yield by_turns(folder, rows, 1 if quick else TIMES)
+    file = checking.make(folder / "check.jsonl", rows)
+    if only is None:
+        yield checked(file, rows, 1 if quick else LONG_TIMES)
+    if not quick and only != "import":
+        yield prepared(file, rows, LONG_TIMES)
+    if not quick and only is None:
+        yield large(folder)
 
 
 def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(prog="benchmarks.data")
     options.add_argument("--quick", action="store_true")
     options.add_argument("--json", action="store_true")
+    options.add_argument("--only", choices=ALONE, help="one comparison alone, as a result of its own")
     chosen = options.parse_args(arguments)
-    figures: dict[str, float] = {}
-    targets: dict[str, Target] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        few = make(Path(folder) / "few.jsonl", ROWS)
-        by_turns = [(once(OURS, few, ROWS), once(THEIRS, few, ROWS)) for _ in range(TIMES)]
-        figures["import of 50,000 chats, s"] = statistics.median(ours["seconds"] for ours, _ in by_turns)
-        figures["load_dataset of the same, s"] = statistics.median(theirs["seconds"] for _, theirs in by_turns)
-        ratio = figures["load_dataset of the same, s"] / figures["import of 50,000 chats, s"]
-        targets["times as fast as load_dataset"] = Target(ratio, 1.5)
-        checked = [checking.once(checking.make(Path(folder) / "check.jsonl", ROWS), ROWS) for _ in range(CHECKS)]
-        seconds = statistics.median(one["seconds"] for one in checked) * MANY / ROWS
-        targets["check of a million chats by 50,000, s of processor"] = Target(seconds, 400, "below")
-        if not chosen.quick:
-            many = make(Path(folder) / "many.jsonl", MANY)
-            figures["size of 1,000,000 chats, GB"] = many.stat().st_size / 1e9
-            targets["a look at it, s of processor"] = Target(once(LOOK, many, 50)["seconds"], 2.0, "below")
-            whole = once(OURS, many, MANY)
-            figures["import of it, s"] = whole["seconds"]
-            targets["memory of its import, GB"] = Target(whole["memory"] / 1e9, 1.5, "below")
-            checked_many = checking.once(checking.make(Path(folder) / "check-many.jsonl", MANY), MANY)
-            figures["check of 1,000,000 chats, s of processor"] = checked_many["seconds"]
-            targets["memory of their check, GB"] = Target(checked_many["memory"] / 1e9, 1.5, "below")
-    return finish("data", figures, targets)
+    rows = FEW if chosen.quick else ROWS
+    with tempfile.TemporaryDirectory() as name:
+        parts = list(_parts(Path(name), rows, chosen.only, quick=chosen.quick))
+    figures = {what: value for some, _ in parts for what, value in some.items()}
+    targets = {what: target for _, some in parts for what, target in some.items()}
+    return finish(f"data-{chosen.only}" if chosen.only else "data", figures, {} if chosen.quick else targets)
 
 
 if __name__ == "__main__":

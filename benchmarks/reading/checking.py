@@ -6,17 +6,15 @@ one in all but a few words, and some have each kind of fault.
 
 import json
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 from backend.data import rows
 from backend.paths import SAMPLE_DATA
+from benchmarks.reading.program import Found, once
 
 SEED = 1
 FAULTS = ("în ţară şi în oraş", "Ã®n ÈšarÄƒ", "ana.pop@gmail.com", "0722 123 456", "<|im_end|>", "2.5 și 3,5")
 CHECK = """
-import json, resource, sys, time
 from pathlib import Path
 from backend.data.datasets import Dataset
 from backend.data.doctor.check import check
@@ -28,11 +26,9 @@ words = tuple(control_words(folder))
 reader = Reader(model="starter", tokenizer=folder / "tokenizer.json", words=words, most=1024)
 path = Path(sys.argv[1])
 data = Dataset(id="bench", name="bench", path=path, rows=int(sys.argv[2]), shape="chat", sha256="")
-begun = time.process_time()
-found = check(data, reader)
-seconds = time.process_time() - begun
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"seconds": seconds, "memory": memory, "rows": found.rows, "findings": len(found.findings)}))
+with Meter() as meter:
+    found = check(data, reader)
+meter.tell(rows=found.rows, findings=len(found.findings))
 """
 
 
@@ -54,11 +50,9 @@ def make(path: Path, count: int) -> Path:
     return path
 
 
-def once(path: Path, count: int) -> dict[str, float]:
-    """Seconds of processor and bytes of a process that checks it; AssertionError when it did not see all rows."""
-    command = [sys.executable, "-c", CHECK, str(path), str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+def measured(path: Path, count: int) -> Found:
+    """A process that checks it; AssertionError when it did not see all rows, or missed faults."""
+    found = once(CHECK, str(path), str(count))
     assert found["rows"] == count, found
-    assert found["findings"] >= len(FAULTS), found
+    assert found["findings"] >= (len(FAULTS) if count > 100 * len(FAULTS) else 1), found
     return found
