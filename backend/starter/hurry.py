@@ -16,13 +16,13 @@ EACH = 0.6  # how likely each of these is
 
 
 def typed_in_a_hurry(chat: Chat, chance: random.Random) -> str:
-    """The question of `chat` without capitals, last mark, or quotation marks and accents: all, some or none of these.
+    """The question of `chat` in a hurry. Small talk stays as it is: there, ways of writing are the wordings, and some
+    of them are held out."""
+    return chat.question if chat.topic == SMALL_TALK else in_a_hurry(chat.question, chance)
 
-    Small talk stays as it is: there, ways of writing are the wordings, and some of them are held out.
-    """
-    question = chat.question
-    if chat.topic == SMALL_TALK:
-        return question
+
+def in_a_hurry(question: str, chance: random.Random) -> str:
+    """Without capitals, last mark, or quotation marks and accents: all, some or none of these."""
     for change in CARELESS:
         if chance.random() < EACH:
             question = change(question)
