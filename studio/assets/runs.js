@@ -138,14 +138,21 @@
     (!wanted || run.state === wanted || run.kind === wanted) && words.every((word) => `${run.name} ${run.note} ${run.word}`.toLocaleLowerCase().includes(word));
 
   // On a phone the run stands below the list, and whoever compared or imported may be far down: its head is brought up.
-  page.toHead = (tries = 20) => setTimeout(() => {
-    const head = document.querySelector(".run-head");
-    // Its tab is being opened.
-    if (!head?.offsetParent) return tries && page.toHead(tries - 1);
-    const { top } = head.getBoundingClientRect();
+  // What it stands above may still be drawn, and a page that is too short cannot be scrolled: again, until a hand does.
+  const head = { tries: 0 };
+  const toHead = () => {
+    const node = document.querySelector(".run-head");
+    const top = node?.offsetParent ? node.getBoundingClientRect().top : null; // null: its tab is being opened
     const deep = window.innerWidth <= 720 ? 0 : window.innerHeight / 2;
-    if (top < 0 || top > deep) head.scrollIntoView({ block: "start" });
-  }, 100);
+    const there = top !== null && top >= -1 && top <= deep + 1;
+    if (top !== null && !there) node.scrollIntoView({ block: "start" });
+    if (!there && head.tries-- > 0) setTimeout(toHead, 100);
+  };
+  for (const by of ["wheel", "touchmove", "keydown", "pointerdown"]) window.addEventListener(by, () => (head.tries = 0), { passive: true });
+  page.toHead = () => {
+    head.tries = 20;
+    setTimeout(toHead, 100);
+  };
   const choose = (run) => {
     page.leaveComparison();
     if (run !== page.justImported) page.justImported = null;

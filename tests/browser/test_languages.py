@@ -53,8 +53,12 @@ def english(language: str) -> list[re.Pattern[str]]:
         written += [text for key, text in sentences(words("en")).items() if ours[key] != text]
     same = {text for words in (locale_words, catalogue) for text in words(language).values()}
     whole = [text for text in {*written, *GRADIOS} if text not in same | NAMES]
-    parts = [".+".join(re.escape(part) for part in re.split(r"\{\w+\}", text)) for text in whole]
-    return [re.compile(f"^{part}$") for part in parts if re.search("[A-Za-z]{3}", part.replace(".+", ""))]
+    parts = [re.split(r"\{\w+\}", text) for text in whole]
+    # "{one} and {other}" fits anything that anybody writes, and is seen when it is not translated: its parts are.
+    told = [part for part in parts if len(part) == 1 or len(re.sub("[^A-Za-z]", "", "".join(part))) > len("and")]
+    return [
+        re.compile(f"^{'.+'.join(map(re.escape, part))}$") for part in told if re.search("[A-Za-z]{3}", "".join(part))
+    ]
 
 
 def left(page: Page, patterns: list[re.Pattern[str]]) -> list[str]:

@@ -9,6 +9,14 @@ from backend.jobs import process
 from tests.faults.stage import Stage
 
 
+@pytest.fixture(autouse=True)
+def as_much_memory_as_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's process is small and its limit far away; a fork of the tests' own holds all that they have loaded, and
+    would be at its limit when it begins.
+    """
+    monkeypatch.setattr("backend.data.opening.limits.limit", lambda *_: None)
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage.at(tmp_path)
