@@ -76,6 +76,11 @@ class Workspace:
         return self.root / "indexes"
 
     @property
+    def reviews(self) -> Path:
+        """What people have said of rows, a folder for each data set."""
+        return self.root / "reviews"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

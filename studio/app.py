@@ -32,6 +32,8 @@ from studio.routes.data import add_data_routes
 from studio.routes.doctor import add_doctor_routes
 from studio.routes.hub_data import add_hub_data_routes
 from studio.routes.models import add_model_routes
+from studio.routes.review import add_review_routes
+from studio.routes.tokens import add_token_routes
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
 from studio.services.drafts import MyDrafts, NoDraftError
@@ -98,6 +100,8 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_data_routes(app, services.my_data, services.bringing)
     add_doctor_routes(app, services.doctor)
     add_hub_data_routes(app, services.hub_data)
+    add_review_routes(app, services.reviews)
+    add_token_routes(app, services.tokens)
     add_downloads(app, services)
     add_exports(app, services)
     add_drafts(app, services.drafts)

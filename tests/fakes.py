@@ -23,7 +23,9 @@ from studio.services.chains import Chains
 from studio.services.curves import Shelf
 from studio.services.data.doctor import Doctor
 from studio.services.data.hub import HubData
+from studio.services.data.review import Reviews
 from studio.services.data.sets import MyData
+from studio.services.data.tokens import Tokens
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from tests.fake_chats import FakeChats
@@ -93,6 +95,14 @@ class FakeServices:
     @cached_property
     def doctor(self) -> Doctor:
         return Doctor(self.chats.workspace, self.chats.jobs, HOME)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        return Reviews(self.chats.workspace, self.chats.jobs, HOME)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.chats.workspace, HOME)
 
     @cached_property
     def drafts(self) -> MyDrafts:

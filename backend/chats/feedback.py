@@ -1,18 +1,24 @@
-"""What a person thinks of an answer: a thumb, and the answer as it should have been, which can be trained on."""
+"""What a person thinks of an answer: a thumb, and the answer as it should have been. Both can be trained on."""
 
+import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
 from backend import names
 from backend.chats.model import Conversation
-from backend.data import datasets
+from backend.data import datasets, reading, shapes
 from backend.data.datasets import Dataset
+from backend.data.opening.opened import Record
+from backend.data.reading import Findings
+from backend.data.shapes import Shape
 from backend.errors import AccessError
 from backend.inference.ask import Message
 from backend.ledger.schema import feedback
@@ -28,20 +34,72 @@ class Mark(NamedTuple):
     corrected: str = ""
 
 
-class Correction(NamedTuple):
-    """One answer that was put right; `messages` lead up to it."""
+MODEL, CHOSEN, BY, AT = "chat_model", "chat_chosen_model", "chat_judged", "chat_judged_at"
+COLUMNS = (MODEL, CHOSEN, BY, AT)
+"""Beside a lesson: which model (with its adapter) had answered, and which the better answer; how and when judged."""
+
+
+class Judged(NamedTuple):
+    """One answer with what was thought of it; `messages` lead up to it."""
 
     id: str
     model: str
+    up: bool | None
     messages: list[Message]
     answer: str
     corrected: str
     changed_at: float
 
     @property
-    def row(self) -> dict[str, Any]:
-        """As the studio trains on it."""
-        return {"messages": [*self.messages, {"role": "assistant", "content": self.corrected}]}
+    def good(self) -> str:
+        """What should be said: the answer put right, or the one that was liked; "" when neither is known."""
+        return self.corrected or (self.answer if self.up else "")
+
+    @property
+    def bad(self) -> str:
+        """What should not be said: the answer that was put right, or disliked."""
+        return self.answer if self.corrected or self.up is False else ""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        by = "corrected" if self.corrected else "up" if self.up else "down"
+        at = datetime.fromtimestamp(self.changed_at, UTC).isoformat(timespec="seconds")
+        return {MODEL: self.model, BY: by, AT: at}
+
+
+Lesson = Literal["examples", "pairs"]
+Row = dict[str, Any]
+
+
+def examples(judged: Sequence[Judged]) -> list[Row]:
+    """A chat for each answer that is good, or was put right."""
+    return [
+        {"messages": [*one.messages, {"role": "assistant", "content": one.good}], **one.columns}
+        for one in judged
+        if one.good.strip()
+    ]
+
+
+def pairs(judged: Sequence[Judged]) -> list[Row]:
+    """Each answer that is not good, beside a better one to the same messages: its own correction, else the newest."""
+    better = {json.dumps(one.messages): one for one in judged if one.good.strip()}
+    found = []
+    for one in judged:
+        other = one if one.corrected else better.get(json.dumps(one.messages))
+        if one.bad.strip() and other and other.good != one.bad:
+            beside = {} if other.corrected else {CHOSEN: other.model}
+            found.append({"prompt": one.messages, "chosen": other.good, "rejected": one.bad, **one.columns, **beside})
+    return found
+
+
+def stored(record: Record, number: int) -> Iterator[tuple[Shape, Row]]:
+    """A lesson as a row of a data set, with the columns that say where it comes from."""
+    values = {name: value for name, value in record.values.items() if name not in COLUMNS}
+    shape, row = shapes.normalise(values, record.place, number)
+    yield shape, row | {name: record.values[name] for name in COLUMNS if name in record.values}
+
+
+LESSONS: dict[Lesson, Callable[[Sequence[Judged]], list[Row]]] = {"examples": examples, "pairs": pairs}
 
 
 @dataclass(frozen=True)
@@ -77,12 +135,11 @@ class Feedback:
             marked = rows.execute(found.where((feedback.c.owner == person.id) & feedback.c.id.in_(ids)))
             return {row.id: Mark(row.up, row.corrected) for row in marked}
 
-    def corrections(self, person: Person) -> list[Correction]:
+    def judged(self, person: Person) -> list[Judged]:
         """Oldest first."""
-        wanted = select(*(feedback.c[name] for name in Correction._fields))
-        mine = (feedback.c.owner == person.id) & (feedback.c.corrected != "")
+        wanted = select(*(feedback.c[name] for name in Judged._fields)).where(feedback.c.owner == person.id)
         with self.ledger.read() as rows:
-            return [Correction(*row) for row in rows.execute(wanted.where(mine).order_by(feedback.c.created_at))]
+            return [Judged(*row) for row in rows.execute(wanted.order_by(feedback.c.created_at))]
 
     def forget(self, person: Person, answer_id: str) -> None:
         """Take a correction back; a thumb stays. AccessError when there is no such mark of this person."""
@@ -92,16 +149,39 @@ class Feedback:
                 raise AccessError("chat.no_answer")
             rows.execute(delete(feedback).where(mine & feedback.c.up.is_(None)))
 
-    def jsonl(self, person: Person) -> str:
-        return "".join(json.dumps(one.row, ensure_ascii=False) + "\n" for one in self.corrections(person))
+    def drop(self, person: Person, answer_id: str) -> None:
+        """Forget all that was thought of an answer. AccessError when there is no such mark of this person."""
+        mine = (feedback.c.owner == person.id) & (feedback.c.id == answer_id)
+        with self.ledger.write() as rows:
+            if rows.execute(delete(feedback).where(mine)).rowcount == 0:
+                raise AccessError("chat.no_answer")
 
-    def as_dataset(self, person: Person, workspace: Workspace, name: str) -> Dataset:
-        """All corrections as a data set that can be trained on; DataError when there are too few."""
-        taken = [known.name for known in datasets.available(person, workspace)]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "corrections.jsonl"
-            path.write_text(self.jsonl(person), encoding="utf-8")
-            return datasets.add(person, workspace, path, names.free(name, taken, "data"))
+    def jsonl(self, person: Person, lesson: Lesson) -> str:
+        rows = LESSONS[lesson](self.judged(person))
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def as_dataset(self, person: Person, workspace: Workspace, lesson: Lesson, name: str) -> Dataset:
+        """All that was judged as a data set that can be trained on; DataError when there is too little."""
+        said = self.jsonl(person, lesson)
+        source = hashlib.sha256(said.encode()).hexdigest()
+        every = datasets.every_version(person, workspace)
+        if known := next((one for one in every if one.source_sha256 == source), None):
+            return known
+        lessons = [json.loads(line) for line in said.splitlines()]
+
+        def write(target: BinaryIO) -> Findings:
+            records = (Record(str(number), row) for number, row in enumerate(lessons, start=1))
+            found = reading.write(records, target, stored)
+            # Ten times the same is not ten, whenever it was judged.
+            different = {json.dumps({key: row[key] for key in row if key not in COLUMNS}) for row in lessons}
+            if fault := reading.too_few(found.rows, len(different), found.shape, found.characters):
+                raise fault
+            return found
+
+        free = names.free(name, [one.name for one in every], "data")
+        values = {"name": free, "owner": person.id, "source_sha256": source}
+        with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
+            return datasets.keep(workspace, Path(folder) / "whole", write, values)
 
     def _leading_to(self, person: Person, conversation: Conversation, number: int, model: str) -> list[Message]:
         """What the model was asked, with corrected answers in place of its own and without the turns disliked.

@@ -6,12 +6,12 @@ from typing import Any
 
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
-from backend.cli.train import follow, reason
+from backend.cli.train import ended, follow, reason
 from backend.errors import ModelError
 from backend.hub import curated, desk, removal, submit
 from backend.hub.curated import Curated
 from backend.hub.offer import Found, Offer, Query
-from backend.jobs.model import ExitCode, JobState
+from backend.jobs.model import JobState
 from backend.jobs.service import Jobs
 from backend.jobs.upkeep import retention
 from backend.jobs.upkeep.disk import in_words
@@ -66,7 +66,7 @@ def download(jobs: Jobs, options: argparse.Namespace) -> int:
     values = {"job": job.name, "state": job.state.value, "model": job.id if job.state == JobState.DONE else None}
     text = f"{offer.hub_id}: {job.state.value}. {reason(job) or ''}".strip()
     answer(values | {"bytes": offer.bytes, "reason": reason(job)}, as_json=options.json, text=text)
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)
 
 
 def delete(jobs: Jobs, options: argparse.Namespace) -> int:

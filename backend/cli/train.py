@@ -42,7 +42,7 @@ def command(options: argparse.Namespace) -> int:
     judged = card.of(job, jobs.folder(job))
     values = summary(jobs, job) | {"verdict": judged.words("en") if judged else None}
     answer(values, as_json=options.json, text=story(job, values))
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)
 
 
 def submit(jobs: Jobs, options: argparse.Namespace) -> Job:
@@ -145,6 +145,11 @@ def summary(jobs: Jobs, job: Job) -> dict[str, Any]:
         "forecast_memory_bytes": result.get("forecast_memory_bytes", job.forecast_bytes),
         "reason": reason(job),
     }
+
+
+def ended(job: Job) -> int:
+    """The exit status that says how a job has ended."""
+    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
 
 
 def reason(job: Job) -> str | None:

@@ -45,8 +45,9 @@ class Dataset(BaseModel):
     """`path` holds `rows` rows in their stored form; `sha256` is of that file, `source_sha256` of the file it is from.
 
     `titles` and `about` are by language and only given for shipped sets; `skipped` lines of the source were left out.
-    `hub_id`, `revision` (a commit) and `licence` of one from the Hub. A version made from another one has that one's id
-    as its `parent`, the id of the first one as its `series`, and all `steps` since then.
+    `hub_id`, `revision` (a commit), `part` (configuration, split, rows) and `licence` of one from the Hub. A
+    version made from another one has that one's id as its `parent`, the id of the first one as its `series`, and
+    all `steps` since then.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -65,6 +66,7 @@ class Dataset(BaseModel):
     added_at: float = 0.0
     hub_id: str = ""
     revision: str = ""
+    part: str = ""
     licence: str = ""
     series: str = ""
     version: int = 1
@@ -213,6 +215,7 @@ def delete(person: Person, workspace: Workspace, dataset_id: str) -> None:
     (folder / RECORD).unlink()
     shutil.rmtree(folder)
     shutil.rmtree(workspace.indexes / own.sha256, ignore_errors=True)
+    shutil.rmtree(workspace.reviews / own.id, ignore_errors=True)
 
 
 def _sweep(workspace: Workspace) -> None:
@@ -235,9 +238,9 @@ def _own(person: Person, workspace: Workspace) -> list[Dataset]:
 def _shipped() -> list[Dataset]:
     if not (SHIPPED / "index.yaml").exists():
         return []
-    index: list[dict[str, Any]] = yaml.safe_load((SHIPPED / "index.yaml").read_text(encoding="utf-8"))
+    state = (SHIPPED / "index.yaml").stat()
     found = []
-    for entry in index:
+    for entry in _index(SHIPPED / "index.yaml", state.st_mtime_ns, state.st_size):
         path = SHIPPED / entry["file"]
         state = path.stat()
         count, shape, digest = _measured(path, state.st_mtime_ns, state.st_size)
@@ -245,6 +248,13 @@ def _shipped() -> list[Dataset]:
         values = {"rows": count, "shape": shape, "sha256": digest, "shipped": True, "titles": titles, "about": about}
         found.append(Dataset(id=entry.get("id", path.stem), name=titles["en"], path=path, **values))
     return found
+
+
+@lru_cache(maxsize=4)
+def _index(path: Path, _changed_at: int, _size: int) -> list[dict[str, Any]]:
+    """The shipped sets as they are listed."""
+    index: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return index
 
 
 @lru_cache(maxsize=64)

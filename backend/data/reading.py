@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 import orjson
 
 from backend.data import shapes
-from backend.data.files.blocks import Block, stored
+from backend.data.files.blocks import Block, Chats, stored
 from backend.data.files.encoding import refuse_other_kinds
 from backend.data.opening.characters.names import UTF_8
 from backend.data.opening.opened import Record
@@ -77,27 +77,24 @@ def write(
 
 
 def write_blocks(
-    blocks: Iterable[Block],
+    blocks: Iterable[Block | Chats],
     target: BinaryIO,
     *,
     skip_bad: bool = False,
     tell: Tell | None = None,
-    rest: Callable[[Block], tuple[int, Iterable[bytes]]] = lambda block: (0, ()),
 ) -> Findings:
     """The same for a file of lines in blocks: those that are stored chats as they are, the others line by line, by the
-    names of their fields. `rest` gives all rows behind this block, as they are stored and how many, if somebody else
-    has read them meanwhile.
+    names of their fields.
     """
     writer = Writer(target, normalised, tell)
     for block in blocks:
-        chats = writer.findings.shape == "chat" and stored(block.raw)
-        if chats:
-            writer.rows(*chats)
+        chats = None
+        if writer.findings.shape == "chat":
+            chats = block.raw if isinstance(block, Chats) else stored(block.lines)
+        if chats is not None:
+            writer.rows(chats, block.total)
         else:
             writer.records(lines.records_in(block))
-        if writer.takes_chats and (found := rest(block))[0]:
-            writer.parts(*found)
-            break
     return writer.ended(skip_bad=skip_bad)
 
 
@@ -111,18 +108,6 @@ class Writer:
     def records(self, records: Iterable[Record]) -> None:
         for row in _good_rows(records, self.findings, self._convert, self._tell):
             self._write(written(row), 1)
-
-    @property
-    def takes_chats(self) -> bool:
-        """Whether nothing depends on what stands in the chats that come."""
-        return self.findings.shape == "chat" and len(self.findings.distinct) >= FEWEST
-
-    def parts(self, count: int, parts: Iterable[bytes]) -> None:
-        """So many chats in their stored form, in parts that end anywhere."""
-        self.findings.total += count
-        self.findings.rows += count
-        for part in parts:
-            self._write(part, count)
 
     def rows(self, raw: bytes, count: int) -> None:
         """So many chats in their stored form, each with the end of its line."""

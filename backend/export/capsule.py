@@ -19,13 +19,14 @@ from pydantic import ValidationError
 
 from backend import names
 from backend.data import checks, datasets
+from backend.data.versions import card
 from backend.errors import ModelError, RecipeError
 from backend.export.source import Source
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.models import adapters, arrivals, catalogue, weights
-from backend.models.packing import base, portable, public_name
+from backend.models.packing import base, data_card, portable, public_name
 from backend.paths import ROOT
 from backend.people import Person
 from backend.recipes import load
@@ -164,6 +165,8 @@ def _files(source: Source, *, texts: bool, weights_too: bool) -> dict[str, bytes
         RESULT: _json(folder.read(folder.result)),
         CHECK: _json(folder.read(folder.check)),
     }
+    if data := data_card(folder):
+        files[card.FILE] = data.encode()
     files[EVENTS] = b"".join(_curves(folder.events, texts=texts))
     if texts and folder.log.is_file():
         files[LOG] = PLACE.sub("…", folder.log.read_text(encoding="utf-8", errors="replace")).encode()

@@ -80,13 +80,20 @@ def _pytest(options: Namespace, environment: Environment, *arguments: str) -> li
     return [str(environment.python), "-m", "pytest", *([] if options.all else ["-m", "not slow"]), *arguments]
 
 
+def _at_once() -> int:
+    """How many files are tested at a time: more than there are cores, as most tests wait for other processes."""
+    cores = os.cpu_count() or 1
+    return min(6, cores + (cores + 1) // 2)
+
+
 def planned(options: Namespace, environment: Environment) -> list[tuple[str, list[str]]]:
     """Each check and its command. With arguments for pytest, pytest alone."""
     python = [str(environment.python), "-m"]
     if options.pytest:
         return [("pytest", _pytest(options, environment, *options.pytest))]
-    # Two files at a time: most tests wait for processes, and no file needs another.
-    tests = ("pytest", _pytest(options, environment, "-n", "2", "--dist", "loadfile"))
+    # Whole files, as no file needs another; in order, so that the quick ones are last and no process idles in the end.
+    spread = ("-n", str(_at_once()), "--dist", "loadfile", "--no-loadscope-reorder")
+    tests = ("pytest", _pytest(options, environment, *spread))
     contracts = environment.scripts / ("lint-imports.exe" if sys.platform == "win32" else "lint-imports")
     return [
         ("ruff check", [*python, "ruff", "check"]),

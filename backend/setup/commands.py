@@ -261,7 +261,7 @@ def _add_models(to: argparse.ArgumentParser) -> None:
 
 
 def _add_data(to: argparse.ArgumentParser) -> None:
-    actions = ("list", "show", "check", "fix", "import", "prepare", "tokens", "card", "add", "delete")
+    actions = ("list", "show", "check", "fix", "import", "prepare", "review", "tokens", "card", "add", "delete")
     to.add_argument("action", nargs="?", default="list", choices=actions, help="what to do (default list)")
     to.add_argument("ref", nargs="?", metavar="NAME", help="a file or folder, a Hub id owner/name, or a data set here")
     to.add_argument("--name", default="", help="import, add: name of the data set (default: the file's or the Hub's)")
@@ -271,6 +271,7 @@ def _add_data(to: argparse.ArgumentParser) -> None:
     to.add_argument("--steps", metavar="FILE", help="prepare: a YAML file of steps (docs/data-preparing.md)")
     to.add_argument("--like", metavar="NAME", help="prepare: the steps by which this data set was prepared")
     to.add_argument("--model", metavar="NAME", help="check, fix, tokens: for which model")
+    to.add_argument("--make", action="store_true", help="review: make the version of the approved rows")
     to.add_argument("--recipe", default="starter-lora", metavar="NAME", help="tokens: by which recipe (starter-lora)")
     to.add_argument("--rows", default="1-3", metavar="A-B", help="tokens: which rows (default 1-3)")
     to.add_argument(
@@ -279,6 +280,7 @@ def _add_data(to: argparse.ArgumentParser) -> None:
     to.add_argument("--field", default="text", metavar="NAME", help="add: where the texts stand (default text)")
     to.add_argument("--config", default="", metavar="NAME", help="which data set of several in one repository")
     to.add_argument("--split", default="", metavar="NAME", help="which part of it (default train)")
+    to.add_argument("--take", default="", metavar="A-B", help="add: which rows of it, such as 1-5000 (default all)")
     to.add_argument("--skip-bad", action="store_true", help="import, add: leave out faulty rows of a file")
     to.add_argument("--accept-licence", action="store_true", help="add: the licence was read and is accepted")
     to.add_argument("--yes", action="store_true", help="delete: really remove it")

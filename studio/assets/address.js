@@ -1,6 +1,6 @@
 // Where one is, as the address says it: the open tab and the chosen run (`#run=…&tab=…`), in Runs whether runs are
 // compared, in Chat which conversation, in Models which model,
-// in Data which data set. Going elsewhere is an entry of the browser's history:
+// in Data which data set, and whether it is reviewed. Going elsewhere is an entry of the browser's history:
 // Back and Forward lead from one to the next, and a reload, another language and a link open the same.
 (() => {
   const page = window.studioPage;
@@ -12,10 +12,10 @@
     const told = new URLSearchParams(location.hash.slice(1));
     const run = told.get("run") || null;
     const tab = told.get("tab") || (run ? "runs" : null);
-    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }), ...(tab === "models" && { model: told.get("model") ?? "" }), ...(tab === "data" && { data: told.get("data") ?? "" }) };
+    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }), ...(tab === "models" && { model: told.get("model") ?? "" }), ...(tab === "data" && { data: told.get("data") ?? "", review: told.has("review") }) };
   };
-  const hash = ({ run, tab, compare, chat, model, data }) => {
-    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "", model: tab === "models" ? model : "", data: tab === "data" ? data : "" };
+  const hash = ({ run, tab, compare, chat, model, data, review }) => {
+    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "", model: tab === "models" ? model : "", data: tab === "data" ? data : "", review: tab === "data" && data && review ? "yes" : "" };
     return `${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
   };
 
@@ -24,6 +24,7 @@
   page.conversation = () => at.chat ?? "";
   page.model = () => at.model ?? "";
   page.dataset = () => at.data ?? "";
+  page.reviewing = () => Boolean(at.review);
 
   // What comes of one act is one entry: who opens a run from Home goes once, not to a tab and then to a run.
   let entered = false;
@@ -45,6 +46,7 @@
   page.talks = part("chat");
   page.opensModel = part("model");
   page.opensData = part("data");
+  page.opensReview = part("review");
   page.comesTo = (name, open) => (comes[name] = open);
 
   const chosen = () => {
@@ -91,7 +93,7 @@
     write({ ...before, ...next });
     show();
     if (next.run !== before.run) chosen();
-    for (const name of ["compare", "chat", "model", "data"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
+    for (const name of ["compare", "chat", "model", "data", "review"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
   });
 
   write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? FIRST });

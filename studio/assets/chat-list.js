@@ -1,4 +1,4 @@
-// The list of conversations, the corrected answers, what is in memory, and the field for the question.
+// The list of conversations, the judged answers, what is in memory, and the field for the question.
 (() => {
   const page = window.studioPage;
   const { element, t, chat } = page;
@@ -8,26 +8,29 @@
     element("li", {}, element("button", { type: "button", class: "run", "aria-current": one.id === chat.id && "true", onclick: () => chat.open(one.id) },
       element("b", {}, one.title), element("span", { class: "detail" }, one.when)));
 
-  // What was put right so far: kept to train on
-  const corrections = (place) => {
-    const list = element("ul", { class: "corrections" }), said = element("p", { class: "detail", role: "status" });
-    const fill = async () => {
-      const found = await chat.get("corrections");
-      if (!Array.isArray(found)) return;
-      list.replaceChildren(...found.map((one) => element("li", {}, element("b", {}, one.question), element("span", { class: "detail" }, one.model), element("p", { class: "words" }, one.corrected),
-        element("button", { type: "button", class: "quiet", onclick: async () => (await chat.forget(one.id), fill(), chat.refresh(), chat.load()) }, t("chat.corrections.remove")))));
-    };
-    const make = async () => {
-      const found = await chat.post("dataset", {});
-      said.textContent = found.said;
+  // What was judged so far: kept to train on
+  const judged = (place) => {
+    const list = element("ul", { class: "judged" }), said = element("p", { class: "detail", role: "status" }), makers = element("ul", { class: "makers" });
+    const make = async (lesson) => {
+      const found = await chat.post("dataset", { lesson });
       said.className = found.ok ? "detail" : "field-fault";
+      said.replaceChildren(found.said, ...(found.ok ? [" ", element("button", { type: "button", class: "link", "data-key": "open-data", onclick: () => page.data.with(found.id) }, t("chat.judged.open"))] : []));
+    };
+    const maker = (lesson, word) => element("li", {},
+      element("button", { type: "button", class: "chip strong", "data-key": `make-${lesson}`, onclick: () => make(lesson) }, word),
+      element("a", { class: "quiet", href: chat.file(lesson), download: "" }, "JSONL"));
+    const drop = async (one) => (await chat.drop(one.id), fill(), chat.refresh(), chat.load());
+    const fill = async () => {
+      const found = await chat.get("judged");
+      if (!found.lines) return;
+      makers.replaceChildren(maker("examples", t("chat.judged.make.examples", { count: found.examples })), maker("pairs", t("chat.judged.make.pairs", { count: found.pairs })));
+      list.replaceChildren(...found.lines.map((one) => element("li", {}, element("b", {}, one.question), element("span", { class: "detail" }, one.judged), element("p", { class: "words" }, one.words),
+        element("button", { type: "button", class: "quiet", onclick: () => drop(one) }, t("chat.judged.remove")))));
     };
     const summary = element("summary", {});
-    const box = element("details", { class: "corrected-box", ontoggle: () => box.open && fill() }, summary,
-      element("p", { class: "detail" }, t("chat.corrections.about")),
-      element("div", { class: "tools" }, element("button", { type: "button", class: "chip strong", onclick: make }, t("chat.corrections.make")),
-        element("a", { class: "quiet", href: chat.file("corrections"), download: "" }, "JSONL")), said, list);
-    place.kept.corrections = { box, summary, fill };
+    const box = element("details", { class: "judged-box", ontoggle: () => box.open && fill() }, summary,
+      element("p", { class: "detail" }, t("chat.judged.about")), makers, said, list);
+    place.kept.judged = { box, summary, fill };
     return box;
   };
 
@@ -40,14 +43,14 @@
     place.kept.list = element("ul", { "aria-label": t("chat.list") });
     place.kept.memory = element("p", { class: "memory detail" });
     place.root.className = "chats";
-    const history = element("details", { class: "history" }, element("summary", {}, t("chat.list")), search, place.kept.list, corrections(place), place.kept.memory);
+    const history = element("details", { class: "history" }, element("summary", {}, t("chat.list")), search, place.kept.list, judged(place), place.kept.memory);
     history.open = window.innerWidth > 720;
     place.root.replaceChildren(element("button", { type: "button", class: "chip strong new", id: "chat-new", onclick: () => (chat.open(""), document.querySelector("#question textarea")?.focus()) }, t("chat.new")), history);
   };
 
   page.draws("chat-list", ["chats", "chat-memory"], (place, news, event) => {
     if (!place.kept.list) build(place);
-    const { list, memory, corrections: box } = place.kept;
+    const { list, memory, judged: box } = place.kept;
     if (event === "chat-memory") {
       const offer = (said) => memory.replaceChildren(...(said ? [said, " ", element("button", { type: "button", class: "link", id: "unload", onclick: unload }, t("chat.unload"))] : []));
       const unload = async () => {
@@ -59,8 +62,8 @@
     }
     const empty = element("li", { class: "detail" }, chat.search ? t("chat.list.nothing") : t("chat.list.empty"));
     list.replaceChildren(...(chat.lines.length ? chat.lines.map(line) : [empty]));
-    box.summary.textContent = t("chat.corrections", { count: chat.corrections });
-    box.box.hidden = !chat.corrections;
+    box.summary.textContent = t("chat.judged", { count: chat.judged });
+    box.box.hidden = !chat.judged;
     if (box.box.open) box.fill();
   });
 

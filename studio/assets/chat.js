@@ -5,7 +5,7 @@
   const CHAT = "studio-chat";
   const MOST_SEARCHED = 200;
 
-  const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], corrections: 0, said: "", away: false, parts: new Map() });
+  const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], judged: 0, said: "", away: false, parts: new Map() });
   chat.id = page.conversation() || (sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "");
   page.talks(chat.id);
 
@@ -72,7 +72,7 @@
     const last = asking("list");
     const found = await chat.get("list", { search: chat.search.slice(0, MOST_SEARCHED) });
     if (!found.ok || !last()) return;
-    Object.assign(chat, { lines: found.lines, corrections: found.corrections });
+    Object.assign(chat, { lines: found.lines, judged: found.judged });
     page.told("chats", chat.lines);
   };
   chat.memory = async () => {
@@ -175,6 +175,7 @@
   chat.correct = async (answer, corrected, before) =>
     changed(before && !corrected.trim() ? await chat.forget(answer) : await chat.post("correct", { chat: chat.id, answer, corrected }));
   chat.forget = (answer) => chat.post("forget", { answer });
+  chat.drop = (answer) => chat.post("drop", { answer });
   chat.rename = async (title) => changed(await chat.post("rename", { chat: chat.id, title }));
   chat.remove = async () => {
     const found = told(await chat.post("delete", { chat: chat.id }));

@@ -29,6 +29,7 @@
     }
     hears(id, found.ok ? found : { ok: true, ...data.health });
   };
+  data.follows = follow;
   data.examine = async (id) => {
     asked += 1;
     data.health = null;

@@ -54,6 +54,7 @@
     if (data.renaming) return renaming(one);
     if (data.sure && !data.sure.only) return sure();
     return element("div", { class: "acts" }, button("train", t("data.train"), () => data.train(one.id), { class: "act first", "data-action": "train" }),
+      button("review", t("data.review"), () => data.review.starts()),
       element("a", { class: "act", "data-key": "download", href: data.address("file", { id: one.id }), download: "" }, t("data.download")),
       one.own ? button("rename", t("data.rename"), renameStarts) : null,
       one.own ? button("delete", t("data.delete"), () => asks(one.id, ""), { "data-action": "delete" }) : null);
@@ -80,22 +81,24 @@
     element("ul", { class: "data-rows" }, ...data.rows.rows.map((row) => data.row(row, data.stored(one.id))))) : null;
   const findings = (one) => one.findings.length ? element("section", {}, element("h3", {}, t("data.findings")), element("ul", { class: "findings" }, ...one.findings.map(data.finding))) : null;
 
-  const details = (one, health, ready) => [
+  const details = (one, { health, tokens, ready }) => [
     button("back", t("data.back"), leaves, { class: "link", "data-action": "back" }),
     element("h2", { id: "data-name", tabindex: "-1", "data-key": "name" }, one.name, one.shipped ? element("span", { class: "badge" }, one.shipped) : null),
     element("p", { class: "detail" }, one.detail), one.about ? element("p", { class: "hint" }, one.about) : null,
     data.said.one ? element("p", { class: "wrong", role: "alert" }, data.said.one) : null, acts(one),
     one.facts.length ? element("dl", { class: "facts" }, ...one.facts.map(({ what, value }) => element("div", {}, element("dt", {}, what), element("dd", {}, value)))) : null,
-    findings(one), health, one.own ? ready : null, versions(one), rows(one)].filter(Boolean);
+    findings(one), health, tokens, one.own ? ready : null, versions(one), rows(one)].filter(Boolean);
   data.drawOne = (root, kept) => {
     const seen = JSON.stringify([data.open, data.rows, data.sure, data.renaming, data.compared, data.said.one, data.said.rename]);
     kept.health ??= element("div", {});
     kept.ready ??= element("div", {});
+    kept.tokens ??= element("div", {});
+    data.drawTokens(kept.tokens);
     data.drawHealth(kept.health);
     data.drawReady(kept.ready);
     if (kept.one === seen) return;
     kept.one = seen;
-    page.anew(root, "#data-name", () => root.replaceChildren(...(data.open ? details(data.open, kept.health, kept.ready) : [])));
+    page.anew(root, "#data-name", () => root.replaceChildren(...(data.open ? details(data.open, kept) : [])));
   };
 
   // Beside the list: one data set, or what was brought, or the ways to bring something.
@@ -103,16 +106,17 @@
     const { kept, root } = place;
     if (!kept.add) {
       root.className = "data-beside";
-      [kept.add, kept.look, kept.detail] = ["data-add", "data-look", "data-one"].map((id) => element("div", { id }));
-      root.replaceChildren(kept.add, kept.look, kept.detail);
+      [kept.add, kept.look, kept.detail, kept.judging] = ["data-add", "data-look", "data-one", "data-review"].map((id) => element("div", { id }));
+      root.replaceChildren(kept.add, kept.look, kept.detail, kept.judging);
       data.takesDrops(root);
     }
     const brought = Boolean(data.wanted().upload) && !data.sending;
-    kept.detail.hidden = !data.open;
+    kept.detail.hidden = !data.open || Boolean(data.review.open);
     kept.look.hidden = Boolean(data.open) || !brought;
     kept.add.hidden = Boolean(data.open) || brought;
     data.drawAdd(kept.add);
     data.drawLook(kept.look, kept);
     data.drawOne(kept.detail, kept);
+    data.drawReview(kept.judging, kept);
   });
 })();

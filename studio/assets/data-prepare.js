@@ -44,14 +44,13 @@
       event.preventDefault();
       data.prepares({ step: step.name, values: values(step) });
     };
-    const fold = element("details", { class: "run-more", id: "data-prepare" }, element("summary", { "data-key": "prepare" }, t("data.prepare")), element("p", { class: "hint" }, t("data.prepare.says")),
+    const fold = element("details", { class: "run-more", id: "data-prepare" }, element("summary", { "data-key": "prepare", onclick: () => (data.preparing = !fold.open) }, t("data.prepare")), element("p", { class: "hint" }, t("data.prepare.says")),
       element("form", { novalidate: true, onsubmit: goes },
         element("label", { class: "understood", for: "data-prepare-step" }, element("span", {}, t("data.prepare.step"))), select,
         element("p", { class: "detail" }, step.says), element("div", { class: "understoods" }, ...step.fields.map((field) => input(step, field))),
         element("div", { class: "acts" }, element("button", { class: "act first", "data-key": "prepare-go", disabled: busy }, t("data.prepare.go"))),
         element("p", { class: "wrong", role: "alert" }, data.said.prepare ?? "")));
     fold.open = Boolean(data.preparing);
-    fold.addEventListener("toggle", () => (data.preparing = fold.open));
     return fold;
   };
   let seen = null;

@@ -27,7 +27,7 @@
       element("li", { class: one.right && "right" }, one.text, one.right ? element("span", { class: "right-answer" }, ` ✓ ${t("data.right")}`) : null)))],
     caption: (row, address) => [pictures(row.pictures, address), text(row.text)],
   };
-  data.row = (row, address = () => null) => element("li", { class: `data-row ${row.shape}` }, ...VIEWS[row.shape](row, address).filter(Boolean));
+  data.row = (row, address = () => null) => element("li", { class: `data-row ${row.shape}` }, ...VIEWS[row.shape](row, address).filter(Boolean), row.origin ? element("p", { class: "detail origin" }, row.origin) : null);
   data.stored = (id) => (name) => data.address("picture", { id, name, small: "yes" });
 
   data.finding = (one) => element("li", { class: one.severity },

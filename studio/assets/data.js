@@ -64,6 +64,13 @@
     fresh(id);
   };
 
+  // From another tab: this one.
+  data.with = (id) => {
+    page.opensData(id, true);
+    page.open("data");
+    if (data.started) data.show(id, false);
+  };
+
   // One of them
   data.show = async (id, anew = true) => {
     const mine = last("one");
@@ -71,10 +78,12 @@
     if (!mine()) return found;
     data.said.one = found.ok ? "" : found.said;
     Object.assign(data, { open: found.ok ? found : null, rows: rows.ok ? rows : null, sure: null, compared: {}, renaming: false });
+    if (data.review.open && data.review.open.id !== data.open?.id) data.review.ends(anew);
     page.opensData(data.open?.id ?? "", anew);
     page.told("data-here");
     tell();
     if (found.ok) data.examine(id);
+    if (found.ok && page.reviewing() && !data.review.open) await data.review.starts(false);
     return found;
   };
   const again = async () => {
@@ -87,6 +96,7 @@
   };
   data.close = (anew = true) => {
     last("one");
+    data.review.ends(anew);
     Object.assign(data, { open: null, rows: null, sure: null });
     page.opensData("", anew);
     page.told("data-here");

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from backend.chats import export
+from backend.chats.feedback import LESSONS, Lesson
 from backend.chats.presets import shipped
 from backend.errors import StudioError
 from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
@@ -34,7 +35,7 @@ class Chat:
 
     def list(self, form: Form, words: Words) -> Any:
         lines = [views.line(one, words) for one in self.services.lines(text(form, "search")[:MOST_SEARCHED])]
-        return {"lines": lines, "corrections": len(self.services.corrections())}
+        return {"lines": lines, "judged": len(self.services.judged())}
 
     def one(self, form: Form, words: Words) -> Any:
         found = self.services.one(text(form, "chat"))
@@ -101,19 +102,23 @@ class Chat:
         """The language that a run was trained on; "" when it is not known."""
         return {"language": self.services.learned(text(form, "model"))}
 
-    def corrections(self, form: Form, words: Words) -> Any:
-        return [
-            {"id": one.id, "model": one.model, "question": one.messages[-1]["content"], "corrected": one.corrected}
-            for one in reversed(self.services.corrections())
-        ]
+    def judged(self, form: Form, words: Words) -> Any:
+        found = self.services.judged()
+        lines = [views.judged(one, words) for one in reversed(found)]
+        return {"lines": lines, **{name: len(made(found)) for name, made in LESSONS.items()}}
 
     def forget(self, form: Form, words: Words) -> Any:
         self.services.forget(text(form, "answer"))
         return {}
 
+    def drop(self, form: Form, words: Words) -> Any:
+        self.services.drop(text(form, "answer"))
+        return {}
+
     def dataset(self, form: Form, words: Words) -> Any:
-        made = self.services.corrections_as_dataset(words.t("chat.corrections.name"))
-        return {"said": words.count("chat.corrections.made", made.rows, name=made.name)}
+        lesson: Lesson = "pairs" if text(form, "lesson") == "pairs" else "examples"
+        made = self.services.as_dataset(lesson, words.t(f"chat.judged.name.{lesson}"))
+        return {"id": made.id, "said": words.count(f"chat.judged.made.{lesson}", made.rows, name=made.name)}
 
     def loaded(self, form: Form, words: Words) -> Any:
         """Which models are in memory; while there is none, for which run they left it."""
@@ -129,10 +134,10 @@ class Chat:
         return {"said": words.t("chat.unloaded", size=words.size(self.services.unload()))}
 
 
-GET = ("list", "one", "ideas", "learned", "corrections", "loaded")
+GET = ("list", "one", "ideas", "learned", "judged", "loaded")
 POST = (
-    "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "dataset",
-    "unload",
+    "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "drop",
+    "dataset", "unload",
 )  # fmt: skip
 
 
@@ -148,13 +153,13 @@ def add_chat_routes(app: FastAPI, services: ChatServices) -> None:
 
 
 async def file(services: ChatServices, request: Request) -> Response:
-    """One conversation, or all corrected answers, to keep."""
+    """One conversation, or all that was judged, to keep."""
     kind, chat = request.query_params.get("kind", ""), request.query_params.get("chat", "")
     makers = {"md": export.markdown, "json": export.whole, "jsonl": export.jsonl}
     types = {"md": "text/markdown", "json": "application/json", "jsonl": "application/jsonl"}
-    if kind == "corrections":
-        made, name = await asyncio.to_thread(services.feedback.jsonl, services.person), "corrections.jsonl"
-        return download(made, name, types["jsonl"])
+    if lesson := next((one for one in LESSONS if one == kind), None):
+        made = await asyncio.to_thread(services.feedback.jsonl, services.person, lesson)
+        return download(made, f"{kind}.jsonl", types["jsonl"])
     if kind not in makers:
         return PlainTextResponse("Not found", 404)
     try:

@@ -59,7 +59,7 @@ class Data:
 
     def weigh(self, form: Form, words: Words) -> Any:
         lost = self.mine.lost(text(form, "id"), only=bool(text(form, "only")))
-        return sets.removal(lost.dataset.name, lost.runs, lost.versions, words)
+        return sets.removal(lost.dataset.name, lost.runs, lost.versions, lost.verdicts, words)
 
     def delete(self, form: Form, words: Words) -> Any:
         lost = self.mine.delete(text(form, "id"), only=bool(text(form, "only")))

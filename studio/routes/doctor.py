@@ -28,7 +28,9 @@ class Health:
             "work": views.working(work.job, work.action, work.status, words) if work else None,
             "models": [{"value": one.id, "title": one.title(words.language)} for one in self.doctor.models()],
             "made": self.doctor.made(job) if job else "",
-            "steps": preparing.form(self.doctor.dataset(asked), self.doctor.others(asked), words),
+            "steps": preparing.form(
+                self.doctor.dataset(asked), self.doctor.others(asked), self.doctor.prepared(asked), words
+            ),
         }
 
     def check(self, form: Form, words: Words) -> Any:

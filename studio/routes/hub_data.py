@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from backend.hub.corpora.part import Part
 from studio.routes.asking import Form, asked_by_body, asked_by_query, text
 from studio.services.data.hub import HubData
 from studio.text import Words
@@ -26,7 +27,9 @@ class Hub:
         return views.offer(offer, self.services.room(offer.bytes), words, token=self.services.token())
 
     def fetch(self, form: Form, words: Words) -> Any:
-        job = self.services.fetch(*(text(form, name) for name in ("id", "config", "split", "digest")))
+        offered = [text(form, name) for name in ("id", "config", "split")]
+        rows = Part.of(text(form, "first")[:MOST_TYPED], text(form, "last")[:MOST_TYPED])
+        job = self.services.fetch(offered, text(form, "digest"), rows)
         return {"job": job.id, **self._at(job.id, words)}
 
     def at(self, form: Form, words: Words) -> Any:

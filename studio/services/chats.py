@@ -8,7 +8,7 @@ from typing import Any
 from backend.chats import words as wording
 from backend.chats.changes import Changes
 from backend.chats.desk import Desk
-from backend.chats.feedback import Correction, Feedback, Mark
+from backend.chats.feedback import Feedback, Judged, Lesson, Mark
 from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Chats, Line
@@ -162,11 +162,17 @@ class ChatServices:
         self.feedback.forget(self.person, answer)
         self.changes.tell()
 
-    def corrections(self) -> list[Correction]:
-        return self.feedback.corrections(self.person)
+    def drop(self, answer: str) -> None:
+        """Take back all that was thought of an answer."""
+        self.feedback.drop(self.person, answer)
+        self.changes.tell()
 
-    def corrections_as_dataset(self, name: str) -> Dataset:
-        return self.feedback.as_dataset(self.person, self.workspace, name)
+    def judged(self) -> list[Judged]:
+        return self.feedback.judged(self.person)
+
+    def as_dataset(self, lesson: Lesson, name: str) -> Dataset:
+        """What was judged, as examples or as pairs."""
+        return self.feedback.as_dataset(self.person, self.workspace, lesson, name)
 
     # The engine's memory
 

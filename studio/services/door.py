@@ -32,7 +32,9 @@ from studio.services.curves import Shelf
 from studio.services.data.bringing import Bringing
 from studio.services.data.doctor import Doctor
 from studio.services.data.hub import HubData
+from studio.services.data.review import Reviews
 from studio.services.data.sets import MyData
+from studio.services.data.tokens import Tokens
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from studio.services.models import MyModels
@@ -87,6 +89,14 @@ class Services:
     @cached_property
     def doctor(self) -> Doctor:
         return Doctor(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        return Reviews(self.workspace, self.jobs, self.person)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.workspace, self.person)
 
     @cached_property
     def cookbook(self) -> Cookbook:

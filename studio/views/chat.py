@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from backend.chats import words as wording
-from backend.chats.feedback import Mark
+from backend.chats.feedback import Judged, Mark
 from backend.chats.model import Answer, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Line
@@ -90,6 +90,17 @@ def decimal(value: float | int | None, words: Words) -> str:
 
 def line(found: Line, words: Words) -> dict[str, str]:
     return {"id": found.id, "title": found.title, "when": words.moment(found.changed_at)}
+
+
+def judged(found: Judged, words: Words) -> dict[str, str]:
+    """One answer with what was thought of it; `words` are those that it was given in the end."""
+    verdict = "corrected" if found.corrected else "good" if found.up else "bad"
+    return {
+        "id": found.id,
+        "question": found.messages[-1]["content"],
+        "judged": f"{found.model} · {words.t(f'chat.judged.{verdict}')}",
+        "words": found.corrected or found.answer,
+    }
 
 
 class Known(NamedTuple):

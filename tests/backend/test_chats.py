@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from backend.chats import export, presets, titles
 from backend.chats.desk import Desk
-from backend.chats.feedback import Feedback, Mark
+from backend.chats.feedback import Feedback, Mark, examples, pairs
 from backend.chats.model import Choices, Conversation
 from backend.chats.store import Chats
 from backend.data import reading
@@ -279,10 +280,10 @@ def test_thumbs_and_corrections_are_kept_and_taken_back(desk: Desk) -> None:
     feedback.mark(HOME, found, one, Mark(up=False))
     assert feedback.of(HOME, found) == {one: Mark(up=False)}
     feedback.mark(HOME, found, one, Mark(up=False, corrected=" Are două. "))
-    assert [line.row for line in feedback.corrections(HOME)] == [
-        {"messages": [{"role": "user", "content": "Câte?"}, {"role": "assistant", "content": "Are două."}]}
-    ]
-    assert feedback.corrections(OTHER) == []
+    (example,) = examples(feedback.judged(HOME))
+    asking = {"role": "user", "content": "Câte?"}
+    assert example["messages"] == [asking, {"role": "assistant", "content": "Are două."}]
+    assert feedback.judged(OTHER) == []
     assert feedback.of(OTHER, found) == {}
     with pytest.raises(AccessError):
         feedback.forget(OTHER, one)
@@ -299,7 +300,7 @@ def test_a_correction_leads_up_with_corrected_answers_and_without_the_disliked(d
     feedback.mark(HOME, found, first, Mark(None, "Corectat."))
     feedback.mark(HOME, found, second, Mark(up=False))
     feedback.mark(HOME, found, third, Mark(None, "Bine."))
-    row = feedback.corrections(HOME)[-1].row
+    row = examples(feedback.judged(HOME))[-1]
     assert [one["content"] for one in row["messages"]] == ["Unu?", "Corectat.", "Trei?", "Bine."]
 
 
@@ -310,13 +311,74 @@ def test_corrections_become_a_data_set_once_there_are_enough(desk: Desk, workspa
         feedback.mark(HOME, found, found.turns[0].answers[0].id, Mark(None, f"Fac {number + 1}."))
         if number == 8:
             with pytest.raises(DataError, match="At least 10"):
-                feedback.as_dataset(HOME, workspace, "Corrected answers")
+                feedback.as_dataset(HOME, workspace, "examples", "Corrected answers")
     desk.delete(HOME, found.id)
-    made = feedback.as_dataset(HOME, workspace, "Corrected answers")
+    made = feedback.as_dataset(HOME, workspace, "examples", "Corrected answers")
     assert (made.name, made.rows, made.shape) == ("Corrected answers", 10, "chat")
     assert next(iter(read(made.path)))["messages"][1]["content"] == "Fac 1."
-    feedback.forget(HOME, feedback.corrections(HOME)[0].id)
-    assert len(feedback.jsonl(HOME).splitlines()) == 9
+    feedback.forget(HOME, feedback.judged(HOME)[0].id)
+    assert len(feedback.jsonl(HOME, "examples").splitlines()) == 9
+
+
+def test_a_thumb_up_is_an_example_and_a_better_beside_a_worse_answer_is_a_pair(desk: Desk) -> None:
+    feedback = Feedback(desk.chats.ledger)
+    both = Choices(base="starter", adapters=("run:a",))
+    found = asked(desk, "Câte picioare are vaca?", None, both)
+    base, adapter = found.turns[0].answers
+    feedback.mark(HOME, found, base.id, Mark(up=False))
+    assert pairs(feedback.judged(HOME)) == []
+    feedback.mark(HOME, found, adapter.id, Mark(up=True))
+    asking = [{"role": "user", "content": "Câte picioare are vaca?"}]
+    judged = feedback.judged(HOME)
+    (example,) = examples(judged)
+    assert example["messages"] == [*asking, {"role": "assistant", "content": adapter.text}]
+    assert (example["chat_model"], example["chat_judged"]) == (adapter.label or adapter.model, "up")
+    found_pairs = pairs(judged)
+    assert found_pairs or base.text == adapter.text
+    for pair in found_pairs:
+        assert (pair["prompt"], pair["chosen"], pair["rejected"]) == (asking, adapter.text, base.text)
+        assert (pair["chat_model"], pair["chat_judged"]) == (base.label or base.model, "down")
+        assert pair["chat_chosen_model"] == (adapter.label or adapter.model)
+    feedback.mark(HOME, found, base.id, Mark(up=False, corrected="Patru."))
+    corrected = next(one for one in pairs(feedback.judged(HOME)) if one["chosen"] == "Patru.")
+    assert (corrected["rejected"], corrected["chat_judged"]) == (base.text, "corrected")
+    assert "chat_chosen_model" not in corrected
+    feedback.drop(HOME, base.id)
+    assert [one.id for one in feedback.judged(HOME)] == [adapter.id]
+    with pytest.raises(AccessError):
+        feedback.drop(OTHER, adapter.id)
+
+
+def test_answers_to_other_questions_are_no_pair(desk: Desk) -> None:
+    feedback = Feedback(desk.chats.ledger)
+    for question, up in (("Unu?", True), ("Doi?", False)):
+        found = asked(desk, question)
+        feedback.mark(HOME, found, found.turns[0].answers[0].id, Mark(up=up))
+    assert pairs(feedback.judged(HOME)) == []
+
+
+def test_pairs_become_a_data_set_of_preferences(desk: Desk, workspace: Workspace) -> None:
+    feedback = Feedback(desk.chats.ledger)
+    for number in range(10):
+        found = asked(desk, f"Cât fac {number} plus unu?")
+        feedback.mark(HOME, found, found.turns[0].answers[0].id, Mark(None, f"Fac {number + 1}."))
+    made = feedback.as_dataset(HOME, workspace, "pairs", "Pairs")
+    assert (made.rows, made.shape) == (10, "preference")
+    row = next(iter(read(made.path)))
+    answer = found.turns[0].answers[0]
+    assert (row["chosen"], row["rejected"]) == ("Fac 1.", answer.text)
+    assert (row["chat_model"], row["chat_judged"]) == (answer.label or answer.model, "corrected")
+    assert datetime.fromisoformat(row["chat_judged_at"]).timestamp() == pytest.approx(time.time(), abs=600)
+    assert feedback.as_dataset(HOME, workspace, "pairs", "Pairs").id == made.id
+
+
+def test_the_same_answer_judged_ten_times_is_too_little(desk: Desk, workspace: Workspace) -> None:
+    feedback = Feedback(desk.chats.ledger)
+    for _ in range(10):
+        found = asked(desk, "Cât fac doi plus unu?")
+        feedback.mark(HOME, found, found.turns[0].answers[0].id, Mark(None, "Fac trei."))
+    with pytest.raises(DataError):
+        feedback.as_dataset(HOME, workspace, "examples", "Alike")
 
 
 def test_exports_hold_what_was_written_and_jsonl_can_be_trained_on(desk: Desk, tmp_path: Path) -> None:

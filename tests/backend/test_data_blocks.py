@@ -1,10 +1,13 @@
 """Lines read in blocks become what they become one by one, whatever stands in them."""
 
+import errno
+import hashlib
 import io
 import json
 import os
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from backend.data import reading
-from backend.data.files import blocks, halves, jsonl
-from backend.data.intake import run, submit
+from backend.data.files import blocks, flushing, jsonl, turns
+from backend.data.intake import digest, run, submit
+from backend.data.intake.request import Import, Source
 from backend.data.opening.written import lines
 from backend.errors import DataError
 from backend.jobs.context import JobContext
@@ -29,20 +33,31 @@ def chat(*texts: str, **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": WHO[at % 2], "content": text} for at, text in enumerate(texts)], **more}
 
 
+def source(path: Path) -> str:
+    """What told imports of the same bytes apart from others since there were any."""
+    total = hashlib.sha256(path.name.encode() + hashlib.sha256(path.read_bytes()).digest()).digest()
+    chosen = Import(sources=(), name="a", skip_bad=True).model_dump_json(include={"choices", "mapping", "skip_bad"})
+    return hashlib.sha256(total + chosen.encode()).hexdigest()
+
+
 def both(path: Path, *, skip_bad: bool = True) -> list[Any]:
     """(bytes, findings) or the refusal, by blocks and line by line."""
     opened = lines.opened(path, "utf-8")
     assert opened.blocks is not None
     found: list[Any] = []
-    for write, what in ((reading.write_blocks, opened.blocks), (reading.write, opened.records)):
-        target = io.BytesIO()
-        try:
-            said = write(what(0) if write is reading.write_blocks else what(), target, skip_bad=skip_bad)  # type: ignore[operator] # each with what it takes
-        except DataError as error:
-            found.append((error.key, error.values))
-        else:
-            counts = (said.rows, said.total, said.faulty, said.shape, said.digest, said.characters, len(said.distinct))
-            found.append((target.getvalue(), counts))
+    with opened.blocks() as every:
+        for write in (
+            lambda target: reading.write_blocks(every, target, skip_bad=skip_bad),
+            lambda target: reading.write(opened.records(), target, skip_bad=skip_bad),
+        ):
+            target = io.BytesIO()
+            try:
+                said = write(target)
+            except DataError as error:
+                found.append((error.key, error.values))
+            else:
+                counts = (said.rows, said.total, said.faulty, said.shape, said.digest, said.characters)
+                found.append((target.getvalue(), (*counts, len(said.distinct))))
     return found
 
 
@@ -67,6 +82,10 @@ LINES = [
     "[]",
     "1, 2",
     '\ufeff{"text": "a"}',
+    '{"messages": [{"role": "user", "content": "a"},\n{"role": "assistant", "content": "c"}]}',
+    '{"messages": [{"role": "user", "content": "a"}\n{"role": "assistant", "content": "c"}]}',
+    ", ".join([json.dumps(chat("a", "b"))] * 2),
+    "],[".join([json.dumps(chat("a", "b"))] * 2),
 ]  # fmt: skip
 
 
@@ -94,35 +113,76 @@ def test_a_line_that_is_too_long_is_told_and_the_others_are_read(tmp_path: Path)
             reading.write_blocks(blocks.of(path.open("rb")), io.BytesIO())
 
 
-def test_a_block_ends_where_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", [50, 64, 100, 1000, 5000])
+def test_parts_of_a_file_hold_each_line_once(monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     monkeypatch.setattr(blocks, "SIZE", 64)
-    raw = b"".join(b'{"text": "%d"}\n' % at for at in range(100))
-    found = list(blocks.of(io.BytesIO(raw)))
+    raw = b"".join(b'{"text": "%s"}\n' % (b"x" * (at * 7 % 300)) for at in range(100))[:-1]
+    file, found = io.BytesIO(raw), []
+    for start in range(0, len(raw), part):
+        begin = found[-1].end if found else 0
+        if begin < start + part:
+            found += blocks.of(file, 1 + sum(block.total for block in found), begin, start + part)
     assert len(found) > 10
-    assert b"".join(block.raw for block in found) == raw
-    assert all(raw[: block.end].count(b"\n") == block.first - 1 + block.raw.count(b"\n") for block in found)
+    assert b"".join(block.raw for block in found) == raw + b"\n"
+    assert found[-1].end == len(raw)
+    for block in found:
+        assert (raw + b"\n")[: block.end + (block is found[-1])].count(b"\n") == block.first - 1 + block.total
+        assert block.total == block.raw.count(b"\n")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a second process is forked on Linux only")
-@pytest.mark.parametrize("odd", ["", "first", "second", "last", "long"])
+@pytest.mark.parametrize("odd", ["", "first", "second", "last", "long", "longer", "many"])
 def test_two_processes_make_what_one_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
-    monkeypatch.setattr(halves, "LEAST", 1000)
-    monkeypatch.setattr(halves.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(turns, "LEAST", 1000)
+    monkeypatch.setattr(turns, "PART", 2000)
+    monkeypatch.setattr(turns.os, "sched_getaffinity", lambda _: {0, 1})
     monkeypatch.setattr("backend.data.opening.limits.limit", lambda *_: None)
     stage = Stage.at(tmp_path / "workspace")
     every = [json.dumps(chat(f"Ce e {at}?", f"Un număr: {at}.")) for at in range(400)]
-    for place in {"first": [3], "second": [300], "last": [399], "long": [180]}.get(odd, []):
-        every[place] = LINES[3] if odd != "long" else json.dumps(chat("x" * 900_000, "Da."))
+    places = {"first": [3], "second": [300], "last": [399], "long": [180], "longer": [200], "many": range(0, 400, 7)}
+    for place in places.get(odd, []):
+        every[place] = json.dumps(chat("x" * 900_000, "Da.")) if odd == "long" else LINES[3]
+        every[place] = json.dumps(chat("x" * 3_000_000, "Da.")) if odd == "longer" else every[place]
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(every))
-    job = submit.start(HOME, stage.jobs, [(path.name, path)])
+    job = submit.start(HOME, stage.jobs, [(path.name, path)], skip_bad=True)
     folder = RunFolder(stage.workspace.run(job.id))
     request = {"import": folder.read(folder.request)["import"]}
     assert run.run(JobContext(folder=folder, request=request)) == ExitCode.DONE
     made = submit.made(HOME, stage.jobs, job)
     assert made is not None
     target = io.BytesIO()
-    found = reading.write(lines.opened(path, "utf-8").records(), target)
+    found = reading.write(lines.opened(path, "utf-8").records(), target, skip_bad=True)
+    assert made.source_sha256 == source(path)
     assert (made.rows, made.sha256, made.path.read_bytes()) == (found.rows, found.digest, target.getvalue())
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_the_disk_did_not_take_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flushing, "FIRST_SECONDS", 0.001)
+    tried = Event()
+
+    def full(_: int) -> None:
+        tried.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(flushing.os, "fsync", full)
+
+    def write() -> None:
+        with (tmp_path / "rows").open("wb") as file, flushing.beside(file):
+            file.write(b"a")
+            assert tried.wait(30)
+
+    with pytest.raises(OSError, match="No space left"):
+        write()
+
+
+def test_an_import_that_fails_does_not_wait_for_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "PART", 1)
+    path = tmp_path / "a.jsonl"
+    with path.open("wb") as file:
+        file.truncate(1 << 36)  # takes no room, and days to read byte by byte
+    asked = Import(sources=(Source(name=path.name, path=path),), name="a")
+    with pytest.raises(DataError), digest.beside(asked):
+        raise DataError("data.empty_file")

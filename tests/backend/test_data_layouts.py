@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from backend.data.intake import conversion
 from backend.data.mapping.recognition import recognise
+from backend.data.opening.opened import Opened, Record, Understood
 from backend.data.shapes import Row, Shape
+from backend.errors import DataError
 from tests import photos
 
 ASKED, ANSWERED, WORSE = "Care este capitala Italiei?", "Roma.", "Milano."
@@ -20,6 +23,9 @@ CHAT = {"messages": [USER, BOT]}
 RULED = {"messages": [{"role": "system", "content": SYSTEM}, USER, BOT]}
 PAIR = {"prompt": [USER], "chosen": ANSWERED, "rejected": WORSE}
 RULED_PAIR = {**PAIR, "prompt": [{"role": "system", "content": SYSTEM}, USER]}
+ABOUT: Row = {
+    "messages": [{"role": "user", "content": f"{ASKED}\n\nItalia.", "input": "Italia."}, BOT],
+}
 TEXT = {"text": "O pagină întreagă."}
 IMAGE = "poze/roma.png"
 SEEN: Row = {
@@ -50,6 +56,13 @@ LLAMA_FACTORY: Layouts = {
     "sharegpt, pictures": (
         {"conversations": [{"from": "human", "value": f"<image>{ASKED}"}, GPT], "images": [IMAGE]}, "visual", SEEN),
     "openai": ({"messages": [{"role": "system", "content": SYSTEM}, USER, BOT]}, "chat", RULED),
+    "openai, kto": ({"messages": [USER, BOT], "label": True}, "chat", CHAT),
+    "messages under completion, kto": ({"completion": [USER, BOT], "label": True}, "chat", CHAT),
+    "prompt and text": ({"prompt": ASKED, "text": ANSWERED, "token_length": 9}, "chat", CHAT),
+    "prompt and response": ({"prompt": ASKED, "response": ANSWERED}, "chat", CHAT),
+    "input and target": ({"kind": "x", "input": ASKED, "target": ANSWERED}, "chat", CHAT),
+    "content and summary": ({"content": ASKED, "summary": ANSWERED}, "chat", CHAT),
+    "raw content": ({"raw_content": TEXT["text"], "doc_id": "1"}, "text", TEXT),
     "openai, pictures": (
         {"messages": [{"role": "user", "content": f"<image>{ASKED}"}, BOT], "images": [IMAGE]}, "visual", SEEN),
 }  # fmt: skip
@@ -65,6 +78,27 @@ AXOLOTL: Layouts = {
     "gpteacher": ({"instruction": ASKED, "input": "", "response": ANSWERED}, "chat", CHAT),
     "reflection": (
         {"instruction": ASKED, "input": "", "output": ANSWERED, "reflection": "x", "corrected": "y"}, "chat", CHAT),
+    "explainchoice, concisechoice": (
+        {"question": ASKED, "choices": ["Milano", "Roma"], "solution": "Roma", "explanation": "x"}, "exam",
+        {"question": ASKED, "options": ["Milano", "Roma"], "answers": [2]}),
+    "explainchoice, in words": (
+        {"question": ASKED, "choices": ["Milano", "Roma"], "solution": "E Roma, din 1871."}, "chat",
+        {"messages": [{**USER, "content": f"{ASKED}\n\nMilano\nRoma", "input": "Milano\nRoma"},
+                      {**BOT, "content": "E Roma, din 1871."}]}),
+    "explainchoice, only explained": (
+        {"question": ASKED, "choices": ["Milano", "Roma"], "explanation": "E Roma, din 1871."}, "chat",
+        {"messages": [{**USER, "content": f"{ASKED}\n\nMilano\nRoma", "input": "Milano\nRoma"},
+                      {**BOT, "content": "E Roma, din 1871."}]}),
+    "context_qa": ({"article": "Italia.", "question": ASKED, "answer": ANSWERED}, "chat", ABOUT),
+    "context_qa.load_v2": ({"context": "Italia.", "question": ASKED, "answer": ANSWERED}, "chat", ABOUT),
+    "context_qa.load_404": (
+        {"article": "Italia.", "unanswerable_question": ASKED}, "chat",
+        {"messages": [ABOUT["messages"][0], {"role": "assistant", "content": "Textul nu spune."}]}),
+    "creative_acr.load_revise": (
+        {"scores": "1", "critiques": "", "instruction": ASKED, "answer": WORSE, "revision": ANSWERED}, "chat", CHAT),
+    "chat_template, per turn": (
+        {"conversations": [{"from": "human", "value": ASKED, "train": False},
+                           {"from": "assistant", "value": ANSWERED, "train_detail": []}]}, "chat", CHAT),
     "metharme": ({"prompt": ASKED, "generation": ANSWERED}, "chat", CHAT),
     "summarizetldr": ({"article": ASKED, "summary": ANSWERED}, "chat", CHAT),
     "creative_acr.load_answer": ({"instruction": ASKED, "revision": ANSWERED}, "chat", CHAT),
@@ -95,6 +129,14 @@ AXOLOTL: Layouts = {
     "kto, chatml.prompt_pairs": (
         {"system": SYSTEM, "prompt": ASKED, "completion": ANSWERED, "label": True}, "chat", RULED),
     "kto, chatml.intel": ({"system": SYSTEM, "question": ASKED, "completion": ANSWERED}, "chat", RULED),
+    "chat_template.argilla": (
+        {"system": SYSTEM, "prompt": ASKED, "chosen": [USER, BOT], "rejected": [USER, BAD]}, "preference", RULED_PAIR),
+    "user_defined.default": (
+        {"system": SYSTEM, "prompt": ASKED, "chosen": ANSWERED, "rejected": WORSE}, "preference", RULED_PAIR),
+    "kto, chatml.argilla": ({"system": SYSTEM, "instruction": ASKED, "completion": ANSWERED}, "chat", RULED),
+    "kto, chatml.argilla_chat": ({"chosen": [USER], "completion": [BOT]}, "chat", CHAT),
+    "kto, llama3.argilla_chat": ({"completion": [USER, BOT]}, "chat", CHAT),
+    "kto, user_defined": ({"system": SYSTEM, "prompt": ASKED, "completion": ANSWERED, "label": "true"}, "chat", RULED),
     "multimodal": (
         {"messages": [{"role": "user", "content": [{"type": "image", "path": IMAGE}, {"type": "text", "text": ASKED}]},
                       {"role": "assistant", "content": [{"type": "text", "text": ANSWERED}]}]}, "visual", SEEN),
@@ -176,6 +218,37 @@ def test_calls_of_tools_are_kept_as_text_and_that_is_said(values: dict[str, Any]
     said = [message["role"] for message in row["messages"] if message["role"] != "system"]
     assert said == ["user", "assistant", "user", "assistant"]
     assert "mapping.tools" in [notice.key for notice in mapping.notices]
+
+
+OTHERWISE = {
+    "mapping.thoughts": {"messages": [USER, BOT | {"thinking": "Mă gândesc."}]},
+    "mapping.media": {"messages": [USER, BOT], "videos": ["a.mp4"]},
+    "mapping.no_pictures": {"prompt": ASKED, "chosen": ANSWERED, "rejected": WORSE, "image": IMAGE},
+    "mapping.verdict": {"messages": [USER, BOT], "label": True},
+}
+
+
+@pytest.mark.parametrize("key", OTHERWISE)
+def test_what_is_not_kept_is_told(key: str) -> None:
+    opened = Opened(Understood(kind="jsonl"), lambda: iter([Record("1", OTHERWISE[key])]))
+    assert [notice.key for notice in conversion.notices(conversion.chosen(opened, None))] == [key]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"messages": [USER, BOT], "label": False},
+        {"instruction": ASKED, "output": ANSWERED, "kto_tag": False},
+        {"prompt": ASKED, "completion": ANSWERED, "label": False},
+    ],
+)
+def test_an_answer_that_is_marked_as_bad_is_never_learned(values: dict[str, Any]) -> None:
+    good = {name: True if value is False else value for name, value in values.items()}
+    records = [Record("1", good), Record("2", values)]
+    convert = conversion.chosen(Opened(Understood(kind="jsonl"), lambda: iter(records)), None)
+    assert list(convert(records[0], 1)) == [("chat", CHAT)]
+    with pytest.raises(DataError, match="marked as a bad one"):
+        list(convert(records[1], 2))
 
 
 def test_a_picture_inside_of_a_message_is_read() -> None:

@@ -71,6 +71,7 @@ FAULTS: list[tuple[str, Row, str]] = [
     ("wrong_encoding", text("Roma Ã¨ la cittÃ\xa0 piÃ¹ bella."), "Ã¨"),
     ("wrong_encoding", text("BucureČ™tiul este Ă®n sudul Č›Äƒrii.".replace("ƒ", "\x83")), "Č™"),
     ("lost_letters", text(f"{RO} \ufffd"), "\ufffd"),
+    ("lost_letters", text("Ast?zi am mers la pia?? și am cump?rat mere pentru pl?cinta de duminic?."), "?"),
     ("cedilla", chat("Ce faci în oraş?", "Mă plimb prin ţară."), "ş"),
     (
         "no_diacritics",
@@ -81,6 +82,7 @@ FAULTS: list[tuple[str, Row, str]] = [
     ("italian_accents", text("Non so perchè il cane è qui e non nella casa della nonna."), "perchè"),
     ("personal_data", chat("Cui scriu?", "Scrie la ana.pop@gmail.com pentru detalii."), "ana.pop@gmail.com"),
     ("personal_data", chat("Care este numărul?", "Sună la 0722 123 456 și întreabă de mine."), "0722 123 456"),
+    ("personal_data", text("Il numero dell'ufficio è 02 1234 5678, ma non rispondono mai di sera."), "02 1234 5678"),
     ("personal_data", text("Puoi chiamare il +39 347 123 4567 quando vuoi, non di notte."), "+39 347 123 4567"),
     ("personal_data", text("Codul numeric personal este 1980101410015 și nu se spune nimănui."), "1980101410015"),
     ("personal_data", text("Il mio codice fiscale è RCCMNL83S18D969H e non si dice."), "RCCMNL83S18D969H"),

@@ -248,3 +248,23 @@ def test_several_fixes_make_one_version_and_a_second_try_none(stage: Stage, tmp_
 def test_every_fix_has_its_words(stage: Stage, language: str) -> None:
     words = catalogue(language)
     assert [name for name in fixing.names(starter(stage)) if f"doctor.fix.{name}" not in words] == []
+
+
+def test_texts_of_few_tokens_are_told_for_a_model_only_and_can_be_left_out(stage: Stage, tmp_path: Path) -> None:
+    texts: list[Row] = [
+        {"text": f"Aceasta este propoziția numărul {at}, destul de lungă pentru un model."} for at in range(20)
+    ]
+    parent = kept(stage, tmp_path, [*texts, {"text": "Bună seara."}])
+    assert "drop_slight" not in check(parent).fixes
+    chosen = starter(stage, 200)
+    (found,) = (one for one in check(parent, chosen).findings if one.code == "doctor.slight")
+    assert (found.rows, found.message["en"]) == (
+        1,
+        "Fewer than 5 tokens of the chosen model: 1 row. Next to nothing is learned of them.",
+    )
+    job = submit.fix(HOME, stage.jobs, parent, ["drop_slight"], chosen)
+    assert work(stage, job) == ExitCode.DONE
+    made = submit.made(HOME, stage.jobs, job)
+    assert made is not None
+    assert list(read(made.path)) == texts
+    assert made.steps[-1].settings["model"] == chosen.model

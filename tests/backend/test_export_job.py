@@ -320,6 +320,15 @@ def unzipped(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def test_the_card_of_the_data_travels_in_the_capsule_and_no_row_does(workspace: Workspace, tmp_path: Path) -> None:
+    capsule.write(tmp_path / "a.zip", source.of(workspace, RECORDED, "x"), texts=False, weights_too=False)
+    page = unzipped(tmp_path / "a.zip")["DATA.md"].decode()
+    data = datasets.find(HOME, workspace, "starter-ro")
+    assert data.sha256 in page
+    first = data.path.read_text("utf-8").splitlines()[0]
+    assert json.loads(first)["messages"][0]["content"] not in page
+
+
 @pytest.mark.parametrize("harm", ["byte", "later", "other", "outside", "recipe"])
 def test_a_capsule_that_is_not_what_it_was_is_refused(workspace: Workspace, tmp_path: Path, harm: str) -> None:
     import zipfile

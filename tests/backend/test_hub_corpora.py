@@ -16,8 +16,11 @@ import pytest
 from backend.cli.__main__ import main
 from backend.data import datasets, rows
 from backend.data.intake import uploads
+from backend.data.versions import card
+from backend.errors import DataError
 from backend.hub.corpora import submit
 from backend.hub.corpora.offer import CorpusOffer, Wanted
+from backend.hub.corpora.part import Part
 from backend.hub.online import corpora
 from backend.hub.online.client import Hub
 from backend.hub.submit import DEVICE
@@ -61,9 +64,9 @@ def look(**wanted: str) -> CorpusOffer:
     return corpora.look(Hub(), Wanted(hub_id=TEXTS, **wanted))
 
 
-def fetch(here: World, field: str = "text", **wanted: str) -> Job:
+def fetch(here: World, field: str = "text", rows: Part | None = None, **wanted: str) -> Job:
     offer = look(**wanted)
-    return submit.fetch(HOME, here.stage.jobs, offer, accepted=offer.licence.digest, field=field)
+    return submit.fetch(HOME, here.stage.jobs, offer, accepted=offer.licence.digest, field=field, rows=rows)
 
 
 def own(here: World) -> list[datasets.Dataset]:
@@ -258,3 +261,62 @@ def test_the_files_themselves_become_an_upload_that_says_where_it_is_from(here: 
     assert len(origin["revision"]) == 40
     assert own(here) == []
     assert not (folder.path / ".fetched").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "texts", "fetched"),
+    [
+        (1, 10, said(0)[:10], 1),
+        (25, 35, [*said(0)[24:], *said(1)[:5]], 2),
+        (31, None, said(1), 2),
+        (41, 10**6, said(1)[10:], 2),
+        (1, 30, said(0), 1),
+    ],
+)
+def test_of_many_rows_those_that_are_wanted_come_and_no_file_behind_them(
+    here: World, first: int, last: int | None, texts: list[str], fetched: int
+) -> None:
+    assert here.work(fetch(here, rows=Part(first=first, last=last))) == ExitCode.DONE
+    (made,) = own(here)
+    assert [row["text"] for row in rows.read(made.path)] == texts
+    assert made.part == f"default, train, rows {first}-{last or ''}"
+    assert f"rows {first}-" in card.written(made)
+    assert len([path for path in OWN if here.hub.taken(path)]) == fetched
+
+
+def test_rows_behind_the_last_one_are_said_to_be_missing(here: World) -> None:
+    job = fetch(here, rows=Part(first=61, last=70))
+    with pytest.raises(DataError, match="no row 61"):
+        here.work(job)
+
+
+def test_part_of_the_files_becomes_an_upload(here: World) -> None:
+    job = fetch(here, field=submit.AS_FILES, rows=Part(first=29, last=32))
+    assert here.work(job) == ExitCode.DONE
+    folder = here.folder(job)
+    found = uploads.files(HOME, here.stage.workspace, folder.read(folder.result)["upload"])
+    assert [name for name, _ in found] == list(OWN)
+    kept = [text for _, path in found for text in pyarrow.parquet.read_table(path)["text"].to_pylist()]
+    assert kept == [*said(0)[28:], *said(1)[:2]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        ("", "", Part()),
+        ("", "5.000", Part(last=5000)),
+        (" 10 ", "20", Part(first=10, last=20)),
+        ("7", "", Part(first=7)),
+        ("1", "1", Part(last=1)),
+    ],
+)
+def test_rows_are_chosen_as_people_write_numbers(first: str, last: str, found: Part) -> None:
+    assert Part.of(first, last) == found
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [("0", ""), ("5", "4"), ("-1", "3"), ("unu", ""), ("", "x"), ("1", "9" * 30)]
+)
+def test_rows_that_cannot_be_are_refused(first: str, last: str) -> None:
+    with pytest.raises(DataError, match="Rows go from 1 on"):
+        Part.of(first, last)

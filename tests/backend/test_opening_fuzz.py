@@ -3,8 +3,11 @@
 A few seconds by default; `launch.py test --all` tries for minutes.
 """
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import sys
 import tarfile
@@ -12,6 +15,7 @@ import time
 import zipfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import docx
 import pyarrow
@@ -23,7 +27,9 @@ from hypothesis import strategies as some
 from backend.data.intake import conversion
 from backend.data.intake.findings import Count
 from backend.data.opening.files import open_file
+from backend.data.pictures.keeping import Keeper
 from backend.errors import StudioError
+from tests import photos
 from tests.backend.test_opening_binary import pdf
 from tests.workbooks import ods, xls, xlsx
 
@@ -52,6 +58,8 @@ def whole(suffix: str) -> bytes:
     }
     if suffix in plain:
         return plain[suffix]
+    if suffix in PACKED:
+        return PACKED[suffix](plain[".jsonl"])
     if suffix == ".docx":
         document = docx.Document()
         document.add_heading("Unu", 1)
@@ -82,9 +90,10 @@ MADE = {
     ".xls": lambda path: xls(path, "A", ROWS),
     ".pdf": lambda path: pdf(path, "Una", "Due"),
 }
+PACKED = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 BOOKS = (".xls", ".ods", ".xlsx")
 PLAIN = [".csv", ".tsv", ".json", ".jsonl", ".txt", ".md", ".html"]
-SUFFIXES = [*PLAIN, *MADE, ".docx", ".parquet", ".arrow", ".zip", ".tar", ".tgz"]
+SUFFIXES = [*PLAIN, *MADE, ".docx", ".parquet", ".arrow", ".zip", ".tar", ".tgz", *PACKED]
 
 
 @pytest.fixture(autouse=True)
@@ -176,3 +185,123 @@ LETTERS = "\",;\t\n\r|'= aă\x00\ufeff5.{}[]:<>#-"
 @given(some.text(LETTERS, max_size=200), some.sampled_from(PLAIN), some.sampled_from(["utf-8", "utf-16", "cp1250"]))
 def test_no_text_breaks_its_reader(tmp_path: Path, text: str, suffix: str, encoding: str) -> None:
     read(tmp_path, suffix, text.encode(encoding, errors="replace"))
+
+
+FIELDS = [
+    "mapping",
+    "current_node",
+    "message",
+    "parent",
+    "author",
+    "role",
+    "content",
+    "content_type",
+    "parts",
+    "prompt",
+    "text",
+    "replies",
+    "input",
+    "messages",
+    "data",
+    "annotations",
+    "result",
+    "value",
+    "choices",
+    "fields",
+    "responses",
+    "patterns",
+    "question",
+    "stem",
+    "answer",
+    "answers",
+    "label",
+    "translation",
+    "row",
+    "row_idx",
+    "chosen",
+    "rejected",
+    "conversations",
+    "from",
+    "image",
+    "images",
+    "options",
+    "train",
+    "weight",
+    "tools",
+    "completion",
+    "rank",
+    "segments",
+    "system",
+    "history",
+    "context",
+    "paragraphs",
+    "qas",
+    "videos",
+    "thinking",
+    "caption",
+    "revision",
+    "critiques",
+    "score",
+    "sentence1",
+    "sentence2",
+]
+LEAVES = some.none() | some.booleans() | some.integers(-3, 3) | some.floats(-2, 2) | some.text("aă. [{1<\n", max_size=6)
+VALUES = some.recursive(
+    LEAVES | some.sampled_from(["user", "assistant", "a.png", "text", "0", "true"]),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=14,
+)
+
+
+def records(folder: Path, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET, database=None)
+    @given(some.lists(some.dictionaries(some.sampled_from(FIELDS), VALUES, max_size=5), min_size=1, max_size=3))
+    def any_record(rows: list[dict[str, Any]]) -> None:
+        read(folder, ".jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+        read(folder, ".json", json.dumps(rows).encode())
+        read(folder, ".json", json.dumps(rows[0]).encode())
+
+    any_record()
+
+
+def test_no_record_breaks_its_recognition(tmp_path: Path) -> None:
+    records(tmp_path, 120)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_no_record_breaks_its_recognition_however_long_one_tries(tmp_path: Path) -> None:
+    records(tmp_path, MANY * 2)
+
+
+PHOTOS = ("HEIC", "JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+
+
+def pictures(kind: str, examples: int) -> None:
+    whole_one = photos.HEIC if kind == "HEIC" else photos.written(photos.drawn((60, 40)), kind)
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET, database=None)
+    @given(CUTS)
+    def damage(cuts: list[tuple[int, int, bytes]]) -> None:
+        begun, refused = time.process_time(), list[str]()
+        try:
+            Keeper(None).keep(damaged(whole_one, cuts), "1")
+        except StudioError as error:
+            refused.append(error.say("ro"))
+        assert all(refused)
+        assert time.process_time() - begun < SECONDS
+
+    assert Keeper(None).keep(whole_one, "1")
+    damage()
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_no_picture_breaks_its_decoder(kind: str) -> None:
+    pictures(kind, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_no_picture_breaks_its_decoder_however_long_one_tries(kind: str) -> None:
+    pictures(kind, MANY)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.data.opening import kinds
 from backend.data.opening.files import open_file
 from backend.data.opening.opened import Choices, Opened, Record
 from backend.errors import AccessError, DataError
@@ -250,3 +251,27 @@ def test_records_can_be_walked_through_twice(tmp_path: Path) -> None:
     first: list[Record] = list(found.records())
     assert first == list(found.records())
     assert [record.place for record in first] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "kind"),
+    [
+        ("întrebare;răspuns\nCe e 1?;Unu.\nCe e 2?;Doi.\n", "csv"),
+        ('question,answer\nWhat is 1?,One.\n"What, then?",Two.\n', "csv"),
+        ("domanda|risposta\nChe cos'è?|Un fiore.\nChi sei?|Io.\n", "csv"),
+        ("question\tanswer\na\tb\n", "csv"),
+        ("Ana are mere, pere și prune.\nIon are nuci, alune și castane.\nDan are flori, frunze și crengi.\n", "text"),
+        ("unu, doi\ntrei, patru\ncinci, șase\n", "text"),
+        ("Buongiorno; come stai?\nBene; e tu?\nAnch'io; grazie.\n", "text"),
+        ("întrebare;răspuns\nCe e 1?;Unu.\n", "text"),
+        ("Un singur rând, cu o virgulă.", "text"),
+    ],
+)
+def test_what_is_pasted_is_a_table_when_it_clearly_is_one(tmp_path: Path, pasted: str, kind: str) -> None:
+    (tmp_path / "pasted").write_text(pasted, encoding="utf-8")
+    assert kinds.of(tmp_path / "pasted") == kind
+
+
+def test_a_text_file_with_semicolons_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("nume;vârstă\nAna;3\nIon;4\n", encoding="utf-8")
+    assert kinds.of(tmp_path / "note.txt") == "text"

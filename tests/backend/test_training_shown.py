@@ -8,7 +8,9 @@ import pytest
 
 from backend.cli import __main__ as cli
 from backend.data import datasets, rows
-from backend.data.datasets import Dataset
+from backend.data.datasets import Dataset, Step
+from backend.data.review.standing import Standing
+from backend.data.versions.deriving import derive
 from backend.errors import DataError
 from backend.models import catalogue
 from backend.models.catalogue import Model
@@ -76,6 +78,18 @@ def test_of_a_pair_both_answers_are_shown(workspace: Workspace) -> None:
     for one, side in ((better, "chosen"), (worse, "rejected")):
         assert one.side == side
         assert "".join(piece.text for piece in one.pieces if piece.learned).startswith(row[side])
+
+
+@pytest.mark.parametrize(
+    ("name", "objective"), [("starter-ro", "chat"), ("starter-ro-plain", "text"), ("starter-pairs", "preference")]
+)
+def test_columns_of_a_review_change_nothing_of_what_is_learned(workspace: Workspace, name: str, objective: str) -> None:
+    before, model = datasets.find(HOME, workspace, name), starter(workspace)
+    said = Standing("approved", ("Ana", "Ion"), 1e9)
+    judged = [row | said.columns(number) for number, row in zip(range(20), rows.read(before.path), strict=False)]
+    after = derive(HOME, workspace, before, Step(name="review"), judged)
+    wanted = recipe(objective, 64)
+    assert shown(after, model, wanted, [1, 2, 20]) == shown(before, model, wanted, [1, 2, 20])
 
 
 def test_what_cannot_be_shown_is_said(workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ import pytest
 from backend.data import datasets
 from backend.data.intake import uploads
 from backend.data.intake.uploads import KEPT_SECONDS, cleaned
+from backend.data.opening.files import open_files
 from backend.errors import AccessError, DataError, JobError, StudioError
 from backend.jobs.model import NewJob
 from backend.jobs.service import Jobs
@@ -64,7 +65,31 @@ def test_a_name_is_there_and_not_endless(workspace: Workspace, name: str) -> Non
     assert refused.value.key == "data.upload_name"
 
 
-def test_what_finds_no_room_is_refused_before_it_comes(workspace: Workspace) -> None:
+def test_one_byte_too_many_is_told_with_the_limit(workspace: Workspace) -> None:
+    upload = uploads.begin(HOME, workspace)
+    with pytest.raises(DataError) as caught:
+        uploads.receive(HOME, workspace, upload, "date/x.csv", uploads.MOST_BYTES + 1)
+    assert [caught.value.say(language) for language in ("en", "ro", "it")] == [
+        '"date/x.csv" is 20.000000001 GB. The limit is 20 GB. Split it into several files.',
+        "„date/x.csv” are 20,000000001 GB. Limita este de 20 GB. Împarte-l în mai multe fișiere.",
+        "«date/x.csv» è di 20,000000001 GB. Il limite è 20 GB. Dividilo in più file.",
+    ]
+    assert uploads.files(HOME, workspace, upload) == []
+
+
+def test_a_thousand_files_come_at_once(workspace: Workspace) -> None:
+    upload = uploads.begin(HOME, workspace)
+    for at in range(1000):
+        incoming = uploads.receive(HOME, workspace, upload, f"date/{at}.txt", 4)
+        incoming.write(f"Text {at}.".encode())
+        incoming.done()
+    found = uploads.files(HOME, workspace, upload)
+    assert [name for name, _ in found] == [f"date/{at}.txt" for at in range(1000)]
+    assert len(list(open_files(found).records())) == 1000
+
+
+def test_what_finds_no_room_is_refused_before_it_comes(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_BYTES", 10**17)
     with pytest.raises(DataError) as refused:
         uploads.receive(HOME, workspace, uploads.begin(HOME, workspace), "large.csv", 10**16)
     assert refused.value.key == "data.upload_no_room"

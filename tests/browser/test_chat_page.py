@@ -264,18 +264,61 @@ def test_thumbs_and_a_correction_are_kept(page: Page, studio: Studio) -> None:
     tab(page, "chat")
     expect(page.locator(".corrected .words")).to_have_text(f"Sofia {PROBE}")
     still(page)
-    page.get_by_text("Răspunsuri corectate: 1").click()
-    expect(page.locator(".corrections .words")).to_have_text(f"Sofia {PROBE}")
-    page.get_by_role("button", name="Fă un set de date").click()
-    expect(page.locator(".corrected-box .field-fault")).to_contain_text("10")
+    page.get_by_text("Răspunsuri evaluate: 2").click()
+    expect(page.locator(".judged .words").first).to_have_text(f"Sofia {PROBE}")
+    expect(page.locator("[data-key=make-pairs]")).to_have_text("Fă perechi (1)")
+    page.get_by_role("button", name="Fă exemple (2)").click()
+    expect(page.locator(".judged-box .field-fault")).to_contain_text("10")
     with page.expect_download() as got:
-        page.locator(".corrected-box").get_by_role("link", name="JSONL").click()
-    row = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
-    assert row["messages"][-1] == {"role": "assistant", "content": f"Sofia {PROBE}"}
-    page.get_by_role("button", name="Elimină", exact=True).click()
-    expect(page.locator(".corrected-box")).to_be_hidden()
+        page.locator(".makers li").first.get_by_role("link", name="JSONL").click()
+    rows = [json.loads(row) for row in Path(got.value.path()).read_text(encoding="utf-8").splitlines()]
+    assert {"role": "assistant", "content": f"Sofia {PROBE}"} in [row["messages"][-1] for row in rows]
+    for left in (1, 0):
+        page.get_by_role("button", name="Elimină", exact=True).first.click()
+        expect(page.locator(".judged li")).to_have_count(left)
+    expect(page.locator(".judged-box")).to_be_hidden()
     expect(page.locator(".corrected .words")).to_have_count(0)
     still(page)
+
+
+def judged(services: Services, count: int) -> list[str]:
+    """Chats in which one answer was put right, and one liked; their ids."""
+    made = []
+    for number in range(count):
+        choices = Choices(base="starter", adapters=("gone",))
+        said = [Answer(model=name, label=name, text=f"{name} {number}", state="done") for name in choices.models]
+        turn = Turn(question=f"Cât fac {number} plus unu?", choices=choices, answers=tuple(said))
+        chats = services.chats.desk.chats
+        chat = chats.add(services.person, Conversation(title=f"Suma {number}", choices=choices, turns=(turn,))).id
+        services.chats.correct(chat, said[0].id, f"Fac {number + 1}.")
+        services.chats.thumb(chat, said[1].id, up=True)
+        made.append(chat)
+    return made
+
+
+def test_what_was_judged_becomes_examples_or_pairs_in_two_clicks(
+    page: Page, services: Services, studio: Studio
+) -> None:
+    made = judged(services, 10)
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    page.get_by_text("Răspunsuri evaluate: 20").click()
+    page.get_by_role("button", name="Fă perechi (10)").click()
+    expect(page.locator(".judged-box [role=status]")).to_contain_text("„Perechi din conversații” are 10 perechi.")
+    page.get_by_role("button", name="Fă exemple (20)").click()
+    expect(page.locator(".judged-box [role=status]")).to_contain_text("„Exemple din conversații” are 20 de exemple.")
+    page.locator("[data-key=open-data]").click()
+    expect(page.locator("#tab-data-button")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("heading", name="Exemple din conversații")).to_be_visible()
+    assert [one.dataset.shape for one in services.my_data.sets()][-2:] == ["preference", "chat"]
+    for chat in made:
+        for answer in services.chats.one(chat).turns[0].answers:
+            services.chats.drop(answer.id)
+        services.chats.delete(chat)
+    opened(page, f"{studio.address}/ro/")
+    tab(page, "chat")
+    expect(page.locator(".turn").first).to_be_visible()
+    expect(page.locator(".judged-box")).to_be_hidden()
 
 
 def test_an_answer_is_copied(page: Page) -> None:

@@ -102,7 +102,7 @@ def test_thumbs_corrections_and_names_are_seen_in_the_other_window(first: Page, 
     second.locator("[data-key=correct-field]").fill("Așa trebuia.")
     press(second, "Salva", ".correcting")
     expect(first.locator(".corrected .words")).to_have_text("Așa trebuia.")
-    expect(first.locator(".corrected-box summary")).to_have_text("Răspunsuri corectate: 1")
+    expect(first.locator(".judged-box summary")).to_have_text("Răspunsuri evaluate: 2")
     press(first, "Redenumește", ".chat-bar")
     first.locator("#chat-name").fill("Cum o mai duci")
     first.locator("#chat-name").press("Enter")

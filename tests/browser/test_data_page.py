@@ -1,6 +1,7 @@
 """Data as a person has them: dropped, chosen, pasted, understood otherwise, imported, looked at, renamed, deleted."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,7 +179,7 @@ def test_pasted_rows_become_data(page: Page) -> None:
     page.locator("[data-key=paste]").click()
     expect(page.locator("#data-pasted-said")).to_have_text(RO.t("live.data.paste.empty"))
     expect(page.locator("#data-pasted")).to_be_focused()
-    page.locator("#data-pasted").fill(TABLE.replace(";", "\t"))
+    page.locator("#data-pasted").fill(TABLE)
     page.locator("[data-key=paste]").click()
     expect(read(page)).to_contain_text(LETTERS.format(n=0))
     imports(page, "Lipite")
@@ -348,6 +349,21 @@ def test_a_data_set_is_split_as_a_new_version(page: Page, studio: Studio) -> Non
     services = Services.at(studio.workspace)
     (second,) = (one.dataset for one in services.my_data.sets() if one.dataset.name == "Sume")
     assert Counter(row["part"] for row in rows.read(second.path)) == {"train": 18, "dev": 5, "test": 2}
+
+
+def test_rows_are_shown_as_the_tokens_of_a_training(page: Page) -> None:
+    page.locator("[data-key='open starter-ro']").click()
+    page.get_by_text(RO.t("live.data.tokens"), exact=True).click()
+    page.locator("#data-tokens-recipe").select_option("starter-lora")
+    page.locator("[data-action=tokens-look]").click()
+    rows = page.locator("#data-tokens li")
+    expect(rows).to_have_count(3, timeout=LONG)
+    expect(rows.first.locator(".token").first).to_have_text("<|im_start|>")
+    expect(rows.first.locator(".token.learned").last).to_contain_text("<|im_end|>")
+    expect(rows.first.locator(".token.read").first).to_have_attribute("title", re.compile(r"tokenul \d+"))
+    page.locator("[data-key=tokens-after]").click()
+    expect(rows.first).to_contain_text("rândul 4", timeout=LONG)
+    assert faults(page) == []
 
 
 @pytest.mark.parametrize(("colours", "width"), [("light", 1366), ("dark", 360)])

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from backend.data import datasets
-from backend.data.files import halves
+from backend.data.files import turns
 from backend.data.intake import run, submit
 from backend.data.intake.run import STAGING
 from backend.jobs.context import JobContext
@@ -42,7 +42,8 @@ def chats(path):
 
 @pytest.mark.parametrize("make", [table, chats])
 def test_an_import_that_is_killed_leaves_all_or_nothing(tmp_path, monkeypatch, make):
-    monkeypatch.setattr(halves, "LEAST", 1000)
+    monkeypatch.setattr(turns, "LEAST", 1000)
+    monkeypatch.setattr(turns, "PART", 1000)
     stage = Stage.at(tmp_path / "workspace")
     path = make(tmp_path / ("a.csv" if make is table else "a.jsonl"))
     dice = random.Random(SEED)

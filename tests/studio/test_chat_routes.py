@@ -183,15 +183,25 @@ def test_thumbs_corrections_and_the_data_set_they_are_too_few_for(page: TestClie
     page.post("/chat/mark", json={"chat": chat, "answer": answer, "up": False})
     shown = one(page, chat)["turns"][0]["answers"][1]
     assert (shown["up"], shown["corrected"]) == (False, "Două.")
-    assert page.get("/chat/list").json()["corrections"] == 1
-    (kept,) = page.get("/chat/corrections").json()
-    assert (kept["model"], kept["question"], kept["corrected"]) == ("first", "Câte?", "Două.")
-    refused = page.post("/chat/dataset?language=ro", json={})
+    assert page.get("/chat/list").json()["judged"] == 1
+    found = page.get("/chat/judged?language=ro").json()
+    (kept,) = found["lines"]
+    assert (kept["judged"], kept["question"], kept["words"]) == ("first · corectat", "Câte?", "Două.")
+    assert (found["examples"], found["pairs"]) == (1, 1)
+    lesson = page.get("/chat/file?kind=pairs")
+    assert (json.loads(lesson.text)["chosen"], lesson.headers["content-disposition"]) == (
+        "Două.",
+        'attachment; filename="pairs.jsonl"',
+    )
+    refused = page.post("/chat/dataset?language=ro", json={"lesson": "pairs"})
     assert refused.status_code == 422
     assert "10" in refused.json()["said"]
     page.post("/chat/forget", json={"answer": answer})
-    assert page.get("/chat/corrections").json() == []
+    assert page.get("/chat/judged").json()["pairs"] == 0
     assert one(page, chat)["turns"][0]["answers"][1]["up"] is False
+    page.post("/chat/drop", json={"answer": answer})
+    assert page.get("/chat/judged").json()["lines"] == []
+    assert one(page, chat)["turns"][0]["answers"][1]["up"] is None
 
 
 @pytest.mark.parametrize("kind", ["md", "json", "jsonl"])

@@ -247,6 +247,12 @@ def test_a_deletion_tells_which_runs_lose_their_source(services: FakeServices, a
     services.bringing.jobs.submit(HOME, NewJob("train", "una", {"data": {"id": mine.id}}))
     assert "una" in asked.get("weigh", id=mine.id)["said"]
     assert "used" in next(one["detail"] for one in asked.get("sets")["lines"] if one["id"] == mine.id)
+    assert "verdict" not in asked.get("weigh", id=mine.id)["said"]
+    services.reviews.begin(mine.id, "")
+    services.reviews.join(mine.id, "Ana")
+    for row in range(3):
+        services.reviews.require(mine.id).judge("Ana", row, "approve")
+    assert "3 verdicts" in asked.get("weigh", id=mine.id)["said"]
     assert "sume" in asked.post("delete", id=mine.id)["said"]
     assert asked.get("one", 422, id=mine.id)["said"]
     assert asked.post("delete", 422, id="starter-ro")["said"]

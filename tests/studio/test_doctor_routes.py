@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend.data import datasets
-from backend.data.datasets import Dataset
+from backend.data import rows as stored
+from backend.data.datasets import Dataset, Step
 from backend.data.doctor import fixing, report
 from backend.data.doctor.check import check
 from backend.data.preparing.plan import Split
@@ -157,6 +158,30 @@ def test_a_step_that_cannot_be_done_is_said_in_one_sentence(
 ) -> None:
     assert said in asked.post("prepare", 422, id=mine.id, step=step, values=values)["said"]
     assert asked.look(id=mine.id)["work"] is None
+
+
+def test_the_steps_of_another_data_set_are_done_again(
+    asked: Asked, mine: Dataset, services: FakeServices, tmp_path: Path
+) -> None:
+    workspace = services.doctor.workspace
+    (tmp_path / "alte.jsonl").write_text(
+        "".join(f'{{"question": "Ce oraș e {n}?", "answer": "Orașul {n}."}}\n' for n in range(12)), encoding="utf-8"
+    )
+    other = datasets.add(HOME, workspace, tmp_path / "alte.jsonl", "alte")
+    steps = [{"step": "filter", "contains": "oraș"}, {"step": "split", "dev": 0.2}]
+    prepared = derive(
+        HOME, workspace, other, Step(name="prepare", settings={"steps": steps}), list(stored.read(other.path))[1:]
+    )
+    assert asked.look(id=other.id)["steps"][-1]["name"] != "like"
+    like = asked.look(id=mine.id)["steps"][-1]
+    assert (like["name"], like["fields"][0]["options"]) == ("like", [{"value": prepared.id, "title": "alte"}])
+    assert asked.post("prepare", 422, id=mine.id, step="like", values={"like": "nobody"})["said"]
+    assert asked.post("prepare", 422, id=mine.id, step="like", values={"like": mine.id})["said"]
+    asked.post("prepare", id=mine.id, step="like", values={"like": prepared.id})
+    (job,) = services.doctor.jobs.all(HOME)
+    folder = RunFolder(workspace.run(job.id))
+    plan = Prepare(**folder.read(folder.request)["prepare"]).plan
+    assert [one.step for one in plan.steps] == ["filter", "split"]
 
 
 def test_what_ships_has_no_form(asked: Asked) -> None:

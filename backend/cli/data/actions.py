@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from backend import names
-from backend.cli.data import diagnosis, intake, preparing, tokens
+from backend.cli.data import diagnosis, intake, preparing, review, tokens
 from backend.cli.headless import open_jobs, supervised
 from backend.cli.output import answer, say
-from backend.cli.train import follow, reason
+from backend.cli.train import ended, follow, reason
 from backend.data import datasets
 from backend.data.corpora import index
 from backend.data.corpora.share import STREAMED_BYTES
@@ -19,8 +19,9 @@ from backend.errors import DataError
 from backend.hub import desk
 from backend.hub.corpora import submit
 from backend.hub.corpora.offer import CorpusOffer, Wanted
+from backend.hub.corpora.part import Part
 from backend.hub.submit import room
-from backend.jobs.model import ExitCode, JobState
+from backend.jobs.model import JobState
 from backend.jobs.service import Jobs
 from backend.jobs.upkeep.disk import in_words
 from backend.people import HOME
@@ -82,6 +83,7 @@ ACTIONS = {
     "fix": diagnosis.fix,
     "import": intake.bring,
     "prepare": preparing.prepare,
+    "review": review.review,
     "tokens": tokens.tokens,
     "add": add,
     "delete": delete,
@@ -106,14 +108,16 @@ def _add_from_hub(jobs: Jobs, options: argparse.Namespace) -> int:
         say(_told(jobs, offer))
         say("To accept this licence and fetch the texts: add --accept-licence")
     accepted = offer.licence.digest if options.accept_licence else ""
-    job = submit.fetch(HOME, jobs, offer, accepted=accepted, name=options.name, field=options.field)
+    first, _, last = options.take.partition("-")
+    rows = Part.of(first, last)
+    job = submit.fetch(HOME, jobs, offer, accepted=accepted, name=options.name, field=options.field, rows=rows)
     with supervised(jobs.workspace):
         job = follow(jobs, job)
     made = jobs.folder(job).read(jobs.folder(job).result) if job.state == JobState.DONE else {}
     values = {"job": job.name, "state": job.state.value, "data": made.get("data"), "rows": made.get("rows")}
     text = f"{offer.hub_id}: {job.state.value}. {reason(job) or ''}".strip()
     answer(values | {"bytes": offer.bytes, "reason": reason(job)}, as_json=options.json, text=text)
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:

@@ -5,7 +5,7 @@ from typing import Any
 
 from backend.cli.headless import supervised
 from backend.cli.output import answer
-from backend.cli.train import follow, reason
+from backend.cli.train import ended, follow, reason
 from backend.data import datasets, intact
 from backend.data.datasets import Dataset
 from backend.data.doctor import check as doctor
@@ -13,7 +13,6 @@ from backend.data.doctor import report, submit
 from backend.data.doctor.finding import Finding
 from backend.data.doctor.seen import Reader
 from backend.errors import StudioError
-from backend.jobs.model import ExitCode, JobState
 from backend.jobs.service import Jobs
 from backend.models import catalogue, reader
 from backend.people import HOME
@@ -69,4 +68,4 @@ def fix(jobs: Jobs, options: argparse.Namespace) -> int:
         f"{made.name}: version {made.version}, {made.rows} rows" if made else f"{job.state.value}. {reason(job) or ''}"
     )
     answer(values | {"version": made.version if made else None, "reason": reason(job)}, as_json=options.json, text=told)
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from backend.cli.data import diagnosis
 from backend.cli.headless import supervised
 from backend.cli.output import answer, say
-from backend.cli.train import follow, reason
+from backend.cli.train import ended, follow, reason
 from backend.data.doctor.check import Doctor
 from backend.data.intake import conversion, findings, submit
 from backend.data.intake.findings import Count, Finding
@@ -23,7 +23,7 @@ from backend.data.pictures.keeping import Keeper
 from backend.data.reading import Convert
 from backend.data.rows import Row
 from backend.errors import DataError, StudioError
-from backend.jobs.model import ExitCode, JobState
+from backend.jobs.model import JobState
 from backend.jobs.service import Jobs
 from backend.people import HOME
 from backend.setup import commands
@@ -45,7 +45,8 @@ def check(jobs: Jobs, options: argparse.Namespace) -> int:
 
 def bring(jobs: Jobs, options: argparse.Namespace) -> int:
     """The same, and then the job that keeps the rows; with faulty ones only where they may be left out."""
-    opened, count, found = _read(jobs, options)
+    with limits.within():
+        opened, count, found = _read(jobs, options)
     path = Path(options.ref)
     if opened is None or (count.affected and not options.skip_bad):
         answer(_facts(opened, count, found, None), as_json=options.json, text=_told(opened, count, found))
@@ -68,7 +69,7 @@ def bring(jobs: Jobs, options: argparse.Namespace) -> int:
         f"{made.name}: {made.rows} rows, {made.skipped} left out" if made else f"{job.state.value}. {reason(job) or ''}"
     )
     answer(_facts(opened, count, found, made.id if made else None), as_json=options.json, text=text)
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)
 
 
 def _choices(options: argparse.Namespace) -> Choices:

@@ -5,16 +5,14 @@ from pathlib import Path
 
 from backend.cli.headless import supervised
 from backend.cli.output import answer
-from backend.cli.train import follow, reason
+from backend.cli.train import ended, follow, reason
 from backend.data import datasets, languages
 from backend.data.actions.progress import made_by
 from backend.data.preparing import plan, submit
 from backend.data.preparing.plan import Plan
 from backend.errors import DataError
-from backend.jobs.model import ExitCode, JobState
 from backend.jobs.service import Jobs
 from backend.people import HOME
-from backend.setup import commands
 
 
 def prepare(jobs: Jobs, options: argparse.Namespace) -> int:
@@ -42,7 +40,7 @@ def prepare(jobs: Jobs, options: argparse.Namespace) -> int:
         else f"{job.state.value}. {said}"
     )
     answer(values, as_json=options.json, text=f"{plan.written(asked)}{told}")
-    return {JobState.DONE: commands.DONE, JobState.STOPPED: ExitCode.STOPPED}.get(job.state, commands.FAILED)
+    return ended(job)
 
 
 def _asked(jobs: Jobs, options: argparse.Namespace) -> Plan:

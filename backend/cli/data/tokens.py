@@ -13,8 +13,6 @@ from backend.recipes import load
 from backend.setup import commands
 from backend.training.shown.rows import Shown, shown
 
-FIRST = "1-3"
-
 
 def tokens(jobs: Jobs, options: argparse.Namespace) -> int:
     found = datasets.find(HOME, jobs.workspace, options.ref)

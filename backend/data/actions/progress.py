@@ -24,11 +24,16 @@ class Watch:
     _said: float = 0.0
 
     def __call__(self, count: int) -> None:
-        if count % LOOK_EVERY == 0 and time.monotonic() - self._said >= SAY_SECONDS:
+        if count % LOOK_EVERY == 0:
+            self.look(rows=count)
+
+    def look(self, **shown: int) -> None:
+        """Now and then."""
+        if time.monotonic() - self._said >= SAY_SECONDS:
             self._said = time.monotonic()
             if self.job.stop_requested() is not None:
                 raise StoppedError
-            self.job.show(rows=count)
+            self.job.show(**shown)
 
 
 def owner(job: JobContext) -> Person:

@@ -10,6 +10,7 @@ ACTIONS = {
     "check": "backend.data.doctor.run",
     "fix": "backend.data.doctor.run",
     "prepare": "backend.data.preparing.run",
+    "review": "backend.data.review.run",
 }
 
 

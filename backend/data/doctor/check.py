@@ -17,7 +17,7 @@ from backend.data.doctor.rules.letters import Cedilla, Lost, NoMarks, WrongEncod
 from backend.data.doctor.rules.personal import Personal
 from backend.data.doctor.rules.rule import Rule
 from backend.data.doctor.rules.same import Duplicates, NearDuplicates
-from backend.data.doctor.rules.sizes import Empty, Long, Short
+from backend.data.doctor.rules.sizes import Empty, Long, Short, Slight
 from backend.data.doctor.rules.whole import Decimals, Keys, Labels, Languages, MixedLabels
 from backend.data.doctor.seen import Reader, Seen
 from backend.data.rows import Row
@@ -36,7 +36,7 @@ def rules(reader: Reader | None, folder: Path | None, *, brief: bool = False) ->
     return [
         *found,
         *([] if brief else [NearDuplicates()]),
-        *([Long(reader)] if reader else []),
+        *([Slight(reader), Long(reader)] if reader else []),
         *(pictures.all_of(folder) if folder else ()),
     ]
 

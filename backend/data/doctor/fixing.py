@@ -36,7 +36,7 @@ def require(fixes: Sequence[str], reader: Reader | None) -> None:
 def step(fixes: Sequence[str], reader: Reader | None, job: str = "") -> Step:
     """What is recorded with the version. `job`: which job made it."""
     settings: dict[str, Any] = {"fixes": list(fixes)}
-    if reader and any(name in ("drop_long", "part_control_words") for name in fixes):
+    if reader and any(name in ("drop_slight", "drop_long", "part_control_words") for name in fixes):
         settings |= {"model": reader.model, "most": reader.most}
     return Step(name=STEP, settings=settings | ({"job": job} if job else {}))
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backend.data import datasets
+from backend.data.actions.queueing import require_own
 from backend.data.datasets import Dataset
 from backend.data.doctor.finding import Finding
 from backend.data.doctor.rules.sizes import Lengths
 from backend.data.shapes import Shape
-from backend.errors import AccessError
 from backend.paths import Workspace, write_atomically
 from backend.people import Person
 
@@ -54,12 +53,6 @@ def keep(workspace: Workspace, dataset: Dataset, report: Report) -> None:
     place = _place(workspace, dataset)
     place.parent.mkdir(exist_ok=True)
     write_atomically(place, report.model_dump_json())
-
-
-def require_own(person: Person, workspace: Workspace, dataset: Dataset) -> None:
-    """AccessError unless this person may use it."""
-    if all(one.id != dataset.id for one in datasets.every_version(person, workspace)):
-        raise AccessError("data.not_found")
 
 
 def _place(workspace: Workspace, dataset: Dataset) -> Path:

@@ -4,9 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.data.doctor.seen import Reader
 
-KIND = "data"
-"""Of all jobs that work on data, beside trainings."""
-
 
 class Check(BaseModel):
     """Look for all that is the matter with this version."""

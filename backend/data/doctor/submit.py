@@ -1,16 +1,14 @@
 """Queueing a check or a fix: everything that can be refused at once is refused here, before there is a job."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from backend import names
 from backend.data.actions.progress import made_by
+from backend.data.actions.queueing import queued, require_own
 from backend.data.datasets import Dataset
 from backend.data.doctor import fixing
-from backend.data.doctor.report import require_own
-from backend.data.doctor.request import KIND, Check, Fix
+from backend.data.doctor.request import Check, Fix
 from backend.data.doctor.seen import Reader
-from backend.jobs.model import DATA, Job, NewJob
+from backend.jobs.model import Job
 from backend.jobs.service import Jobs
 from backend.people import Person
 
@@ -20,7 +18,7 @@ def check(person: Person, jobs: Jobs, dataset: Dataset, reader: Reader | None = 
     else's.
     """
     require_own(person, jobs.workspace, dataset)
-    return _queued(person, jobs, dataset, {"check": Check(dataset=dataset.id, reader=reader).model_dump(mode="json")})
+    return queued(person, jobs, dataset, {"check": Check(dataset=dataset.id, reader=reader).model_dump(mode="json")})
 
 
 def fix(person: Person, jobs: Jobs, dataset: Dataset, fixes: Sequence[str], reader: Reader | None = None) -> Job:
@@ -30,14 +28,9 @@ def fix(person: Person, jobs: Jobs, dataset: Dataset, fixes: Sequence[str], read
     require_own(person, jobs.workspace, dataset)
     fixing.require(fixes, reader)
     asked = Fix(dataset=dataset.id, fixes=tuple(dict.fromkeys(fixes)), reader=reader)
-    return _queued(person, jobs, dataset, {"fix": asked.model_dump(mode="json")})
+    return queued(person, jobs, dataset, {"fix": asked.model_dump(mode="json")})
 
 
 def made(person: Person, jobs: Jobs, job: Job) -> Dataset | None:
     """The version that this fix has made; None before it has, and after that was deleted."""
     return made_by(person, jobs.workspace, job.id)
-
-
-def _queued(person: Person, jobs: Jobs, dataset: Dataset, request: dict[str, Any]) -> Job:
-    called = names.free(names.from_file(dataset.name), [job.name for job in jobs.all(person)])
-    return jobs.submit(person, NewJob(KIND, called, request, device=DATA))

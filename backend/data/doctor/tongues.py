@@ -8,26 +8,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-# Frequent in one of the three languages, and words of neither of the other two. Romanian without its marks too.
-_WORDS = {
-    "ro": "este sunt și si să că în din pentru mai cu pe nu ce cum unde dar sau fost acest această aceasta prin foarte "
-    "doar când cand după dupa lui fi am ai au mi îmi imi își isi te vă ne lor lui cel cea cei cele unui unei fără fara "
-    "până pana asta astfel toate tot către decât decat dacă daca trebuie poate face au fac câte cate cât cat vreau "
-    "care ale al eu tu el ea noi voi ei ele despre între intre avea are ar fi fie",
-    "it": "è il di che non sono per una della del dei delle degli alla al nel nella con come più piu gli si anche "
-    "questo questa quando dove cosa perché perche sei hai ho ha hanno essere stato stata ma ci dal dalla sul sulla "
-    "quanto quanti quali qual lo mi ti un uno dopo prima molto tutti tutto ogni così cosi ed",
-    "en": "the is of and what how you it this that with have for do not was are were which when where who why be been "
-    "to from by as at or if can could will would should has had his her their they we your my there than then",
-}
-_SPLIT = {language: frozenset(words.split()) for language, words in _WORDS.items()}
-COMMON: dict[str, frozenset[str]] = {
-    language: words.difference(*(other for name, other in _SPLIT.items() if name != language))
-    for language, words in _SPLIT.items()
-}
-OWNERS = {word: language for language, words in COMMON.items() for word in words}
+from backend.data.languages import COMMON, OWNERS, WORD
+
 PLAUSIBLE = ("ro", "it", "en", "fr", "es", "pt", "de", "hu", "tr", "pl", "bg", "sr", "uk", "ru", "el", "la", "nl", "sq")
-WORD = re.compile(r"[^\W\d_]+")
 LETTERS = {"ro": re.compile("[ășțţ]"), "it": re.compile("[ìò]")}
 HEAD, MORE, ASKED_HEAD = 240, 720, 200
 FEWEST_LETTERS = 40

@@ -15,6 +15,8 @@ from backend.errors import DataError
 
 SAMPLE = 200
 KNOWN: tuple[Shape, ...] = ("chat", "text", "preference")
+TOLD = {f"mapping.{name}" for name in ("verdict", "unlearned", "thoughts", "media", "no_pictures")}
+"""What the names of the fields do not say."""
 UNKNOWN = ("data.unknown_fields", "data.not_text", "data.not_turns", "data.turn_fields", "data.unknown_role")
 
 
@@ -67,7 +69,8 @@ def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named, first: l
         return by(mapping, opened.understood.columns, keep)
     first = sample(opened) if first is None else first
     found = mapping_of(opened, first)
-    return normalised if found.shape in KNOWN and _known(first, found.shape) else by(found, (), keep)
+    sure = found.shape in KNOWN and not TOLD & {notice.key for notice in found.notices}
+    return normalised if sure and _known(first, found.shape) else by(found, (), keep)
 
 
 def _known(records: list[Record], shape: Shape) -> bool:

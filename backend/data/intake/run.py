@@ -2,23 +2,20 @@
 
 import gc
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend import names
 from backend.data import datasets, reading
+from backend.data.actions import progress
 from backend.data.datasets import RECORD, Dataset
-from backend.data.files import halves
-from backend.data.files.blocks import Block
-from backend.data.intake import conversion
+from backend.data.files import flushing
+from backend.data.files.blocks import Block, Chats
+from backend.data.intake import conversion, digest
 from backend.data.intake.findings import Count, Finding, of_notice
 from backend.data.intake.request import Import
-from backend.data.intake.submit import digest
 from backend.data.opening import limits
 from backend.data.opening.files import open_files
 from backend.data.opening.opened import Notice, Opened, Record
@@ -28,54 +25,34 @@ from backend.errors import DataError
 from backend.jobs.context import JobContext
 from backend.jobs.events import Phase
 from backend.jobs.model import ExitCode
-from backend.people import Person
 
 STAGING = ".importing"
-SAY_SECONDS = 0.5
-LOOK_EVERY = 200
 SELDOM = 100_000
 """Objects that come to be between two collections of garbage."""
 
 
-class StoppedError(Exception):
-    """The person has asked for it."""
-
-
 @dataclass
-class Watch:
-    """Counts the records as they pass, and in `tally` what is wrong with them; says how many twice a second, and stops
-    when it is asked to.
-    """
+class Watch(progress.Watch):
+    """Counts the records as they pass, and in `tally` what is wrong with them."""
 
-    job: JobContext
     tally: Count = field(default_factory=Count)
     unsure: tuple[Notice, ...] = ()
     count: int = 0
-    _said: float = 0.0
 
     def over(self, opened: Opened) -> Iterator[Record]:
         """Its records."""
-        meter, every = opened.meter, 1 if opened.understood.kind == "pictures" else LOOK_EVERY
+        meter, every = opened.meter, 1 if opened.understood.kind == "pictures" else progress.LOOK_EVERY
         for record in opened.records():
             self.count += 1
             if self.count % every == 0:
                 self.look(rows=self.count, **({"done": meter.done, "total": meter.total} if meter.total else {}))
             yield record
 
-    def over_blocks(self, blocks: Iterator[Block], size: int, border: int) -> Iterator[Block]:
-        """The same for a file of so many bytes in blocks; up to the border somebody else reads as much behind it."""
+    def over_blocks(self, blocks: Iterator[Block | Chats], size: int) -> Iterator[Block | Chats]:
+        """The same for a file of so many bytes in blocks."""
         for block in blocks:
-            done = block.end * size // border if block.end <= border else block.end
-            self.look(rows=block.first - 1, done=done, total=size)
+            self.look(rows=block.first - 1, done=block.end, total=size)
             yield block
-
-    def look(self, **shown: int) -> None:
-        """Now and then."""
-        if time.monotonic() - self._said >= SAY_SECONDS:
-            self._said = time.monotonic()
-            if self.job.stop_requested() is not None:
-                raise StoppedError
-            self.job.show(**shown)
 
 
 def run(job: JobContext) -> int:
@@ -90,7 +67,7 @@ def run(job: JobContext) -> int:
         made = _already(job)
         if made is None:
             made, found = _imported(job, asked)
-    except StoppedError:
+    except progress.StoppedError:
         return ExitCode.STOPPED
     except MemoryError as error:
         raise DataError("opening.too_big_to_read") from error
@@ -102,16 +79,14 @@ def run(job: JobContext) -> int:
     return ExitCode.DONE
 
 
-def _owner(job: JobContext) -> Person:
-    return Person(job.folder.read(job.folder.request)["job"]["owner"])
-
-
 def _already(job: JobContext) -> Dataset | None:
     """What an earlier attempt has finished before it was killed."""
     name = job.folder.path.name
     if not (job.workspace.datasets / name / RECORD).is_file():
         return None
-    return next((known for known in datasets.every_version(_owner(job), job.workspace) if known.id == name), None)
+    return next(
+        (known for known in datasets.every_version(progress.owner(job), job.workspace) if known.id == name), None
+    )
 
 
 def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, ...]]:
@@ -119,43 +94,43 @@ def _imported(job: JobContext, asked: Import) -> tuple[Dataset, tuple[Finding, .
     staging = job.folder.path / STAGING
     staging.mkdir()
     job.say(Phase(name="checking"))
-    taken = [known.name for known in datasets.available(_owner(job), job.workspace)]
+    taken = [known.name for known in datasets.available(progress.owner(job), job.workspace)]
     values = {
-        **{name: said for name, said in asked.origin.items() if name in ("hub_id", "revision", "licence")},
+        **{name: said for name, said in asked.origin.items() if name in ("hub_id", "revision", "part", "licence")},
         "name": names.free(asked.name, taken, "data"),
-        "owner": _owner(job).id,
-        "source_sha256": asked.digest or digest(asked),
+        "owner": progress.owner(job).id,
     }
     opened = open_files([(source.name, source.path) for source in asked.sources], asked.choices, staging)
     keeper = Keeper(staging / "whole")
     watch = Watch(job)
-    write = partial(_write, watch, asked, opened, keeper, staging)
+
+    def write(target: BinaryIO) -> Findings:
+        found, values["source_sha256"] = _write(watch, asked, opened, keeper, target)
+        return found
+
     made = datasets.keep(job.workspace, staging / "whole", write, values, job.folder.path.name)
     notices = (*opened.understood.notices, *watch.unsure, *keeper.notices())
     return made, (*watch.tally.findings(), *(of_notice(notice) for notice in notices))
 
 
-def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, scratch: Path, target: BinaryIO) -> Findings:
+def _write(watch: Watch, asked: Import, opened: Opened, keeper: Keeper, target: BinaryIO) -> tuple[Findings, str]:
+    """(what was found, the digest of the files)"""
     convert = conversion.chosen(opened, asked.mapping, keeper.keep)
     # What a person has chosen is sure.
     watch.unsure = conversion.notices(convert) if asked.mapping is None else ()
     how: dict[str, Any] = {"skip_bad": asked.skip_bad, "tell": watch.tally.fault}
     with _seldom_collecting():
-        if opened.path is not None and opened.blocks is not None and convert is reading.normalised:
-            with halves.rest_of(opened.path, scratch) as rest:
-                border = rest.start if rest else 0
-                blocks = watch.over_blocks(opened.blocks(border), opened.understood.bytes, border)
-                found = reading.write_blocks(blocks, target, **how, rest=partial(_rest, rest, watch))
+        if opened.blocks is not None and convert is reading.normalised:
+            # The second process comes before the threads: it is a copy of one that has none.
+            with opened.blocks() as blocks, digest.beside(asked) as source, flushing.beside(target):
+                found = reading.write_blocks(watch.over_blocks(blocks, opened.understood.bytes), target, **how)
+                from_bytes = source()
         else:
-            found = reading.write(watch.over(opened), target, convert, **how)
+            with digest.beside(asked) as source, flushing.beside(target):
+                found = reading.write(watch.over(opened), target, convert, **how)
+                from_bytes = source()
     watch.tally.total = found.total
-    return found
-
-
-def _rest(rest: halves.Rest | None, watch: Watch, block: Block) -> tuple[int, Iterable[bytes]]:
-    if rest is None or block.end != rest.start:
-        return 0, ()
-    return rest.rows(watch.look), rest.parts()
+    return found, from_bytes
 
 
 @contextmanager

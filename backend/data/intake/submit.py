@@ -1,14 +1,13 @@
 """Queueing an import: everything that can be refused at once is refused here, before there is a job."""
 
-import hashlib
 from collections.abc import Mapping as Mapped
 from collections.abc import Sequence
 from pathlib import Path
 
 from backend import names
 from backend.data import datasets
+from backend.data.actions.queueing import KIND
 from backend.data.datasets import Dataset
-from backend.data.doctor.request import KIND
 from backend.data.intake.request import Import, Source
 from backend.data.mapping.mapping import Mapping
 from backend.data.opening.opened import Choices
@@ -63,16 +62,3 @@ def made(person: Person, jobs: Jobs, job: Job) -> Dataset | None:
     """The data set that this import has become; None before it has, and after that was deleted."""
     found = (one for one in datasets.every_version(person, jobs.workspace) if one.id == job.id)
     return next(found, None)
-
-
-def digest(asked: Import) -> str:
-    """The same for the same bytes under the same choices."""
-    total = hashlib.sha256()
-    for source in asked.sources:
-        total.update(source.name.encode())
-        for path in [source.path] if source.path.is_file() else sorted(source.path.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                with path.open("rb") as file:
-                    total.update(hashlib.file_digest(file, "sha256").digest())
-    said = asked.model_dump_json(include={"choices", "mapping", "skip_bad"})
-    return hashlib.sha256(total.digest() + said.encode()).hexdigest()

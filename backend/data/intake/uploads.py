@@ -19,6 +19,7 @@ from backend import names
 from backend.data.opening.boxes import members
 from backend.errors import AccessError, DataError
 from backend.jobs.upkeep.disk import in_words
+from backend.messages import Number
 from backend.paths import Workspace, write_atomically
 from backend.people import Person
 from backend.settings import Settings
@@ -78,12 +79,15 @@ def begin(person: Person, workspace: Workspace) -> str:
 def receive(person: Person, workspace: Workspace, upload: str, name: str, size: int) -> Incoming:
     """A place for a file of this name (with the folders it lay in) and about so many bytes.
 
-    AccessError when there is no such upload; DataError for a name that leads elsewhere, and without room for it.
+    AccessError when there is no such upload; DataError for a name that leads elsewhere, for a file that is too large,
+    and without room for it.
     """
     folder = _folder(person, workspace, upload)
     members.require_safe(name)
     if not name.strip() or len(name) > LONGEST_NAME:
         raise DataError("data.upload_name", most=LONGEST_NAME)
+    if size > MOST_BYTES:
+        raise DataError("data.upload_too_large", name=members.shown(name), size=exact(size), most=exact(MOST_BYTES))
     free = max(shutil.disk_usage(workspace.root).free - Settings.read().disk_floor, 0)
     if size > free:
         raise DataError("data.upload_no_room", need=in_words(size), free=in_words(free))
@@ -131,6 +135,11 @@ def sweep(workspace: Workspace, needed: Container[str], now: float | None = None
     for folder in workspace.uploads.iterdir() if workspace.uploads.is_dir() else ():
         if folder.name not in needed and moment - folder.stat().st_mtime > KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def exact(size: int) -> Number:
+    """In gigabytes with as many places as tell one above the limit from the limit."""
+    return Number(f"{size / 1e9:.9f}".rstrip("0").rstrip("."))
 
 
 def cleaned(name: str) -> str:

@@ -15,6 +15,9 @@ TEXT_LETTERS = 12
 FEW = 0.5
 """A column with at most so large a share of different values may hold labels."""
 TEXT_ROLES = ("question", "answer", "context", "text", "chosen", "rejected", "first", "second", "caption")
+THOUGHTS = ("thinking", "reasoning_content", "reasoning")
+MEDIA = ("videos", "video", "audios", "audio")
+PICTURES = ("images", "image")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 
 
@@ -77,14 +80,24 @@ def unanswerable(mapping: Mapping, rows: Sequence[Values]) -> bool:
     return lists or any("is_impossible" in row for row in rows)
 
 
-def calls_tools(mapping: Mapping, rows: Sequence[Values]) -> bool:
-    """Whether tools are offered, called, or answer in these chats."""
-    offered = mapping.fields.get("tools", "")
-    if any(cells.parsed(row.get(offered)) for row in rows):
-        return True
+def kept_otherwise(mapping: Mapping, rows: Sequence[Values]) -> list[str]:
+    """What these rows hold that is not kept as it is meant, each with the name of its notice."""
     column = mapping.fields.get("messages", "")
-    lists = (row.get(column) for row in rows if turns.is_list(row.get(column)))
-    return any(turns.uses_tool(one) for found in lists for one in cells.parsed(found))
+    lists = [row.get(column) for row in rows if turns.is_list(row.get(column))]
+    messages = [one for found in lists for one in cells.parsed(found) if isinstance(one, dict)]
+    offered = mapping.fields.get("tools", "")
+    pairs = mapping.shape == "preference"
+    return [
+        name
+        for name, holds in (
+            ("tools", any(cells.parsed(row.get(offered)) for row in rows) or any(map(turns.uses_tool, messages))),
+            ("unlearned", any(turns.is_answer(one) and turns.is_unlearned(one) for one in messages)),
+            ("thoughts", any(one.get(field) for one in messages for field in THOUGHTS)),
+            ("media", any(row.get(name) for row in rows for name in MEDIA)),
+            ("no_pictures", pairs and any(is_picture(row[name]) for row in rows for name in PICTURES if row.get(name))),
+        )
+        if holds
+    ]
 
 
 def no_answer(mapping: Mapping, rows: Sequence[Values]) -> str:

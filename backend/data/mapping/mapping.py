@@ -28,8 +28,13 @@ class Mapping(Fields):
             if column not in columns:
                 raise DataError("data.no_column", field=column[:80], columns=", ".join(columns)[:200])
         for role in self.missing():
-            raise DataError("mapping.missing", role=Phrase(f"mapping.role.{role}"), shape=_named(self.shape))
+            raise self._lacking(role)
         return self
+
+    def _lacking(self, role: str) -> DataError:
+        if role == "caption" and "image" in self.fields:
+            return DataError("mapping.missing_caption")
+        return DataError("mapping.missing", role=Phrase(f"mapping.role.{role}"), shape=_named(self.shape))
 
     def given(self, column: str, role: str) -> "Mapping":
         """With this column for this role ("" leaves it out): what a choice in the header of a table does."""
@@ -60,7 +65,7 @@ class Mapping(Fields):
         DataError says what is wrong with it: at `place` of the file, or in conversation `number` from 1.
         """
         for role in self.missing():
-            raise DataError("mapping.missing", role=Phrase(f"mapping.role.{role}"), shape=_named(self.shape))
+            raise self._lacking(role)
         conversation = place if number is None else number
         if self.shape == "chat":
             return chats.row(self, values, place, conversation)

@@ -17,6 +17,7 @@ from backend.errors import DataError
 
 Values = dict[str, Any]
 Found = dict[str, str] | None
+HALVES = (("prompt", "text"), ("text", "summary"), ("content", "summary"), ("input", "content"), ("input", "target"))
 ENOUGH = 0.8
 """So large a share of the rows looked at has to be as a shape wants them."""
 
@@ -48,8 +49,7 @@ def _settled(mapping: Mapping, columns: list[str], rows: list[Values]) -> Mappin
         notices.append(Notice(key="mapping.folder_names"))
     if "verdict" in mapping.fields:
         notices.append(Notice(key="mapping.verdict", values={"column": mapping.fields["verdict"]}))
-    if guessing.calls_tools(mapping, rows):
-        notices.append(Notice(key="mapping.tools"))
+    notices += [Notice(key=f"mapping.{key}") for key in guessing.kept_otherwise(mapping, rows)]
     if guessing.unanswerable(mapping, rows):
         changes["empty_answer"] = guessing.no_answer(mapping, rows)
         notices.append(Notice(key="mapping.no_answer", values={"answer": changes["empty_answer"]}))
@@ -141,12 +141,23 @@ def _preference(columns: list[str], rows: list[Values]) -> Found:
 
 def _messages(columns: list[str], rows: list[Values]) -> Found:
     column = _lists([name for name in columns if roles.fold(name) not in ("prompt", "completion")], rows)
-    if column is None or guessing.pictures_in(columns, rows, column):
+    answer = _lists([name for name in columns if roles.fold(name) == "completion"], rows)
+    named = {"messages": column or ""}
+    if answer and column:
+        named = {"question": column, "answer": answer}
+    elif answer and "prompt" not in map(roles.fold, columns):
+        named = {"messages": answer}
+    if not all(named.values()) or guessing.pictures_in(columns, rows, next(iter(named.values()))):
         return None
-    return {
-        "messages": column,
-        **(_with((), ("system", "tools", "verdict"), [n for n in columns if n != column]) or {}),
-    }
+    rest = [name for name in columns if name not in named.values()]
+    return _judged({**named, **(_with((), ("system", "tools", "verdict"), rest) or {})}, rest, rows)
+
+
+def _judged(fields: dict[str, str], columns: list[str], rows: list[Values]) -> dict[str, str]:
+    """With a column of labels that say nothing but true and false, which mark good and bad answers."""
+    rest = [name for name in columns if name not in fields.values() and roles.fold(name) == "label"]
+    truth = next((name for name in rest if guessing.is_verdict(rows, name)), None)
+    return fields | ({"verdict": truth} if truth and "verdict" not in fields else {})
 
 
 def _visual(columns: list[str], rows: list[Values]) -> Found:
@@ -205,16 +216,27 @@ def _score(columns: list[str], rows: list[Values]) -> Found:
 def _question(columns: list[str], rows: list[Values]) -> Found:
     fields = _with(("question", "answer"), ("context", "system", "history", "tools", "verdict"), columns)
     if fields is None:
-        fields = _with(("context", "answer"), ("system",), columns) or _unanswered(columns)
+        fields = _with(("context", "answer"), ("system",), columns) or _unanswered(columns) or _halves(columns)
         if fields is None:
             return None
         fields = {
             "question" if role == "context" and "question" not in fields else role: name
             for role, name in fields.items()
         }
-    rest = [name for name in columns if name not in fields.values()]
-    truth = next((name for name in rest if roles.fold(name) == "label" and guessing.is_verdict(rows, name)), None)
-    return fields | ({"verdict": truth} if truth and "verdict" not in fields else {})
+    known = {roles.fold(name): name for name in columns}
+    if {"critiques", "revision"} <= known.keys():
+        fields["answer"] = known["revision"]
+    options = _first("options", [name for name in columns if name not in fields.values()])
+    if options and "context" not in fields:
+        fields["context"] = options
+    return _judged(fields, columns, rows)
+
+
+def _halves(columns: list[str]) -> Found:
+    """Names that say what they are only where both are there."""
+    known = {roles.fold(name): name for name in columns}
+    found = next(((one, other) for one, other in HALVES if one in known and other in known), None)
+    return {"question": known[found[0]], "answer": known[found[1]]} if found else None
 
 
 def _unanswered(columns: list[str]) -> Found:

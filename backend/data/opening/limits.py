@@ -1,6 +1,8 @@
 """How much a process that reads somebody's file may take."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 MEMORY = 3 << 30
 """Bytes of its own; what it maps from the disk does not count."""
@@ -21,3 +23,19 @@ def limit(memory: int = MEMORY, seconds: int | None = None) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_CPU)
         last = seconds + 1 if most < 0 else min(seconds + 1, most)
         resource.setrlimit(resource.RLIMIT_CPU, (min(seconds, last), last))
+
+
+@contextmanager
+def within() -> Iterator[None]:
+    """`limit` of memory for as long as a file is read, in a process that has other things to do."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource  # noqa: PLC0415 - a module that Windows does not have
+
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    limit()
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -1,13 +1,14 @@
 """What a person may choose about a file, what was understood of it, and its records."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.data.files.blocks import Block
+from backend.data.files.blocks import Block, Chats
 from backend.data.opening.meter import Meter
 from backend.errors import DataError
 from backend.messages import catalogue, plural_form, sentence
@@ -115,14 +116,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Opened:
-    """`blocks`: the same file as blocks of lines of JSON, one of which ends at the byte that is given; None where it
-    cannot be read like that. `path`: of a single file. `meter`: how far `records` is.
+    """`blocks`: the same file as blocks of lines of JSON; None where it cannot be read like that. `meter`: how far
+    `records` is.
     """
 
     understood: Understood
     read: Callable[[], Iterator[Record]]
-    blocks: Callable[[int], Iterator[Block]] | None = None
-    path: Path | None = None
+    blocks: Callable[[], AbstractContextManager[Iterator[Block | Chats]]] | None = None
     meter: Meter = field(default_factory=Meter)
 
     def records(self) -> Iterator[Record]:

@@ -41,7 +41,7 @@ class Keeper:
         digest = hashlib.sha256(data).digest()
         if digest not in self._known:
             found = decoded(data, name or place)
-            self._known[digest] = self._stored(found)
+            self._known[digest] = self._stored(found, digest)
             for note in found.notes:
                 self._noted[note].append(shown(name) or place)
         return self._known[digest]
@@ -53,9 +53,10 @@ class Keeper:
             for note, names in sorted(self._noted.items())
         )
 
-    def _stored(self, found: Decoded) -> str:
+    def _stored(self, found: Decoded, digest: bytes) -> str:
         if self._folder is None:
-            return ""
+            # Other pictures are other rows, though none is kept.
+            return f"{FOLDER}/{digest.hex()}"
         ending, raw = ("png", _png(found.image)) if found.lossless else ("jpg", _jpeg(found.image, JPEG_QUALITY))
         name = f"{hashlib.sha256(raw).hexdigest()}.{ending}"
         path = self._folder / name

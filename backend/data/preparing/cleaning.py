@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from backend.data.doctor.tongues import OWNERS
+from backend.data.languages import OWNERS
 from backend.data.preparing.plan import Clean
 from backend.data.rows import Row
 

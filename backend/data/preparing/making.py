@@ -11,6 +11,7 @@ from backend.data.preparing.cleaning import cleaned
 from backend.data.preparing.mixing import Source, mixed
 from backend.data.preparing.parting import parts
 from backend.data.preparing.plan import AnyStep, AsChat, Clean, Filter, Mix, Plan, Split
+from backend.data.review.columns import COLUMNS
 from backend.data.rows import Row, texts
 from backend.data.shapes import Shape
 from backend.data.split import PART
@@ -23,6 +24,8 @@ Find = Callable[[str], Dataset]
 Watch = Callable[[int], None]
 """Told how many rows were read."""
 PICTURED = ("caption", "visual")
+STAYING = (PART, "origin", *COLUMNS)
+"""What other steps have said of a row."""
 
 
 def require(plan: Plan, dataset: Dataset, find: Find) -> Shape:
@@ -86,10 +89,10 @@ def _others(step: Mix, find: Find) -> Iterator[Source]:
 
 
 def _asked(before: Rows, step: AsChat) -> Iterator[Row]:
-    """A chat keeps the part and the origin of its row."""
+    """A chat keeps the part and the origin of its row, and who let it through."""
     known = span(before())
     for row in before():
-        yield as_chat(row, step.language, known) | {name: row[name] for name in (PART, "origin") if name in row}
+        yield as_chat(row, step.language, known) | {name: row[name] for name in STAYING if name in row}
 
 
 def kept(row: Row, wanted: Filter) -> bool:

@@ -143,6 +143,11 @@ def of(dataset: Dataset) -> Plan:
     return checked({"steps": steps})
 
 
+def is_of(dataset: Dataset) -> bool:
+    """Whether it was prepared by steps that could be done to another one."""
+    return bool(_recorded(dataset))
+
+
 def refuse_parts(dataset: Dataset) -> None:
     """DataError for texts that were split, where a run reads all that a corpus has."""
     parted = False

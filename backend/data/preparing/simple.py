@@ -51,6 +51,10 @@ STEPS: dict[str, tuple[Field, ...]] = {
 }
 
 
+LIKE = Field("like", "other")
+"""In place of a step: the data set whose steps are done again, all of them."""
+
+
 def possible(shape: Shape) -> tuple[str, ...]:
     """The steps that can be done to rows of this shape."""
     without = {"clean"} if shape != "text" else set()

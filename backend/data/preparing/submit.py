@@ -2,15 +2,13 @@
 
 from functools import partial
 
-from backend import names
 from backend.data import datasets
+from backend.data.actions.queueing import queued, require_own
 from backend.data.datasets import Dataset
-from backend.data.doctor.report import require_own
-from backend.data.doctor.request import KIND
 from backend.data.preparing.making import require
 from backend.data.preparing.plan import Plan
 from backend.data.preparing.request import Prepare
-from backend.jobs.model import DATA, Job, NewJob
+from backend.jobs.model import Job
 from backend.jobs.service import Jobs
 from backend.people import Person
 
@@ -22,5 +20,4 @@ def prepare(person: Person, jobs: Jobs, dataset: Dataset, plan: Plan) -> Job:
     require_own(person, jobs.workspace, dataset)
     require(plan, dataset, partial(datasets.find, person, jobs.workspace))
     asked = Prepare(dataset=dataset.id, plan=plan).model_dump(mode="json")
-    called = names.free(names.from_file(dataset.name), [job.name for job in jobs.all(person)])
-    return jobs.submit(person, NewJob(KIND, called, {"prepare": asked}, device=DATA))
+    return queued(person, jobs, dataset, {"prepare": asked})

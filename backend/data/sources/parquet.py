@@ -39,6 +39,34 @@ def documents(path: Path, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError("data.bad_parquet", row=number + 1) from error
 
 
+def count(path: Path) -> int:
+    """Rows, as the file's own summary states them. DataError as `documents`."""
+    tables: Any = import_module("pyarrow.parquet")
+    pyarrow: Any = import_module("pyarrow")
+    try:
+        return int(tables.read_metadata(path).num_rows)
+    except (pyarrow.ArrowException, OSError, EOFError) as error:
+        raise DataError("data.bad_parquet", row=1) from error
+
+
+def cut(path: Path, target: Path, first: int, end: int) -> None:
+    """Write the rows from `first` (from 0) to before `end` as a file of their own. DataError as `documents`."""
+    tables: Any = import_module("pyarrow.parquet")
+    pyarrow: Any = import_module("pyarrow")
+    at = 0
+    try:
+        with tables.ParquetFile(path) as file, tables.ParquetWriter(target, file.schema_arrow) as writer:
+            for batch in file.iter_batches(batch_size=ROWS):
+                begin, stop = max(first - at, 0), min(end - at, batch.num_rows)
+                if begin < stop:
+                    writer.write_batch(batch.slice(begin, stop - begin))
+                at += batch.num_rows
+                if at >= end:
+                    break
+    except (pyarrow.ArrowException, OSError, EOFError) as error:
+        raise DataError("data.bad_parquet", row=at + 1) from error
+
+
 def unpacked(path: Path, field: str) -> int:
     """Bytes of the texts as the file's own summary states them. DataError as `documents`."""
     tables: Any = import_module("pyarrow.parquet")

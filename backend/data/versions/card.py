@@ -64,7 +64,8 @@ def _left_out(dataset: Dataset) -> str:
 
 def _origin(dataset: Dataset) -> str:
     if dataset.hub_id:
-        return f"[{dataset.hub_id}]({HUB}/{dataset.hub_id}) at {dataset.revision[:12] or 'main'}"
+        part = f" ({dataset.part})" if dataset.part else ""
+        return f"[{dataset.hub_id}]({HUB}/{dataset.hub_id}) at {dataset.revision[:12] or 'main'}{part}"
     if dataset.shipped:
         return "Romanza Studio, with which it ships"
     return f"a file with the SHA-256 `{dataset.source_sha256}`" if dataset.source_sha256 else "this studio"

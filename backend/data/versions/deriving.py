@@ -12,11 +12,12 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from backend.data import datasets, intact, reading
+from backend.data.actions.queueing import require_own
 from backend.data.datasets import Dataset, Step
 from backend.data.opening.opened import Record
 from backend.data.reading import Findings
 from backend.data.shapes import Row, Shape
-from backend.errors import AccessError, DataError
+from backend.errors import DataError
 from backend.paths import Workspace
 from backend.people import Person
 
@@ -34,8 +35,7 @@ def derive(
     AccessError for somebody else's data set, DataError when the parent's rows are gone or others than were added, or
     when these are none, the same as the parent's, or too few to train on.
     """
-    if all(one.id != parent.id for one in datasets.every_version(person, workspace)):
-        raise AccessError("data.not_found")
+    require_own(person, workspace, parent)
     intact.require(parent)
     with FileLock(workspace.datasets / LOCK, is_singleton=False):
         return _next(person, workspace, parent, step, partial(_write, rows, shape or parent.shape, parent))

@@ -8,6 +8,7 @@ from backend.data import datasets
 from backend.data.datasets import Dataset
 from backend.errors import DataError
 from backend.hub.corpora.offer import CorpusOffer
+from backend.hub.corpora.part import Part
 from backend.hub.offer import HubFile, Plain
 from backend.hub.submit import DEVICE, Accepted, require_room
 from backend.jobs.folder import RunFolder
@@ -23,7 +24,7 @@ AS_FILES = ""
 
 class Fetch(Plain):
     """What the job is to fetch: exactly these files of this commit, and of their rows the texts in `field` (`AS_FILES`:
-    the files themselves).
+    the files themselves). `rows`: of all files, one after another.
     """
 
     hub_id: str
@@ -34,6 +35,7 @@ class Fetch(Plain):
     name: str
     files: tuple[HubFile, ...]
     licence: Accepted
+    rows: Part = Part()
 
     @property
     def bytes(self) -> int:
@@ -42,14 +44,24 @@ class Fetch(Plain):
     @property
     def source(self) -> str:
         """The same for the same texts."""
-        said = "\n".join([self.field, *(file.sha256 or file.blob or "" for file in self.files)])
+        part = [self.rows.text] if self.rows.text else []
+        said = "\n".join([self.field, *part, *(file.sha256 or file.blob or "" for file in self.files)])
         return hashlib.sha256(said.encode()).hexdigest()
 
 
-def fetch(person: Person, jobs: Jobs, offer: CorpusOffer, *, accepted: str, name: str = "", field: str = "text") -> Job:
-    """Queue fetching `offer`. `accepted` is the digest of the licence that was shown and accepted; `name` "": the data
-    set's on the Hub. DataError for what cannot be fetched or is here already, ModelError without room, JobError for the
-    name.
+def fetch(  # noqa: PLR0913 - one keyword for each thing a person chooses
+    person: Person,
+    jobs: Jobs,
+    offer: CorpusOffer,
+    *,
+    accepted: str,
+    name: str = "",
+    field: str = "text",
+    rows: Part | None = None,
+) -> Job:
+    """Queue fetching `offer`, or some of its `rows`. `accepted` is the digest of the licence that was shown and
+    accepted; `name` "": the data set's on the Hub. DataError for what cannot be fetched or is here already,
+    ModelError without room, JobError for the name.
     """
     if offer.problem is not None:
         raise DataError(offer.problem.key, **offer.problem.values)
@@ -63,13 +75,14 @@ def fetch(person: Person, jobs: Jobs, offer: CorpusOffer, *, accepted: str, name
         field=field,
         name=wanted,
         licence=Accepted(**stated, at=now, by=person.id),
+        rows=rows or Part(),
     )
     if known := here(person, jobs.workspace, asked):
         raise DataError("hub.corpus_here", name=offer.hub_id, called=known.name)
     for job in jobs.all(person):
         if job.kind == KIND and not job.ended and asked_for(jobs.folder(job)).source == asked.source:
             raise DataError("hub.already_coming", name=offer.hub_id, run=job.name)
-    require_room(jobs.workspace, offer.bytes)
+    require_room(jobs.workspace, offer.bytes if asked.rows.last is None else offer.files[0].size)
     called = names.free(wanted, [job.name for job in jobs.all(person)])
     return jobs.submit(person, NewJob(KIND, called, {"corpus": asked.model_dump(mode="json")}, device=DEVICE))
 

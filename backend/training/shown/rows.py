@@ -32,10 +32,13 @@ class Asked(BaseModel):
 
 
 class Piece(BaseModel):
-    """A token as text. `learned`: it counts in the loss; `kept`: it is within the recipe's length."""
+    """A token as text, and its number in the vocabulary. `learned`: it counts in the loss; `kept`: it is within the
+    recipe's length.
+    """
 
     model_config = ConfigDict(frozen=True)
     text: str
+    token: int
     learned: bool
     kept: bool
 

@@ -65,7 +65,7 @@ def _row(row: rows.Row, number: int, asked: Asked, tokenizer: PreTrainedTokenize
 def _pieces(document: Document, most: int, tokenizer: PreTrainedTokenizerBase) -> Iterator[Piece]:
     for at, (token, learned) in enumerate(zip(document.tokens.tolist(), document.learned.tolist(), strict=True)):
         kept = at < most
-        yield Piece(text=_text(token, tokenizer), learned=learned and kept, kept=kept)
+        yield Piece(text=_text(token, tokenizer), token=token, learned=learned and kept, kept=kept)
 
 
 def _text(token: int, tokenizer: PreTrainedTokenizerBase) -> str:

@@ -5,11 +5,16 @@ never learns to stop. Which tokens those are is said by the template's `{% gener
 the conversation up to each answer; either way it is checked, row by row, before any training.
 """
 
+import os
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
 from typing import Any
 
+import jinja2
+import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
@@ -18,6 +23,8 @@ from backend.models.templates import PLAINLY
 from backend.training.text.batches import Document
 
 Messages = list[dict[str, str]]
+TOGETHER = "TOKENIZERS_PARALLELISM"
+PROBE = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
 
 
 @dataclass(frozen=True)
@@ -32,18 +39,32 @@ class ChatFormat:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, model: str, new: tuple[str, ...] = ()) -> "ChatFormat":
-        """ModelError when the model has no chat template."""
+        """ModelError when the model has no chat template, or one that needs a token which its tokenizer lacks."""
         template = tokenizer.chat_template
         if not template:
             raise ModelError("training.no_chat_template", model=model)
+        try:
+            tokenizer.apply_chat_template(PROBE, tokenize=False, **PLAINLY)
+        except jinja2.UndefinedError as error:
+            named = re.search(r"'(\w+)'", str(error))
+            raise ModelError("training.template_needs", model=model, what=named[1] if named else str(error)) from error
         return cls(tokenizer, isinstance(template, str) and "{% generation %}" in template.replace("{%-", "{%"), new)
 
     def document(self, messages: Messages, *, row: int) -> Document:
         """The conversation as tokens; DataError when the learned tokens would not be the answers and their ends."""
-        tokens, learned = self._marked(messages) if self.marked else self._compared(messages)
-        self._check(tokens, learned, messages, row)
-        learned[0] = False
-        return Document(torch.tensor(tokens, dtype=torch.int32), torch.tensor(learned, dtype=torch.bool))
+        return self.documents([messages], first=row)[0]
+
+    def documents(self, every: Sequence[Messages], *, first: int) -> list[Document]:
+        """The same of several at once, on all cores; `first`: the row of the first of them."""
+        with _together():
+            read = self._marked(every) if self.marked else self._compared(every)
+        found = []
+        for row, (messages, (tokens, mask)) in enumerate(zip(every, read, strict=True), start=first):
+            ids, learned = np.array(tokens, dtype=np.int32), np.array(mask, dtype=bool)
+            self._check(ids, learned, messages, row)
+            learned[0] = False
+            found.append(Document(torch.from_numpy(ids), torch.from_numpy(learned)))
+        return found
 
     def question(self, text: str) -> list[int]:
         """A question as the model is asked it: tokens up to where the answer begins."""
@@ -55,28 +76,31 @@ class ChatFormat:
 
     def ends(self) -> list[int]:
         """The tokens that end an assistant's turn, besides the tokenizer's own end: found in a rendered example."""
-        probe = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-        tokens, learned = self._marked(probe) if self.marked else self._compared(probe)
+        [(tokens, learned)] = self._marked([PROBE]) if self.marked else self._compared([PROBE])
         last = [token for token, wanted in zip(tokens, learned, strict=True) if wanted][-1:]
         own = [self.tokenizer.eos_token_id] if self.tokenizer.eos_token_id is not None else []
         return sorted({*last, *own})
 
-    def _marked(self, messages: Messages) -> tuple[list[int], list[bool]]:
+    def _marked(self, every: Sequence[Messages]) -> list[tuple[list[int], list[int]]]:
+        """(tokens, 1 for each that is learned) of each conversation."""
         found: Any = self.tokenizer.apply_chat_template(
-            messages, return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False, **PLAINLY
+            list(every), return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False, **PLAINLY
         )
-        return list(found["input_ids"]), [bool(mark) for mark in found["assistant_masks"]]
+        return list(zip(found["input_ids"], found["assistant_masks"], strict=True))
 
-    def _compared(self, messages: Messages) -> tuple[list[int], list[bool]]:
+    def _compared(self, every: Sequence[Messages]) -> list[tuple[list[int], list[int]]]:
+        """The same for a template without marks."""
+        wholes = [self._render(messages) for messages in every]
+        encoded = self._encode(wholes, return_offsets_mapping=True)
+        read = zip(every, wholes, encoded["input_ids"], encoded["offset_mapping"], strict=True)
+        return [(tokens, self._learned(messages, whole, tokens, places)) for messages, whole, tokens, places in read]
+
+    def _learned(self, messages: Messages, whole: str, tokens: list[int], places: list[tuple[int, int]]) -> list[int]:
         """An answer begins where the prompt before it ends, and ends with the first special token behind its text.
 
         What a template puts between the two by itself, such as an empty thought, is not learned.
         """
-        whole = self._render(messages)
-        encoded = self._encode(whole, return_offsets_mapping=True)
-        tokens, places = encoded["input_ids"], encoded["offset_mapping"]
-        learned = [False] * len(tokens)
-        special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
+        learned = [0] * len(tokens)
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
@@ -89,31 +113,28 @@ class ChatFormat:
             end = begin + len(answer)
             for at, (left, right) in enumerate(places):
                 if left >= begin and right > left:
-                    learned[at] = True
-                    if left >= end and tokens[at] in special:
+                    learned[at] = 1
+                    if left >= end and tokens[at] in self._enders:
                         break
-        return tokens, learned
+        return learned
 
     def _render(self, messages: Messages, **options: Any) -> str:
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **PLAINLY, **options))
 
-    def _encode(self, text: str, **options: Any) -> Any:
+    def _encode(self, text: str | list[str], **options: Any) -> Any:
         """The template writes the special tokens itself, so the tokenizer adds none."""
         return self.tokenizer(text, add_special_tokens=False, **options)
 
-    def _check(self, tokens: list[int], learned: list[bool], messages: Messages, row: int) -> None:
+    def _check(self, tokens: np.ndarray, learned: np.ndarray, messages: Messages, row: int) -> None:
         answers = [message["content"].strip() for message in messages if message["role"] == "assistant"]
-        runs = [
-            [token for token, _ in run]
-            for wanted, run in groupby(zip(tokens, learned, strict=True), key=lambda pair: pair[1])
-            if wanted
-        ]
+        edges = np.flatnonzero(np.diff(learned, prepend=False, append=False))
+        runs = [tokens[begin:end] for begin, end in zip(edges[::2], edges[1::2], strict=True)]
         if len(runs) != len(answers):
             raise DataError("training.answers_not_found", row=row, found=len(runs), expected=len(answers))
         for run, answer in zip(runs, answers, strict=True):
-            *said, end = run
+            said, end = run[:-1], run[-1]
             text = str(self.tokenizer.decode(said)).strip()
-            if end not in self._enders:
+            if int(end) not in self._enders:
                 raise ModelError("training.no_end_of_turn", row=row, text=str(self.tokenizer.decode(run))[-60:])
             if self._close(text) != self._close(answer):
                 raise DataError("training.learned_differs", row=row, text=text[:60], answer=answer[:60])
@@ -122,9 +143,25 @@ class ChatFormat:
         """Without the spaces around new words."""
         return re.sub(rf"\s*({'|'.join(map(re.escape, self.new))})\s*", r"\1", text) if self.new else text
 
-    @property
+    @cached_property
     def _enders(self) -> set[int]:
         return set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Several texts at once. In jobs that is off, for a process that is forked meanwhile would wait for ever; the
+    tokenizers look at it each time.
+    """
+    before = os.environ.get(TOGETHER)
+    os.environ[TOGETHER] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[TOGETHER]
+        else:
+            os.environ[TOGETHER] = before
 
 
 def shared(one: str, other: str) -> int:

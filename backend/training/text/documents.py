@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from backend.training.text.batches import Document
 from backend.training.text.chat import ChatFormat
 from backend.training.text.corpora import Streamed
 from backend.training.text.pairs import Pair, pairs
+
+AT_ONCE = 256
+"""Conversations that are tokenised together."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,13 @@ def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
 
 def chats(found: Iterable[rows.Row], chat: ChatFormat, max_length: int) -> Iterator[Document]:
     """One document per conversation, cut at `max_length`; one with nothing left to learn is dropped."""
-    for number, row in enumerate(found, start=1):
-        document = chat.document(row["messages"], row=number)
-        cut = Document(document.tokens[:max_length], document.learned[:max_length])
-        if cut.learned.any():
-            yield cut
+    every, first = iter(found), 1
+    while batch := [row["messages"] for row in islice(every, AT_ONCE)]:
+        for document in chat.documents(batch, first=first):
+            cut = Document(document.tokens[:max_length], document.learned[:max_length])
+            if cut.learned.any():
+                yield cut
+        first += len(batch)
 
 
 def texts(found: Iterable[rows.Row], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Iterator[Document]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from backend.data.doctor.request import KIND
+from backend.data.actions.queueing import KIND
 from backend.data.intake import preview, submit, uploads
 from backend.data.intake.preview import Preview
 from backend.data.intake.uploads import Incoming

@@ -5,30 +5,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.data import datasets
+from backend.data.actions.queueing import KIND
 from backend.data.datasets import Dataset
 from backend.data.doctor import report, submit
 from backend.data.doctor.report import Report
-from backend.data.doctor.request import KIND
 from backend.data.doctor.seen import Reader
+from backend.data.preparing import plan
 from backend.data.preparing import submit as preparing
 from backend.data.preparing.making import PICTURED
-from backend.data.preparing.simple import one_step
+from backend.data.preparing.simple import LIKE, one_step
 from backend.errors import AccessError, DataError
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
-from backend.models import catalogue, reader
+from backend.models import reader
 from backend.models.catalogue import Model
 from backend.paths import Workspace
 from backend.people import Person
+from studio.services.data.tokens import Tokens
 from studio.services.models import status
 
-ACTIONS = ("check", "fix", "prepare")
+ACTIONS = ("check", "fix", "prepare", "review")
 
 
 @dataclass(frozen=True)
 class Work:
-    """A check, a fix or a preparation of a data set that is not done; `action` says which."""
+    """A check, a fix, a preparation or the approved rows of a data set, not done; `action` says which."""
 
     job: Job
     action: str
@@ -43,35 +45,42 @@ class Doctor:
 
     def models(self) -> list[Model]:
         """Those whose tokens can be counted."""
-        known = catalogue.available(self.person, self.workspace)
-        return [one for one in known if one.kind == "text" and (one.folder / "tokenizer.json").is_file()]
+        return Tokens(self.workspace, self.person).models()
 
     def report(self, dataset_id: str) -> Report | None:
         return report.findings(self.person, self.workspace, self._dataset(dataset_id))
 
     def check(self, dataset_id: str, model: str) -> Job:
         """`model`: the id of the one that is to learn from it; "" for none. DataError while it is being worked on."""
-        dataset = self._free(dataset_id)
+        dataset = self.free(dataset_id)
         return submit.check(self.person, self.jobs, dataset, self._reader(model))
 
     def fix(self, dataset_id: str, fixes: list[str]) -> Job:
         """For the model it was looked at for. DataError for a fix that there is not, or while it is being worked on."""
-        dataset = self._free(dataset_id)
+        dataset = self.free(dataset_id)
         known = report.findings(self.person, self.workspace, dataset)
         model = next((one for one in self.models() if known and one.name == known.model), None)
         return submit.fix(self.person, self.jobs, dataset, fixes, self._reader(model.id if model else ""))
 
     def prepare(self, dataset_id: str, step: str, typed: Mapping[str, Any]) -> Job:
-        """One step with these fields. DataError for one that is not known or cannot be done, or while it is being
-        worked on.
+        """One step with these fields, or all steps of another data set. DataError for one that is not known or
+        cannot be done, or while it is being worked on.
         """
-        return preparing.prepare(self.person, self.jobs, self._free(dataset_id), one_step(step, typed))
+        again = step == LIKE.name
+        wanted = plan.of(self._dataset(str(typed.get(LIKE.name)))) if again else one_step(step, typed)
+        return preparing.prepare(self.person, self.jobs, self.free(dataset_id), wanted)
 
     def others(self, dataset_id: str) -> list[Dataset]:
         """What could be mixed with it: rows of the same shape, without pictures."""
         own = self._dataset(dataset_id)
         every = datasets.available(self.person, self.workspace)
         return [one for one in every if one.line != own.line and one.shape == own.shape not in PICTURED]
+
+    def prepared(self, dataset_id: str) -> list[Dataset]:
+        """Other data sets whose steps could be done to it."""
+        own = self._dataset(dataset_id)
+        every = datasets.available(self.person, self.workspace)
+        return [one for one in every if one.line != own.line and plan.is_of(one)]
 
     def dataset(self, dataset_id: str) -> Dataset:
         """AccessError when there is none with this id."""
@@ -111,7 +120,8 @@ class Doctor:
             raise AccessError("data.not_found")
         return found
 
-    def _free(self, dataset_id: str) -> Dataset:
+    def free(self, dataset_id: str) -> Dataset:
+        """As `dataset`; DataError while it is being worked on."""
         work = self.work(dataset_id)
         if work and not work.job.ended:
             raise DataError("data.work_busy")

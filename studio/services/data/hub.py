@@ -1,7 +1,7 @@
 """Data sets of the Hub: one looked at, fetched as a job, and handed over like files that were brought."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from backend.errors import DataError
 from backend.hub import credentials, desk
 from backend.hub.corpora import submit
 from backend.hub.corpora.offer import CorpusOffer, Wanted
+from backend.hub.corpora.part import Part
 from backend.hub.submit import Room, room
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
@@ -50,10 +51,13 @@ class HubData:
         self._offers[offer.hub_id, offer.config, offer.split] = offer
         return offer
 
-    def fetch(self, hub_id: str, config: str, split: str, accepted: str) -> Job:
-        """`accepted`: the digest of the licence that was shown. What is not known any more is looked at anew."""
+    def fetch(self, offered: Sequence[str], accepted: str, rows: Part) -> Job:
+        """`offered`: its id, configuration and split; `accepted`: the digest of the licence that was shown. What is not
+        known any more is looked at anew.
+        """
+        hub_id, config, split = offered
         offer = self._offers.get((hub_id, config, split)) or self.look(hub_id, config, split)
-        return submit.fetch(self.person, self.jobs, offer, accepted=accepted, field=submit.AS_FILES)
+        return submit.fetch(self.person, self.jobs, offer, accepted=accepted, field=submit.AS_FILES, rows=rows)
 
     def room(self, need: int) -> Room:
         return room(self.workspace, need)

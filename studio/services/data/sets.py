@@ -14,6 +14,7 @@ from typing import Any
 from backend.data import datasets, languages
 from backend.data.datasets import RECORD, Dataset
 from backend.data.pictures import keeping
+from backend.data.review import reviewing
 from backend.data.shapes import Row
 from backend.data.versions import losses
 from backend.data.versions.comparison import Comparison
@@ -42,11 +43,12 @@ class Listed:
 
 @dataclass(frozen=True)
 class Lost:
-    """What ends with a data set: the runs that lose their source, and how many versions go with it."""
+    """What ends with a data set: the runs that lose their source, how many versions and verdicts of reviewers go."""
 
     dataset: Dataset
     runs: tuple[Job, ...]
     versions: int
+    verdicts: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class MyData:
         """With all its versions, or `only` this one."""
         found, used = self.find(dataset_id), losses.used(self.person, self.jobs)
         going = [found] if only else self.versions(dataset_id)
-        return Lost(found, _runs(going, used), len(going))
+        reviews = [review for one in going if (review := reviewing.of(self.person, self.workspace, one))]
+        verdicts = sum(len(said) for review in reviews for said in review.all().values())
+        return Lost(found, _runs(going, used), len(going), verdicts)
 
     def delete(self, dataset_id: str, *, only: bool = False) -> Lost:
         """AccessError for one that ships with the studio."""

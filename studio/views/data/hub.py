@@ -16,7 +16,7 @@ PAGE = "https://huggingface.co/datasets/{id}"
 def offer(found: CorpusOffer, space: Room, words: Words, *, token: bool) -> dict[str, Any]:
     """Everything before it is fetched; `can`: nothing but the licence stands between."""
     problem = found.problem.say(words.language) if found.problem else ""
-    problem = problem or ("" if space.enough else no_room(space, words))
+    room = "" if space.enough else no_room(space, words)
     gated = words.t("data.hub.gated") if found.gated and not token else ""
     size = words.count("data.hub.files", len(found.files), size=words.size(found.bytes))
     return {
@@ -31,6 +31,7 @@ def offer(found: CorpusOffer, space: Room, words: Words, *, token: bool) -> dict
         "licence_link": found.licence.link or "",
         "digest": found.licence.digest,
         "problem": problem,
+        "room": room,
         "gated": gated,
         "can": not problem and not gated and bool(found.files),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from backend.data.datasets import Dataset, Step
 from backend.data.doctor import fixing
 from backend.data.preparing.simple import STEPS as FIELDS
+from backend.data.review import request as reviewed
 from backend.data.versions.comparison import Comparison
 from backend.errors import JobError, StudioError
 from backend.jobs.model import Job, JobState
@@ -14,6 +15,7 @@ from studio.views.models.found import spoken
 from studio.views.models.mine import shortened
 
 STEPS = ("split", "mix", "filter", "clean", "as_chat")
+REVIEWED = ("approved", "edited", "rejected", "disagreement")
 # Which job made it, and what the step itself is called.
 UNSAID = ("job", "step")
 SETTINGS = frozenset(one.name for fields in FIELDS.values() for one in fields)
@@ -21,7 +23,7 @@ SETTINGS = frozenset(one.name for fields in FIELDS.values() for one in fields)
 
 def place(error: StudioError) -> str:
     """The field at which a refusal is shown; "" for the one that was sent."""
-    return "name" if isinstance(error, JobError) else ""
+    return "rows" if error.key == "hub.corpus_rows" else "name" if isinstance(error, JobError) else ""
 
 
 def line(found: Dataset, language: str, versions: int, runs: Iterable[Job], words: Words) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def details(found: Dataset, listed: dict[str, Any], versions: list[Dataset], wor
         **listed,
         "shape": found.shape,
         "rows": found.rows,
+        "tokens": found.shape in ("chat", "text", "preference"),
         "about": found.about.get(words.language) or found.about.get("en", ""),
         "facts": [{"what": words.t(f"data.fact.{what}"), "value": value} for what, value in facts if value],
         "versions": [version(one, found, words) for one in versions] if len(versions) > 1 else [],
@@ -81,6 +84,8 @@ def step(one: Step, words: Words) -> str:
         return ", ".join(step(part, words) for part in parts)
     if one.name == fixing.STEP:
         return ", ".join(words.said(f"doctor.fix.{name}") for name in one.settings.get("fixes", ()))
+    if one.name == reviewed.NAME:
+        return words.t("data.step.review", **{name: words.number(one.settings.get(name, 0)) for name in REVIEWED})
     named = words.t(f"data.step.{one.name}") if one.name in STEPS else one.name.replace("_", " ")
     chosen = {name: value for name, value in one.settings.items() if name not in UNSAID and value not in ("", None)}
     settings = ", ".join(f"{_setting(name, words)}: {plain(value)}" for name, value in chosen.items())
@@ -110,12 +115,13 @@ def comparison(found: Comparison, words: Words) -> str:
     return " · ".join([*said, *same])
 
 
-def removal(name: str, runs: Iterable[Job], versions: int, words: Words) -> dict[str, Any]:
+def removal(name: str, runs: Iterable[Job], versions: int, verdicts: int, words: Words) -> dict[str, Any]:
     """What it would mean, said before it is done."""
     named = [job.name for job in runs]
     lost = words.count("data.remove.runs", len(named), names=shortened(named, words)) if named else ""
     gone = words.count("data.remove.versions", versions, name=name)
-    return {"said": " ".join(filter(None, [gone, lost or words.t("data.remove.none")]))}
+    judged = words.count("data.remove.verdicts", verdicts) if verdicts else ""
+    return {"said": " ".join(filter(None, [gone, judged, lost or words.t("data.remove.none")]))}
 
 
 def importing(job: Job, upload: str, status: Mapping[str, Any], words: Words) -> dict[str, Any]:

@@ -123,11 +123,19 @@ class NoMarks(Rule):
         return example(seen.place, seen.whole) if len(seen.whole) >= self.bare.letters else None
 
 
+INSIDE = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])")
+
+
 class Lost(Rule):
-    """The sign that stands where a letter could not be read: what it was is lost."""
+    """The sign that stands where a letter could not be read, or question marks inside of words, as a program writes
+    them that does not know a letter: what it was is lost.
+    """
 
     code, fix = "lost_letters", "drop_lost_letters"
 
     def look(self, seen: Seen) -> Example | None:
         at = -1 if seen.ascii else seen.whole.find("\ufffd")
-        return None if at < 0 else example(seen.place, seen.whole, at, at + 1)
+        if at >= 0:
+            return example(seen.place, seen.whole, at, at + 1)
+        inside = list(INSIDE.finditer(seen.whole)) if "?" in seen.whole and "://" not in seen.whole else []
+        return example(seen.place, seen.whole, *inside[0].span()) if len(inside) > 1 else None

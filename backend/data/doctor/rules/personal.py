@@ -19,7 +19,7 @@ CODICE = re.compile(
 ABROAD = re.compile(r"(?<![\w+])(?:\+|00)(?:40|39)[\d\s./()-]{7,16}\d(?!\d)")
 ROMANIAN = re.compile(r"(?<![\w+.,/-])0[237]\d(?:[ ./-]?\d){7}(?![\w/-])")
 ITALIAN = re.compile(r"(?<![\w+.,/-])(?:3\d{2}[ ./-]?\d{3}[ ./-]?\d{3,4}|3\d{2}[ ./-]?\d{2}[ ./-]?\d{2}[ ./-]?\d{2,3}"
-                     r"|0\d{1,3}[ ./-]\d{5,8})(?![\w/-])")  # fmt: skip
+                     r"|0\d{1,3}[ ./-]\d{3,4}[ .-]?\d{2,4})(?![\w/-])")  # fmt: skip
 HOME = {"ro": ((ROMANIAN, "RO"),), "it": ((ITALIAN, "IT"),)}
 PHONE = {"ro": "[telefon]", "it": "[telefono]"}
 

@@ -18,6 +18,7 @@ BOUNDS = (8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 307
 COUNTED = frozenset({"chat", "text", "preference", "label", "score", "exam"})
 WRITING = frozenset({"chat", "text", "preference"})
 FEWEST_WORDS = 2
+FEWEST_TOKENS = 5
 LETTER = re.compile(r"[^\W_]")
 NOTHING = frozenset({"n/a", "#n/a", "nan", "null", "undefined", "tbd", "todo", "xxx", "asdf"})
 
@@ -70,6 +71,27 @@ class Short(Rule):
         if seen.shape not in WRITING or len(seen.whole) > 40:
             return None
         return example(seen.place, seen.whole) if len(seen.whole.split()) < FEWEST_WORDS else None
+
+
+class Slight(Rule):
+    """A plain text of so few of the model's own tokens that next to nothing is learned of it."""
+
+    code, fix = "slight", "drop_slight"
+    severity = "notice"
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._vocabulary = vocabulary_of(reader.tokenizer, reader.tokenizer.stat().st_mtime_ns)
+
+    def look(self, seen: Seen) -> Example | None:
+        # A token of more than 24 letters is rarer than to be counted for.
+        if seen.shape != "text" or len(seen.whole) > 24 * FEWEST_TOKENS:
+            return None
+        size, _ = row_tokens(seen.row, self._vocabulary)
+        return example(seen.place, seen.whole) if size < FEWEST_TOKENS else None
+
+    def values(self) -> dict[str, object]:
+        return {"least": Count("doctor.tokens", FEWEST_TOKENS)}
 
 
 class Long(Rule):

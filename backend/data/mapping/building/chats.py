@@ -67,6 +67,8 @@ def opening(mapping: Fields, values: Values, place: str, every: list[Turn]) -> l
 
 def _as_text(values: Values, column: str, place: str) -> str:
     value = values.get(column)
+    if isinstance(value, dict) and (parts := value.get("parts", value.get("content"))):
+        return said.plain(parts, column, place)
     return (
         json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else cells.text(values, column, place)
     )

@@ -18,9 +18,17 @@ def row(mapping: Fields, values: Values, place: str) -> Row:
     """The stored pair; DataError as `backend.data.pairs`."""
     sides = {side: _side(mapping, values, side, place) for side in pairs.SIDES}
     asked = _asked(mapping, values, place)
+    sides = {side: _answer(found, asked) for side, found in sides.items()}
     if not asked and all(isinstance(side, str) for side in sides.values()):
         asked, sides = _parted(sides)
     return pairs.normalise({"prompt": asked or None, **sides}, place)
+
+
+def _answer(side: Any, asked: list[dict[str, str]]) -> Any:
+    """Without what was asked, where that stands in the side once more."""
+    if isinstance(side, list) and len(side) > 1 and side[:-1] == asked[1 - len(side) :]:
+        return side[-1:]
+    return side
 
 
 def _asked(mapping: Fields, values: Values, place: str) -> list[dict[str, str]]:

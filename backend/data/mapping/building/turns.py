@@ -6,13 +6,15 @@ from typing import Any, NamedTuple
 from backend.data.mapping.building import cells
 from backend.errors import DataError
 
-WHO = ("role", "from", "speaker", "author", "rol", "ruolo", "de_la", "da")
-WHAT = ("content", "value", "text", "message", "continut", "conținut", "contenuto", "mesaj", "messaggio", "testo")
+WHO = ("role", "from", "sender", "speaker", "author", "rol", "ruolo", "de_la", "da")
+WHAT = ("content", "value", "text", "message", "continut", "conținut", "contenuto", "mesaj", "messaggio", "testo",
+        "parts")  # fmt: skip
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
 ROLES = {
     **dict.fromkeys(("user", "human", "utilizator", "utente", "prompter", "student", "elev"), USER),
     **dict.fromkeys(
-        ("assistant", "gpt", "bot", "model", "chatgpt", "bing", "bard", "asistent", "assistente"), ASSISTANT
+        ("assistant", "gpt", "bot", "chatbot", "ai", "model", "chatgpt", "bing", "bard", "asistent", "assistente"),
+        ASSISTANT,
     ),
     **dict.fromkeys(("system", "developer", "sistem", "sistema"), SYSTEM),
     # A call of a tool stands where an answer stands, and what the tool said where a question does.
@@ -44,7 +46,7 @@ def _turn(one: Any, column: str, place: str) -> Turn:
     fields = {key.casefold(): key for key in one} if isinstance(one, dict) else {}
     who = next((fields[name] for name in WHO if name in fields), None)
     what = next((fields[name] for name in WHAT if name in fields), None)
-    calls = one.get("tool_calls") if fields else None
+    calls = (one.get("tool_calls") or one.get("function_call")) if fields else None
     if who is None or (what is None and not calls):
         raise DataError("data.turn_fields", line=place, field=column, role="role", content="content")
     said = one[what] if what else None
@@ -56,12 +58,23 @@ def _turn(one: Any, column: str, place: str) -> Turn:
     )
 
 
-def uses_tool(message: Any) -> bool:
+def uses_tool(message: dict[str, Any]) -> bool:
     """Whether a message calls a tool or is what a tool said."""
-    if not isinstance(message, dict):
-        return False
+    return bool(message.get("tool_calls") or message.get("function_call")) or _role(message) in PLACES
+
+
+def is_answer(message: dict[str, Any]) -> bool:
+    return _role(message) == ASSISTANT
+
+
+def is_unlearned(message: dict[str, Any]) -> bool:
+    """Marked as only to be read, as OpenAI and Axolotl do."""
+    return message.get("weight") == 0 or message.get("train") is False
+
+
+def _role(message: dict[str, Any]) -> str | None:
     named = next((value for key, value in message.items() if key.casefold() in WHO), "")
-    return bool(message.get("tool_calls")) or ROLES.get(str(named).strip().casefold()) in PLACES
+    return ROLES.get(str(named).strip().casefold())
 
 
 def is_list(value: Any) -> bool:

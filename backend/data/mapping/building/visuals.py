@@ -37,6 +37,8 @@ def caption(mapping: Fields, values: Values, place: str, keep: Keep) -> Row:
 def captions(mapping: Fields, values: Values) -> list[str]:
     """All captions of a record: a cell may hold a list of them."""
     value = values.get(mapping.fields["caption"])
+    if mapping.numbers_as_text and isinstance(value, int | float):
+        return [cells.written(value)]
     return [value] if isinstance(value, str) and not isinstance(cells.parsed(value), list) else cells.names(value)
 
 

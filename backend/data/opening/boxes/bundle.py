@@ -39,7 +39,8 @@ def opened(box: Box, read: Reader) -> Opened:
         notices=tuple(notices),
     )
     meter = Meter()
-    return Opened(understood, partial(_records, box, names, read, meter), meter=meter)
+    alike = partial(_read_alike, read, first)
+    return Opened(understood, partial(_records, box, names, alike, meter), meter=meter)
 
 
 def _chosen(box: Box) -> tuple[list[Member], list[Member]]:
@@ -66,6 +67,16 @@ def _first(box: Box, names: tuple[str, ...], read: Reader) -> Understood:
     for _, path in box.walk(frozenset(names)):
         return read(path).understood
     raise DataError("opening.empty_archive")
+
+
+def _read_alike(read: Reader, first: Understood, path: Path) -> Opened:
+    """DataError for a table that has none of the columns of the first one."""
+    found = read(path)
+    columns = found.understood.columns
+    if columns and first.columns and not set(columns) & set(first.columns):
+        named = {"columns": ", ".join(columns)[:200], "first": ", ".join(first.columns)[:200]}
+        raise DataError("opening.other_columns", line=1, **named)
+    return found
 
 
 def _records(box: Box, names: tuple[str, ...], read: Reader, meter: Meter) -> Iterator[Record]:

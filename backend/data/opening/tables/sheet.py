@@ -22,12 +22,19 @@ def lines(path: str, wanted: str) -> Iterator[bytes]:
     library: Any = import_module("python_calamine")
     book = library.CalamineWorkbook.from_path(path)
     names = list(book.sheet_names)
-    sheets = (book.get_sheet_by_name(name) for name in names if name == wanted or not wanted)
-    sheet = next((found for found in sheets if wanted or found.height), None)
+    sheet = _chosen([book.get_sheet_by_name(name) for name in names if name == wanted or not wanted], wanted)
     yield orjson.dumps({"sheets": names, "sheet": None if sheet is None else sheet.name}) + b"\n"
     for number, row in enumerate(() if sheet is None else sheet.iter_rows(), start=1):
         if any(cell != "" for cell in row):
             yield orjson.dumps([number, [plain(cell) for cell in row]]) + b"\n"
+
+
+def _chosen(sheets: list[Any], wanted: str) -> Any:
+    """The one that was asked for; else the first that has rows and columns, else the first with something in it."""
+    if wanted:
+        return next(iter(sheets), None)
+    filled = [sheet for sheet in sheets if sheet.height]
+    return next((sheet for sheet in filled if sheet.height > 1 and sheet.width > 1), next(iter(filled), None))
 
 
 def plain(cell: Any) -> Any:

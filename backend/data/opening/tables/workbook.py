@@ -18,7 +18,7 @@ from backend.data.opening.kinds import ZIP
 from backend.data.opening.opened import Choices, Notice, Opened, Record, Understood, Values
 from backend.data.opening.written import table_shape
 from backend.data.opening.written.physical import MOST_FIELD
-from backend.data.opening.written.table import named
+from backend.data.opening.written.table import named, titled
 from backend.errors import DataError
 from backend.jobs.supervisor.start import environment
 from backend.paths import ROOT
@@ -45,17 +45,19 @@ def opened(path: Path, choices: Choices) -> Opened:
         if sheet is None:
             raise _no_sheet(choices.sheet, sheets)
         first = [list(map(str, cells)) for _, cells in islice(read, SEEN)]
-    header = bool(first) and (table_shape.has_header(first) if choices.header is None else choices.header)
+    above = table_shape.titles(first) if choices.header is not False else 0
+    header = bool(first) and (table_shape.has_header(first[above:]) if choices.header is None else choices.header)
     columns = (
-        named(first[0]) if header else tuple(f"column_{at}" for at in range(1, max(map(len, first), default=0) + 1))
+        named(first[above]) if header else tuple(f"column_{at}" for at in range(1, max(map(len, first), default=0) + 1))
     )
     notices = [Notice(key="opening.no_header")] if first and not header and choices.header is None else []
+    notices += titled(above)
     if len(sheets) > 1 and choices.sheet is None:
         notices.append(Notice(key="opening.several_sheets", values={"count": len(sheets), "sheet": sheet}))
     understood = Understood(
         kind="workbook", header=header, sheet=sheet, sheets=sheets, columns=columns, notices=tuple(notices)
     )
-    return Opened(understood, partial(_records, path, understood))
+    return Opened(understood, partial(_records, path, understood, above))
 
 
 def _no_sheet(wanted: str | None, sheets: tuple[str, ...]) -> DataError:
@@ -96,10 +98,11 @@ def _ended(path: Path, code: int) -> DataError:
     return DataError("opening.too_big_to_read" if large else "opening.damaged_workbook")
 
 
-def _records(path: Path, understood: Understood) -> Iterator[Record]:
+def _records(path: Path, understood: Understood, above: int) -> Iterator[Record]:
     columns, count = understood.columns, 0
     with closing(_read(path, understood.sheet)) as rows:
-        for _ in range(2 if understood.header else 1):
+        # The first line says which sheets there are.
+        for _ in range(1 + above + bool(understood.header)):
             next(rows, None)
         for number, cells in rows:
             count += 1

@@ -86,8 +86,9 @@ def _records(path: Path, encoding: str, meter: Meter) -> Iterator[Record]:
             _go_to_list(window)
             yield from _elements(window)
             return
-        whole = _whole(window)
-    for number, values in enumerate(objects.rows(whole), start=1):
+        every = _every(window)
+    rows = objects.rows(every[0]) if len(every) == 1 else every
+    for number, values in enumerate(rows, start=1):
         yield _record(str(number), values)
 
 
@@ -107,6 +108,7 @@ def _elements(window: Window) -> Iterator[Record]:
 
 
 def _record(place: str, value: Any) -> Record:
+    value = _laid_out(value)
     if not isinstance(value, dict):
         return Record(place, {}, DataError("opening.no_object", line=place))
     try:
@@ -116,17 +118,29 @@ def _record(place: str, value: Any) -> Record:
     return Record(place, value)
 
 
-def _whole(window: Window) -> dict[str, Any]:
+def _laid_out(value: Any) -> Any:
+    """A text, or the messages of a chat, in a field of its own."""
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        return {"messages": value}
+    return value
+
+
+def _every(window: Window) -> list[dict[str, Any]]:
+    """The object that a file is, or all of those that stand in it one after another."""
     try:
         window.text += window.decoder.decode(window.file.read(), final=True)
     except UnicodeDecodeError as error:
         raise not_utf_8(window.text.count("\n") + 1 + error.object[: error.start].count(b"\n"), error) from error
     window.ended = True
-    value, end = _value(window)
-    window.go(end)
+    found: list[dict[str, Any]] = []
+    while not found or window.move(BETWEEN) == "{":
+        value, end = _value(window)
+        window.go(end)
+        found.append(value)
     if window.move():
         raise DataError("opening.bad_json", line=window.line, column=1, reason=Phrase("data.json.extra"))
-    found: dict[str, Any] = value
     return found
 
 

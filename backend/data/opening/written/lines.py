@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from backend.data.files import blocks, jsonl
-from backend.data.files.blocks import Block
+from backend.data.files import jsonl, turns
+from backend.data.files.blocks import Block, Chats
 from backend.data.files.encoding import not_utf_8
 from backend.data.opening.characters import streams
 from backend.data.opening.characters.names import UTF_8
@@ -17,18 +17,13 @@ from backend.errors import DataError
 
 def opened(path: Path, encoding: str) -> Opened:
     """A file in UTF-8 can also be read in blocks."""
-    in_blocks = partial(_blocks, path) if encoding == UTF_8 else None
+    in_blocks = partial(turns.of, path) if encoding == UTF_8 else None
     meter = Meter()
     known = Understood(kind="jsonl", encoding=encoding)
-    return Opened(known, partial(_records, path, encoding, meter), in_blocks, path, meter)
+    return Opened(known, partial(_records, path, encoding, meter), in_blocks, meter)
 
 
-def _blocks(path: Path, border: int) -> Iterator[Block]:
-    with path.open("rb") as file:
-        yield from blocks.of(file, border)
-
-
-def records_in(block: Block) -> Iterator[Record]:
+def records_in(block: Block | Chats) -> Iterator[Record]:
     return _read(jsonl.lines_of(io.BytesIO(block.raw), block.first))
 
 

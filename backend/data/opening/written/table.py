@@ -27,11 +27,13 @@ def opened(path: Path, encoding: str, choices: Choices) -> Opened:
         head = file.read(LOOKED_AT)
     shape = table_shape.of(head, choices.separator, choices.quote)
     first = [row for row in islice(_rows(path, encoding, shape), SEEN) if row.values and row.fault is None]
+    above = table_shape.titles([row.values for row in first]) if choices.header is not False else 0
     header = bool(first) and (
-        table_shape.has_header([row.values for row in first]) if choices.header is None else choices.header
+        table_shape.has_header([row.values for row in first[above:]]) if choices.header is None else choices.header
     )
-    columns = _columns(first[0].values, header=header) if first else ()
+    columns = _columns(first[above].values, header=header) if first else ()
     notices = [] if header or not first or choices.header is False else [Notice(key="opening.no_header")]
+    notices += titled(above)
     understood = Understood(
         kind="csv",
         encoding=encoding,
@@ -42,20 +44,22 @@ def opened(path: Path, encoding: str, choices: Choices) -> Opened:
         notices=tuple(notices),
     )
     meter = Meter()
-    return Opened(understood, partial(_records, path, understood, shape, meter), meter=meter)
+    return Opened(understood, partial(_records, path, understood, shape, meter, above), meter=meter)
+
+
+def titled(above: int) -> list[Notice]:
+    return [Notice(key="opening.titles", values={"count": above})] if above else []
 
 
 def named(names: list[str]) -> tuple[str, ...]:
-    """The names of columns without spaces around them. DataError for one without a name or of which there are two."""
+    """The names of columns without spaces around them, a number for one without. DataError for two of one name."""
     found = [name.strip() for name in names]
     while found and not found[-1]:
         found.pop()
-    for at, name in enumerate(found, start=1):
-        if not name:
-            raise DataError("opening.column_without_name", number=at)
-        if found.count(name) > 1:
+    for name in found:
+        if name and found.count(name) > 1:
             raise DataError("opening.column_twice", column=name)
-    return tuple(found)
+    return tuple(name or f"column_{at}" for at, name in enumerate(found, start=1))
 
 
 def _columns(first: list[str], *, header: bool) -> tuple[str, ...]:
@@ -73,12 +77,12 @@ def _rows(path: Path, encoding: str, shape: TableShape, meter: Meter | None = No
         yield from rows(file, shape)
 
 
-def _records(path: Path, understood: Understood, shape: TableShape, meter: Meter) -> Iterator[Record]:
+def _records(path: Path, understood: Understood, shape: TableShape, meter: Meter, above: int) -> Iterator[Record]:
     columns = understood.columns
-    waiting, count = bool(understood.header), 0
+    waiting, count = above + bool(understood.header), 0
     for row in _rows(path, understood.encoding, shape, meter):
         if waiting and row.fault is None:
-            waiting = False
+            waiting -= 1
             continue
         count += 1
         yield _record(row, columns)

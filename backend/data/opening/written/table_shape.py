@@ -9,8 +9,11 @@ LOOKED_AT = 64 << 10
 ROWS = 60
 SEPARATORS = (",", ";", "\t", "|", "^", "~", "\x1f", ":", "#", "!")
 USUAL = 4
+SELDOM_IN_TEXT = (";", "\t", "|")
+FEWEST_BELOW = 3
 WITHIN_SENTENCES = 0.6
 LONG_HEADER = 60
+SENTENCE = (".", "!", "…")
 NUMBER = re.compile(r"[-+]?[\d.,\s]*\d[%€]?|true|false", re.IGNORECASE)
 SAYS_SEPARATOR = re.compile(r"\Asep=(.)\r?\n", re.IGNORECASE)
 
@@ -35,9 +38,40 @@ def has_header(rows: list[list[str]]) -> bool:
     """Whether the first row names columns: short, none empty, no numbers, no two alike unless it is all there is."""
     first = rows[0]
     cells = [cell.strip() for cell in first]
-    if any(not cell or len(cell) > LONG_HEADER or "\n" in cell for cell in cells):
-        return _trails_off(cells) and has_header([[cell for cell in first if cell.strip()]])
-    return not any(NUMBER.fullmatch(cell) for cell in cells)
+    if any(len(cell) > LONG_HEADER or "\n" in cell for cell in cells):
+        return False
+    if not all(cells):
+        gaps = _trails_off(cells) or _idle(cells, rows[1:])
+        return gaps and has_header([[cell for cell in first if cell.strip()]])
+    return not any(NUMBER.fullmatch(cell) for cell in cells) and not _is_sentences(rows)
+
+
+def titles(rows: list[list[str]]) -> int:
+    """How many of the first rows stand above the table: a title, a note, names over several columns. What follows them
+    has a name for each column.
+    """
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    most = max(filled, default=0)
+    at = filled.index(most) if most > 1 else 0
+    above = all(row[0].strip() and count <= most / 2 for row, count in zip(rows[:at], filled, strict=False))
+    return at if above and at < len(rows) - 1 and has_header(rows[at:]) else 0
+
+
+def _idle(cells: list[str], rows: list[list[str]]) -> bool:
+    """Columns without a name hold nothing, or count the rows."""
+    gaps = [at for at, cell in enumerate(cells) if not cell]
+    below = [row[at].strip() for row in rows for at in gaps if at < len(row)]
+    return any(cells) and bool(rows) and all(not cell or NUMBER.fullmatch(cell) for cell in below)
+
+
+def _is_sentences(rows: list[list[str]]) -> bool:
+    """A column with a sentence in its first row as in most others, which is no name."""
+    for at, cell in enumerate(rows[0]):
+        others = [row[at].strip() for row in rows[1:] if at < len(row)]
+        ends = sum(other.endswith(SENTENCE) for other in others)
+        if cell.strip().endswith(SENTENCE) and others and ends > len(others) / 2:
+            return True
+    return False
 
 
 def _trails_off(cells: list[str]) -> bool:
@@ -83,4 +117,8 @@ def _evenness(text: str, separator: str, quote: str) -> float:
     # The header says how many there are; a separator that is not in it stands inside of sentences.
     if sizes[0] > 1:
         return counted[sizes[0]] / len(sizes) + min(sizes[0], 10) / 100
+    # Below a title, every row has to have as many; a comma may stand in every sentence all the same.
+    below = [size for at, size in enumerate(sizes) if max(sizes[: at + 1]) > 1]
+    if separator in SELDOM_IN_TEXT and len(below) >= FEWEST_BELOW and len(set(below)) == 1:
+        return len(below) / len(sizes)
     return counted.most_common(1)[0][1] / len(sizes) / 2
