@@ -13,9 +13,11 @@ from backend.messages import Named, Phrase
 PICTURED: tuple[Shape, ...] = ("caption", "visual")
 
 
-def refuse_other_shape(data: Dataset, wanted: Shape) -> None:
-    """DataError when the rows are of another kind than what is trained on: it says what can be done."""
-    if data.shape == wanted:
+def refuse_other_shape(data: Dataset, wanted: str) -> None:
+    """DataError when the rows are of another kind than what is trained on (the objective of a recipe): it says what can
+    be done.
+    """
+    if data.shape == wanted or (wanted == "vision" and data.shape in (*PICTURED, "chat")):
         return
     kinds = {"shape": Phrase(f"training.shape.{data.shape}"), "wanted": Phrase(f"training.shape.{wanted}")}
     what = "with_pictures" if data.shape in PICTURED else "as_chats_first" if data.shape in ASKED else "other_shape"

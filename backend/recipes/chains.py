@@ -11,7 +11,7 @@ from backend import names
 from backend.errors import AccessError, RecipeError
 from backend.paths import CHAINS
 from backend.recipes import text
-from backend.recipes.schema import Part
+from backend.recipes.parts.adapting import Part
 
 Way = Literal["stacked", "merged"]
 WAYS: tuple[Way, ...] = ("stacked", "merged")

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from backend.messages import sentence
-from backend.recipes.schema import Corpus, Recipe, Token
+from backend.recipes.parts.adapting import Token
+from backend.recipes.schema import Corpus, Recipe
 
 Kind = Literal["integer", "number", "choice", "switch", "text", "words", "questions", "corpora"]
 # What a recipe says about itself; no setting of the training.

@@ -5,10 +5,11 @@ from importlib import import_module
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase, TrainingArguments
+from transformers import PreTrainedTokenizerBase, ProcessorMixin, TrainingArguments
 
 from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
+from backend.sight.load import load_processor
 from backend.training import stacked
 from backend.training.checkpoints import Checkpoints
 from backend.training.loop.arguments import values
@@ -23,6 +24,9 @@ from backend.training.network import optimizer, start
 from backend.training.network.adapter import Network, prepare
 from backend.training.network.answers import Examiner, Writer
 from backend.training.network.load import Head, Precision, inspect, load_base, load_tokenizer, precision
+from backend.training.pictures.chat import SightFormat
+from backend.training.pictures.documents import material as sighted
+from backend.training.pictures.showing import Showing
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.corpora import streamed
@@ -72,7 +76,8 @@ class Assembly:
         recipe, location = self.request.recipe, str(self.request.model.location)
         self.watch.phase("quantising" if recipe.method == "qlora" else "loading")
         torch.manual_seed(recipe.compute.seed)
-        tokenizer = load_tokenizer(location, recipe.own_template)
+        processor = load_processor(location, recipe.own_template) if recipe.objective == "vision" else None
+        tokenizer = processor.tokenizer if processor else load_tokenizer(location, recipe.own_template)
         new = NewTokens.of(tokenizer, recipe.new_tokens) if recipe.new_tokens else None
         # A model that is shared in parts may be too large for one card: it is cut up where it is loaded.
         base = load_base(location, recipe, self.device, at=CPU if self.group.in_parts else self.device)
@@ -82,19 +87,23 @@ class Assembly:
         head = inspect(base)
         if self.request.before is not None:
             stacked.attach(base, self.request.before.adapter)
-        read = self._material(tokenizer)
+        read = self._material(tokenizer, processor)
         model = prepare(base, recipe, location, new)
         if new:
             head = replace(head, layer=model.get_output_embeddings(), plain=False)
+        showing = Showing.of(model, read.chat.eyes) if isinstance(read.chat, SightFormat) else None
+        head = showing.head(head) if showing else head
         beginning = self._begin(Beginning(model, tokenizer, head, precision(recipe, self.device)), read, fresh=fresh)
         split(beginning.model, self.group, self.device)
         kind = beginning.precision
         writer = Writer(beginning.model, read.chat, kind.autocast) if read.chat else None
         course = self._course(read, chosen, head, checkpoints, writer)
+        if showing:
+            course = replace(course, collate=showing.collate)
         trainer = self._trainer(beginning, course, chosen)
         return Assembled(trainer, beginning, self._checking(read, writer, trainer))
 
-    def _material(self, tokenizer: PreTrainedTokenizerBase) -> Material:
+    def _material(self, tokenizer: PreTrainedTokenizerBase, processor: ProcessorMixin | None) -> Material:
         """What the run learns from; rows that had to be left out are said."""
         if self.request.weighed:
             found = streamed(self.request, tokenizer, self.job.workspace)
@@ -103,7 +112,7 @@ class Assembly:
                 told = DataError("training.held_sample", documents=len(found.held_out), tokens=tokens)
                 self.watch.note(told)
             return Material([], found.held_out, None, streamed=found)
-        read = material(self.request, tokenizer)
+        read = sighted(self.request, processor) if processor else material(self.request, tokenizer)
         recipe, total = self.request.recipe, read.dropped + len(read.train)
         if read.dropped:
             key = "training.pairs_dropped" if recipe.objective == "preference" else "training.dropped"

@@ -93,7 +93,7 @@ def _chosen(
     }
     if recipe.replay.share > 0:
         wanted["replay.data"] = partial(datasets.find, person, workspace, recipe.replay.data or "")
-    if recipe.watching.check and recipe.objective != "text":
+    if recipe.watching.check and recipe.objective in ("chat", "preference"):
         wanted["watching.check"] = partial(checks.find, person, workspace, recipe.watching.check)
     found, faults = dict[str, Any](), dict[str, StudioError]()
     for name, find in wanted.items():
@@ -127,7 +127,11 @@ def _enough(wanted: int, workspace: Workspace) -> int:
 
 
 def _trainable(model: Model, recipe: Recipe) -> Model:
-    """The same model; ModelError when its weights are rounded already in a way that cannot be trained like this."""
+    """The same model; ModelError when it cannot be shown what the recipe shows, or when its weights are rounded already
+    in a way that cannot be trained like this.
+    """
+    if recipe.objective == "vision" and model.kind != "vision":
+        raise ModelError("training.sees_nothing", model=model.name)
     rounded = quantised(read_config(model.folder))
     if rounded and recipe.method == "full":
         raise ModelError("hub.rounded_full", name=model.name)

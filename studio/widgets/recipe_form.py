@@ -21,7 +21,7 @@ SEPARATOR = "__"
 # Advanced fields by the beginning of their name, the longest that fits; what is new and fits nowhere is in the last.
 GROUPS = {
     "length": ("batch.", "schedule.max_steps", "compute."),
-    "adapter": ("lora.", "quantisation."),
+    "adapter": ("lora.", "vision.", "quantisation."),
     "learning": ("schedule.", "compute.seed"),
     "memory": ("replay.", "watching.check"),
     "watching": ("watching.",),

@@ -170,7 +170,7 @@ def _places(text: str) -> list[str]:
     ("shape", "said"),
     [
         ("exam", "make chats of them in a new version"),
-        ("caption", "its models see no pictures"),
+        ("caption", "a recipe for pictures"),
         ("text", "Choose another recipe"),
     ],
 )

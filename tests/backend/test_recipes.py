@@ -65,7 +65,10 @@ FAULTS = [
     ("quantisation: {double: maybe}", "Double quantisation must be true or false."),
     ("replay: {data: 5}", "Replay data must be a text that is not empty or too long."),
     ("replay: {share: 0.5}", "Replay share is above 0, but no replay data is named."),
-    ("objective: text\nreplay: {share: 0.5, data: x}", "Replay works with chats only. Set replay share to 0."),
+    (
+        "objective: text\nreplay: {share: 0.5, data: x}",
+        "Replay works with chats and pictures only. Set replay share to 0.",
+    ),
     ("lora: 5", '"lora" must hold settings of its own.'),
     ("lora:", '"lora" must hold settings of its own.'),
     ("title: x", "The title must be given by language (en, ro, it)."),

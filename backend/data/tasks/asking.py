@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
-from backend.data import rows
+from backend.data import languages, rows
 from backend.data.rows import Row
 
 ASKED = ("label", "score", "exam")
@@ -52,6 +52,18 @@ def as_chat(row: Row, language: str, known: Span | None = None) -> Row:
         return row
     asked, answer = MAKERS[shape](row, sentences(language), known or Span())
     return {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]}
+
+
+def as_visual(row: Row, language: str = "") -> Row:
+    """A picture with a caption as a chat that asks for it, in the caption's own language unless one is given; every
+    other row as it is.
+    """
+    if rows.shape(row) != "caption":
+        return row
+    spoken = language or languages.of([row["caption"]]) or "en"
+    shown = [{"type": "image", "image": row["image"]}, {"type": "text", "text": sentences(spoken)["caption"]}]
+    answer = {"role": "assistant", "content": row["caption"]}
+    return {"messages": [{"role": "user", "content": shown}, answer]}
 
 
 @cache

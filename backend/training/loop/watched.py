@@ -172,4 +172,7 @@ class Watched(Kept):
 
     def measured(self) -> Measured:
         """The loss on the held-out documents, as the model is now."""
-        return measured(self.network, list(self.course.held_out), self.course.head, autocast=self.args.bf16)
+        course = self.course
+        return measured(
+            self.network, list(course.held_out), course.head, autocast=self.args.bf16, collate=course.collate
+        )

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from backend.errors import ModelError
 from backend.recipes.schema import Recipe
+from backend.sight.load import PROJECTORS, TOWERS
 from backend.training.network.products import quicken
 from backend.training.network.targets import narrowest, targets, transposed
 from backend.training.text.tokens import NewTokens, exact
@@ -33,7 +34,7 @@ def prepare(base: PreTrainedModel, recipe: Recipe, location: str, new: NewTokens
         r=recipe.lora.rank,
         lora_alpha=recipe.lora.alpha,
         lora_dropout=recipe.lora.dropout,
-        target_modules=targets(base, recipe.lora.target_modules),
+        target_modules=targets(base, recipe.lora.target_modules, seeing(recipe)),
         fan_in_fan_out=transposed(base),
         use_rslora=recipe.lora.rslora,
         use_dora=recipe.lora.dora,
@@ -59,11 +60,18 @@ def _start(base: PreTrainedModel, recipe: Recipe) -> dict[str, Any]:
     wanted = recipe.lora
     if wanted.start == "zero":
         return {}
-    if wanted.rank > (most := narrowest(base, wanted.target_modules)):
+    if wanted.rank > (most := narrowest(base, wanted.target_modules, seeing(recipe))):
         raise ModelError("training.rank_too_large", rank=wanted.rank, most=most)
     if wanted.start == "pissa":
         return {"init_lora_weights": PISSA}
     return {"init_lora_weights": "eva", "eva_config": EvaConfig(rho=1.0)}
+
+
+def seeing(recipe: Recipe) -> tuple[str, ...]:
+    """The parts of a model that sees which are adapted beside its language model."""
+    if recipe.objective != "vision":
+        return ()
+    return (*TOWERS * recipe.vision.tower, *PROJECTORS * recipe.vision.projector)
 
 
 def shorten(model: PeftModel) -> None:

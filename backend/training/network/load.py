@@ -17,6 +17,7 @@ from transformers import (
 
 from backend.models import templates
 from backend.recipes.schema import Recipe
+from backend.sight import load as sight
 from backend.training.network import attention
 from backend.training.network.adapter import Network
 from backend.training.network.loss import without_head
@@ -68,16 +69,20 @@ def load_base(location: str, recipe: Recipe, device: torch.device, at: torch.dev
     kind = precision(recipe, device)
     options: dict[str, Any] = {}
     if recipe.method == "qlora":
-        options["quantization_config"] = rounding(recipe, kind.compute)
+        whole = (*sight.TOWERS, *sight.PROJECTORS) if sight.looks(location) else ()
+        options["quantization_config"] = rounding(recipe, kind.compute, whole)
         options["device_map"] = {"": device}
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        location,
-        dtype=kind.weights,
-        attn_implementation=attention.NAME,
-        trust_remote_code=False,
-        use_safetensors=True,
-        **options,
-    )
+    if sight.looks(location):
+        model: Any = sight.load_model(location, attention.NAME, dtype=kind.weights, **options)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(
+            location,
+            dtype=kind.weights,
+            attn_implementation=attention.NAME,
+            trust_remote_code=False,
+            use_safetensors=True,
+            **options,
+        )
     for module in model.modules():
         # Else bitsandbytes repacks the weight for inference at the first evaluation, and gradients end there.
         if isinstance(module, Linear4bit):
@@ -91,18 +96,22 @@ def quantised(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, ROUNDED)]
 
 
-def rounding(recipe: Recipe, compute: torch.dtype) -> BitsAndBytesConfig:
-    """What the recipe says about numbers of few bits, in transformers' words."""
+def rounding(recipe: Recipe, compute: torch.dtype, whole: tuple[str, ...] = ()) -> BitsAndBytesConfig:
+    """What the recipe says about numbers of few bits, in transformers' words. `whole`: parts that stay as they are,
+    for they are small, and what they see is wanted as it is; then the head has to be named too.
+    """
     wanted = recipe.quantisation
+    kept = {"llm_int8_skip_modules": [*whole, "lm_head"]} if whole else {}
     if wanted.kind == "int8":
         # It says of every layer at every step that it does what was asked.
         logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, **kept)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=wanted.kind,
         bnb_4bit_use_double_quant=wanted.double,
         bnb_4bit_compute_dtype=compute,
+        **kept,
     )
 
 

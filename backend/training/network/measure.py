@@ -1,6 +1,6 @@
 """The loss of a model on documents: of one row of them to learn from, and of held-out ones one by one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil, isfinite
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from backend.jobs.events import Rewards
 from backend.training.network.load import Head
 from backend.training.network.loss import summed_loss, without_head
-from backend.training.text.batches import Document, collate
+from backend.training.text.batches import SHOWN, Batch, Document, collate
 
 EVALUATION_TOKENS = 4096
 # Held-out documents whose own loss is told at each evaluation.
 MOST_EACH = 200
+Collate = Callable[[list[Document]], Batch]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Measured:
     rewards: Rewards | None = None
 
 
-def measured(model: Any, held_out: list[Document], head: Head, *, autocast: bool) -> Measured:
+def measured(
+    model: Any, held_out: list[Document], head: Head, *, autocast: bool, collate: Collate = collate
+) -> Measured:
     """The loss on held-out documents. The model is in evaluation mode and no gradient is wanted."""
     counts = [int(document.learned.sum()) for document in held_out]
     sums: list[float] = []
@@ -63,6 +66,8 @@ def _outputs(model: nn.Module, batch: dict[str, Any], head: Head) -> tuple[Tenso
         pairs = [_outputs(model, alone, replace(head, packed=True)) for alone in unpacked(batch)]
         return torch.cat([found for found, _ in pairs]), torch.cat([targets for _, targets in pairs])
     positions, targets = batch.pop("positions"), batch.pop("targets")
+    if SHOWN in batch:
+        batch |= batch.pop(SHOWN).given(batch["input_ids"])
     if not head.plain:
         return model(**batch, use_cache=False, logits_to_keep=positions).logits[0], targets
     with without_head(head.layer) as given:
@@ -72,14 +77,14 @@ def _outputs(model: nn.Module, batch: dict[str, Any], head: Head) -> tuple[Tenso
 
 def unpacked(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The documents of a row as rows of their own, those in which nothing is learned left out."""
-    for begin, end in pairwise(batch["cu_seq_lens_q"].tolist()):
+    for at, (begin, end) in enumerate(pairwise(batch["cu_seq_lens_q"].tolist())):
         inside = (batch["positions"] >= begin) & (batch["positions"] < end)
         if inside.any():
             yield {
                 "input_ids": batch["input_ids"][:, begin:end],
                 "positions": batch["positions"][inside] - begin,
                 "targets": batch["targets"][inside],
-            }
+            } | ({SHOWN: batch[SHOWN].alone(at)} if SHOWN in batch else {})
 
 
 def _summed(found: Tensor, targets: Tensor, head: Head) -> Tensor:

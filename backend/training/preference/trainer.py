@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig, DPOTrainer
 
 from backend.jobs.events import Rewards
-from backend.recipes.schema import Preference
+from backend.recipes.parts.adapting import Preference
 from backend.training.loop.course import Course
 from backend.training.loop.watched import Watched
 from backend.training.network.adapter import Network

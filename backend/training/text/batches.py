@@ -15,9 +15,11 @@ from torch import Tensor
 
 from backend.data.order import order
 
-Batch = dict[str, Tensor | int]
+Batch = dict[str, Any]
 # In a batch from which nothing is learned.
 NOTHING = "nothing"
+# In a batch with pictures: `backend.sight.shown.Shown`.
+SHOWN = "shown"
 
 
 @dataclass(frozen=True)

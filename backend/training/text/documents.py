@@ -63,7 +63,7 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
         learned += replayed(request, len(learned))
     if recipe.objective == "text":
         read: list[list[Any]] = [list(texts(part, tokenizer, recipe.batch.max_length)) for part in (learned, held_out)]
-        return Material(_some(read[0], request), read[1], None)
+        return Material(some(read[0], request), read[1], None)
     chat = ChatFormat.of(tokenizer, request.model.name, recipe.new_tokens)
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
     read_as: Callable[..., Iterator[Any]] = pairs if recipe.objective == "preference" else chats
@@ -73,15 +73,19 @@ def material(request: TrainRequest, tokenizer: PreTrainedTokenizerBase) -> Mater
     known = sum(map(len, asked.values())) - sum(map(len, unknown.values()))
     dropped = len(learned) - len(read[0])
     cut = sum(isinstance(one, Pair) and one.cut for one in read[0])
-    return Material(_some(read[0], request), read[1], chat, dropped=dropped, cut=cut, check=unknown, known=known)
+    return Material(some(read[0], request), read[1], chat, dropped=dropped, cut=cut, check=unknown, known=known)
 
 
 def replayed(request: TrainRequest, count: int) -> list[rows.Row]:
     """Rows of the second data set, as many as make `share` of all when `count` others are trained on."""
-    recipe: Recipe = request.recipe
     assert request.replay is not None
     pool = [row for row in rows.read(request.replay.path) if trained(row)]
     check.control_words(pool, control_words(request.model.folder))
+    return drawn(pool, count, request.recipe)
+
+
+def drawn(pool: list[rows.Row], count: int, recipe: Recipe) -> list[rows.Row]:
+    """As many rows of a second data set as make the share of all that the recipe wants beside `count` others."""
     wanted = round(count * recipe.replay.share / (1 - recipe.replay.share))
     draw = random.Random(recipe.compute.seed)
     picked: list[rows.Row] = []
@@ -115,7 +119,8 @@ def texts(found: Iterable[rows.Row], tokenizer: PreTrainedTokenizerBase, max_len
                 yield Document(window, learned)
 
 
-def _some(documents: list[Any], request: TrainRequest) -> list[Any]:
+def some(documents: list[Any], request: TrainRequest) -> list[Any]:
+    """The same documents; DataError when there are none."""
     if not documents:
         raise DataError("training.nothing_to_learn", data=request.data.name, length=request.recipe.batch.max_length)
     return documents
