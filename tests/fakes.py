@@ -28,6 +28,7 @@ from studio.services.data.sets import MyData
 from studio.services.data.tokens import Tokens
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
+from studio.services.recipes import asked
 from tests.fake_chats import FakeChats
 from tests.fake_data import FakeBringing, my_data
 from tests.fake_models import FakeModels
@@ -122,7 +123,7 @@ class FakeServices:
         return load.with_changes(self.cookbook.find(ref), dict(changes or {}))
 
     def fields(self) -> list[Any]:
-        return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+        return [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
 
     def models(self) -> list[Any]:
         return [SimpleNamespace(id="starter", title=lambda language: "Starter, 2 million")]

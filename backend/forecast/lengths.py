@@ -4,7 +4,7 @@ How they are counted says `backend.data.tokens.counting`.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -15,12 +15,15 @@ from backend.data import rows
 from backend.data.corpora import index
 from backend.data.corpora.share import HELD_TOKENS, Weighed, held_of
 from backend.data.datasets import Dataset
+from backend.data.pictures.stored import size_of
 from backend.data.rows import Row
 from backend.data.split import Sizes, sizes, split
 from backend.data.tokens.counting import Vocabulary, row_tokens, vocabulary_of
+from backend.models.sight.words import counter
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
 
+Looked = Callable[[Row], int]
 SAMPLE = 1000
 SAMPLED_DOCUMENTS = 256
 
@@ -117,19 +120,34 @@ def _changed(tokenizer: Path) -> int:
 def _split(path: Path, _path_changed: int, tokenizer: Path, changed: int, share: float, seed: int) -> tuple[int, ...]:
     vocabulary = vocabulary_of(tokenizer, changed) if changed else None
     learned, _ = split(rows.read(path), share, seed)
-    return tuple(row_tokens(row, vocabulary)[0] for row in learned)
+    looked = _looked(tokenizer.parent, path.parent)
+    return tuple(row_tokens(row, vocabulary)[0] + looked(row) for row in learned)
 
 
 @lru_cache(maxsize=32)
 def _measured(path: Path, _path_changed: int, count: int, tokenizer: Path, changed: int) -> Lengths:
     vocabulary = vocabulary_of(tokenizer, changed) if changed else None
     every = max(1, count // SAMPLE)
-    return of(islice(rows.read(path), 0, None, every), count, vocabulary)
+    return of(islice(rows.read(path), 0, None, every), count, vocabulary, _looked(tokenizer.parent, path.parent))
 
 
-def of(found: Iterable[Row], count: int, vocabulary: Vocabulary | None) -> Lengths:
-    """Lengths of `count` rows of which `found` is a sample."""
-    pairs = [row_tokens(row, vocabulary) for row in found]
+def _looked(model: Path, data: Path) -> Looked:
+    """Tokens of the pictures of a row of the data set in the folder `data`, for the model in the folder `model`."""
+    count = counter(model)
+    if count is None:
+        return _nothing
+    return lambda row: sum(count(size_of(data / name)) for name in rows.pictures(row))
+
+
+def _nothing(row: Row) -> int:
+    """A model that sees nothing reads no tokens for a picture."""
+    return 0
+
+
+def of(found: Iterable[Row], count: int, vocabulary: Vocabulary | None, looked: Looked = _nothing) -> Lengths:
+    """Lengths of `count` rows of which `found` is a sample; `looked`: tokens of the pictures of a row."""
+    read = [(row_tokens(row, vocabulary), looked(row)) for row in found]
+    pairs = [(tokens + seen, learned) for (tokens, learned), seen in read]
     whole = sum(tokens for tokens, _ in pairs)
     learned = sum(part for _, part in pairs)
     return Lengths(count, tuple(sorted(tokens for tokens, _ in pairs)), learned / max(whole, 1))

@@ -4,12 +4,14 @@ Checked against transformers' own models for every type in FAMILIES (tests/backe
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from backend.errors import ModelError
+from backend.models import weights
+from backend.models.sight.config import language, sees
 
 Part = Literal["attention", "mlp"]
 Config = dict[str, Any]
@@ -110,8 +112,16 @@ class ModelFacts:
 
 
 def facts(location: str | Path) -> ModelFacts:
-    """Read config.json in the model's folder; ModelError says what is wrong with it."""
-    return of_config(read_config(Path(location)))
+    """Read config.json in the model's folder; ModelError says what is wrong with it. Of a model that sees these are the
+    facts of its language model; what it has besides is its part "sight", counted in its weights.
+    """
+    folder = Path(location)
+    config = read_config(folder)
+    if not sees(config):
+        return of_config(config)
+    found = of_config(language(config))
+    besides = max(0, weights.count(folder) - found.parameters)
+    return replace(found, parts={**found.parts, "sight": besides})
 
 
 def of_config(config: Config) -> ModelFacts:

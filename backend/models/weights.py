@@ -62,6 +62,11 @@ def fingerprint(folder: Path) -> str:
     return found.hexdigest()
 
 
+def count(folder: Path) -> int:
+    """Numbers in a model's files; ModelError as `header`. Those that were packed into fewer bytes count as bytes."""
+    return sum(prod(tensor.shape) for path in files(folder) for tensor in header(path).values())
+
+
 def header(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name; ModelError when the file is something else, or damaged."""
     size = path.stat().st_size

@@ -81,9 +81,8 @@ def _pytest(options: Namespace, environment: Environment, *arguments: str) -> li
 
 
 def _at_once() -> int:
-    """How many files are tested at a time: more than there are cores, as most tests wait for other processes."""
-    cores = os.cpu_count() or 1
-    return min(6, cores + (cores + 1) // 2)
+    """How many files are tested at a time: with more than there are cores, tests that wait for others wait too long."""
+    return min(4, os.cpu_count() or 1)
 
 
 def planned(options: Namespace, environment: Environment) -> list[tuple[str, list[str]]]:

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from torch import Tensor
 
+from backend.data.pictures.stored import Size
 from backend.errors import DataError
 
-Size = tuple[int, int]
-"""Width and height in pixels."""
 Inputs = dict[str, Tensor]
 SIZES_KNOWN = 4096
 
@@ -47,25 +45,3 @@ class Eyes:
         offsets = found.get("text_replacement_offsets")
         # Without any, the model looks at the picture from beside its words, and one mark stands for it.
         return str(offsets[0][0]["replacement"]) if offsets and offsets[0] else self.mark
-
-
-def opened(path: Path) -> Image.Image:
-    """A picture as it is stored in a data set; DataError when it is gone or damaged since."""
-    try:
-        with Image.open(path) as found:
-            return found.convert("RGB")
-    except FileNotFoundError as error:
-        raise DataError("sight.gone", name=path.name) from error
-    except (OSError, ValueError) as error:
-        raise DataError("sight.damaged", name=path.name) from error
-
-
-def size_of(path: Path) -> Size:
-    """Of a picture, from its first bytes; DataError as `opened`."""
-    try:
-        with Image.open(path) as found:
-            return found.size
-    except FileNotFoundError as error:
-        raise DataError("sight.gone", name=path.name) from error
-    except (OSError, ValueError) as error:
-        raise DataError("sight.damaged", name=path.name) from error

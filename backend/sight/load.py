@@ -7,14 +7,12 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedM
 
 from backend.models import templates
 from backend.models.facts import read_config
-
-TOWERS = ("vision_tower", "vision_model", "visual")
-PROJECTORS = ("multi_modal_projector", "connector", "visual.merger", "visual.deepstack_merger_list")
+from backend.models.sight.config import sees
 
 
 def looks(location: str | Path) -> bool:
     """Whether the model in this folder can be shown pictures; ModelError when its config cannot be read."""
-    return "vision_config" in read_config(Path(location))
+    return sees(read_config(Path(location)))
 
 
 def load_processor(location: str | Path, template: str = "auto") -> ProcessorMixin:
@@ -39,8 +37,3 @@ def load_model(location: str | Path, attention: str, **options: Any) -> PreTrain
         **options,
     )
     return model
-
-
-def inside(path: str, parts: tuple[str, ...]) -> bool:
-    """Whether a module with this path belongs to one of these parts of a model (`TOWERS`, `PROJECTORS`)."""
-    return any(f".{part}." in f".{path}." for part in parts)

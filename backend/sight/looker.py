@@ -17,8 +17,8 @@ from transformers.models.mllama.processing_mllama import (
     get_cross_attention_token_mask,
 )
 
+from backend.models.sight.config import PROJECTORS, TOWERS, inside
 from backend.sight.eyes import Inputs
-from backend.sight.load import PROJECTORS, TOWERS, inside
 
 Features = dict[str, Tensor]
 """Of one picture: "seen" (tokens, width), with "deep.0", "deep.1" ... of the layers that are told more (Qwen3-VL); or

@@ -132,6 +132,8 @@ def _trainable(model: Model, recipe: Recipe) -> Model:
     """
     if recipe.objective == "vision" and model.kind != "vision":
         raise ModelError("training.sees_nothing", model=model.name)
+    if recipe.objective != "vision" and model.kind == "vision":
+        raise ModelError("training.sees", model=model.name)
     rounded = quantised(read_config(model.folder))
     if rounded and recipe.method == "full":
         raise ModelError("hub.rounded_full", name=model.name)

@@ -38,7 +38,7 @@ from studio.services.data.tokens import Tokens
 from studio.services.drafts import MyDrafts
 from studio.services.logs import Logs
 from studio.services.models import MyModels
-from studio.services.recipes import Cookbook
+from studio.services.recipes import Cookbook, asked
 from studio.services.runs import MyRuns
 from studio.services.sharing.exports import Exports
 from studio.services.verdict import Verdicts
@@ -137,7 +137,7 @@ class Services:
 
     def fields(self) -> list[Field]:
         """What the form asks; model and data have their own lists, test questions belong to the recipe."""
-        return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+        return [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
 
     def models(self) -> list[Model]:
         """Those that can be trained."""

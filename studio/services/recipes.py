@@ -1,7 +1,7 @@
 """The recipes a person may choose from, her own ones, and the settings of her earlier runs, which are recipes too."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,11 +13,21 @@ from backend.jobs.service import Jobs
 from backend.paths import Workspace
 from backend.people import Person
 from backend.recipes import load
+from backend.recipes.leaves import Field
 from backend.recipes.load import Checked, RecipeFile
 from backend.recipes.schema import Recipe
 from backend.setup import commands
 
 OF_RUN = "run:"
+PICTURES = "vision"
+
+
+def asked() -> list[Field]:
+    """All settings but those of learning from pictures: these are for the command line, as long as the page cannot show
+    what was learned.
+    """
+    every = (leaf for leaf in load.leaves() if not leaf.name.startswith(f"{PICTURES}."))
+    return [replace(leaf, choices=tuple(one for one in leaf.choices if one != PICTURES)) for leaf in every]
 
 
 class Settings(NamedTuple):

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from backend.errors import DataError
+from backend.models.sight.config import PROJECTORS, TOWERS, inside
 from backend.recipes.schema import Recipe
 from backend.sight.eyes import Eyes
-from backend.sight.load import PROJECTORS, TOWERS, inside, load_model, load_processor
+from backend.sight.load import load_model, load_processor
 from backend.training.network.adapter import prepare
 from backend.training.network.load import inspect, load_base
 from backend.training.network.measure import batch_loss

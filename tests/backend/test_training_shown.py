@@ -58,7 +58,7 @@ def test_the_tokens_of_a_chat_are_those_of_a_training_and_so_are_the_learned_one
     whole = collate(documents)
     learned = sum(piece.learned for one in found for piece in one.pieces)
     assert learned == len(whole["targets"])
-    (whole_row,) = shown(data, model, recipe(), [1])
+    (whole_row,) = run.answer(asked(data, model, recipe(), 1))
     assert whole_row.cut == 0
     assert "".join(piece.text for piece in whole_row.pieces if piece.learned).rstrip().endswith("<|im_end|>")
 
@@ -89,7 +89,8 @@ def test_columns_of_a_review_change_nothing_of_what_is_learned(workspace: Worksp
     judged = [row | said.columns(number) for number, row in zip(range(20), rows.read(before.path), strict=False)]
     after = derive(HOME, workspace, before, Step(name="review"), judged)
     wanted = recipe(objective, 64)
-    assert shown(after, model, wanted, [1, 2, 20]) == shown(before, model, wanted, [1, 2, 20])
+    same = run.answer(asked(before, model, wanted, 1, 2, 20))
+    assert run.answer(asked(after, model, wanted, 1, 2, 20)) == same
 
 
 def test_what_cannot_be_shown_is_said(workspace: Workspace) -> None:

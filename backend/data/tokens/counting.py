@@ -14,7 +14,7 @@ from typing import Any
 from backend.data import rows
 from backend.data.rows import Row
 from backend.data.rows import answers as answered
-from backend.data.tasks.asking import as_chat
+from backend.data.tasks.asking import as_chat, as_visual
 
 WORD = re.compile(r" ?\w+| ?[^\s\w]+|\s+(?!\S)|\s+")
 ROLE_MARKS = 4  # begin, newline after the role, end, newline
@@ -63,7 +63,7 @@ def row_tokens(row: Row, vocabulary: Vocabulary | None) -> tuple[int, int]:
         return size, size - 1
     if shape == "preference":
         return _pair(row, vocabulary)
-    row = as_chat(row, ASKED_IN)
+    row = as_visual(as_chat(row, ASKED_IN), ASKED_IN)
     whole = learned = 0
     for role, size in _messages(row, vocabulary):
         whole += size + ROLE_MARKS + _tokens(role, vocabulary)

@@ -11,8 +11,8 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from backend.errors import ModelError
+from backend.models.sight.config import PROJECTORS, TOWERS
 from backend.recipes.schema import Recipe
-from backend.sight.load import PROJECTORS, TOWERS
 from backend.training.network.products import quicken
 from backend.training.network.targets import narrowest, targets, transposed
 from backend.training.text.tokens import NewTokens, exact

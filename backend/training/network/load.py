@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from backend.models import templates
+from backend.models.sight.config import PROJECTORS, TOWERS
 from backend.recipes.schema import Recipe
 from backend.sight import load as sight
 from backend.training.network import attention
@@ -69,7 +70,7 @@ def load_base(location: str, recipe: Recipe, device: torch.device, at: torch.dev
     kind = precision(recipe, device)
     options: dict[str, Any] = {}
     if recipe.method == "qlora":
-        whole = (*sight.TOWERS, *sight.PROJECTORS) if sight.looks(location) else ()
+        whole = (*TOWERS, *PROJECTORS) if sight.looks(location) else ()
         options["quantization_config"] = rounding(recipe, kind.compute, whole)
         options["device_map"] = {"": device}
     if sight.looks(location):
@@ -101,7 +102,7 @@ def rounding(recipe: Recipe, compute: torch.dtype, whole: tuple[str, ...] = ()) 
     for they are small, and what they see is wanted as it is; then the head has to be named too.
     """
     wanted = recipe.quantisation
-    kept = {"llm_int8_skip_modules": [*whole, "lm_head"]} if whole else {}
+    kept = {"llm_int8_skip_modules": [*(rf".*\.{part}" for part in whole), "lm_head"]} if whole else {}
     if wanted.kind == "int8":
         # It says of every layer at every step that it does what was asked.
         logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)

@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from backend.errors import ModelError
-from backend.sight.load import PROJECTORS, TOWERS, inside
+from backend.models.sight.config import PROJECTORS, TOWERS, inside
 
 Kind = Literal["all-linear", "attention", "mlp"]
 LINEAR = (nn.Linear, Conv1D)

@@ -7,10 +7,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from backend.data.pictures.stored import size_of
 from backend.data.rows import Row, pictures
 from backend.data.tasks.asking import as_visual
 from backend.errors import ModelError
-from backend.sight.eyes import Eyes, size_of
+from backend.sight.eyes import Eyes
 from backend.training.text.batches import Document
 from backend.training.text.chat import PROBE, ChatFormat, Messages
 

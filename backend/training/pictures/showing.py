@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backend.sight.eyes import Eyes, opened
+from backend.data.pictures.stored import opened
+from backend.sight.eyes import Eyes
 from backend.sight.looker import Features, Looker
 from backend.sight.shown import Shown
 from backend.training.network.adapter import Network
