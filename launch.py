@@ -86,6 +86,8 @@ COMMANDS = {
     "bench": bench,
     "train": headless,
     "chat": headless,
+    "ask": headless,
+    "caption": headless,
     "runs": headless,
     "models": headless,
     "data": headless,

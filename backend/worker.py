@@ -43,6 +43,7 @@ RUNNERS = {
     "data": "backend.data.actions.run",
     "export": "backend.export.run",
     "chain": "backend.chains.run",
+    "caption": "backend.captions.run",
 }
 LOCK_SECONDS = 3.0
 LEDGER_SECONDS = 120.0

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from backend.cli import chat, export, models, runs, train
+from backend.cli import chat, export, models, pictures, runs, train
 from backend.cli.data import actions as data
 from backend.cli.output import answer, say
 from backend.errors import AccessError, SetupError, StudioError
@@ -16,6 +16,8 @@ from backend.setup import commands
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "train": train.command,
     "chat": chat.command,
+    "ask": pictures.ask,
+    "caption": pictures.caption,
     "runs": runs.command,
     "models": models.command,
     "data": data.command,

@@ -5,7 +5,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from backend.jobs.events import Attempt, Note, Phase, Sample, Stage, Step, Transfer
+from backend.jobs.events import Attempt, Captioned, Note, Phase, Sample, Stage, Step, Transfer
 from backend.messages import sentence
 
 
@@ -19,8 +19,8 @@ class Progress:
     def show(self, event: Any) -> None:
         if isinstance(event, Step):
             self._step(event)
-        elif isinstance(event, Transfer):
-            self._transfer(event)
+        elif isinstance(event, Transfer | Captioned):
+            self._count(event)
         elif isinstance(event, Phase) and self.bar is None:
             self._line(f"{event.name} …")
         elif isinstance(event, Note):
@@ -45,10 +45,13 @@ class Progress:
         self.bar.update(0)
         self.bar.refresh()
 
-    def _transfer(self, event: Transfer) -> None:
+    def _count(self, event: Transfer | Captioned) -> None:
+        transfer = isinstance(event, Transfer)
         if self.bar is None:
-            self.bar = tqdm(total=event.total, unit="B", unit_scale=True, file=sys.stderr, mininterval=0.5)
-        self.bar.set_postfix_str(event.file, refresh=False)
+            unit = "B" if transfer else "picture"
+            self.bar = tqdm(total=event.total, unit=unit, unit_scale=transfer, file=sys.stderr, mininterval=0.5)
+        if isinstance(event, Transfer):
+            self.bar.set_postfix_str(event.file, refresh=False)
         self.bar.n = event.done
         self.bar.update(0)
         self.bar.refresh()

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from backend.errors import StudioError
+from backend.inference.parts import Message as Message
 from backend.inference.sampling import Sampling
 from backend.inference.shelf import Target
-
-Message = dict[str, str]
 
 
 @dataclass(frozen=True)

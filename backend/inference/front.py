@@ -17,12 +17,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.errors import AccessError, ChatError, StudioError
-from backend.inference import wire
+from backend.inference import parts, wire
 from backend.inference.ask import Ask, Generator, Piece
 from backend.inference.shelf import Shelf
 from backend.people import HOME, Person
 
-MAX_BODY = 4 * 2**20
 MAX_ASKS = 256
 HEARTBEAT_SECONDS = 5.0
 MISSING = ("chat.no_model", "chat.not_trained")
@@ -137,6 +136,8 @@ class Chat:
         if len(service.asks) >= MAX_ASKS:
             raise ChatError("chat.too_many", most=MAX_ASKS)
         target = await asyncio.to_thread(service.shelf.find, person(request), asked.model)
+        if parts.pictures(asked.messages) and not target.sees:
+            raise ChatError("chat.no_eyes", name=asked.model)
         ask = Ask(target, asked.messages, asked.sampling)
         watch = asyncio.create_task(leaving(receive, ask))
         service.asks.add(ask)
@@ -169,12 +170,12 @@ async def leaving(receive: Receive, ask: Ask) -> None:
 
 async def body(request: Request) -> bytes:
     """The body, read no further than the limit; ChatError when it is larger."""
-    parts = bytearray()
+    read = bytearray()
     async for part in request.stream():
-        parts += part
-        if len(parts) > MAX_BODY:
-            raise ChatError("chat.too_large", most=MAX_BODY // 2**20)
-    return bytes(parts)
+        read += part
+        if len(read) > wire.MOST_BYTES:
+            raise ChatError("chat.too_large", most=wire.MOST_BYTES // 2**20)
+    return bytes(read)
 
 
 async def soon(ask: Ask) -> Piece | None:

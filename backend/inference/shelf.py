@@ -1,5 +1,6 @@
 """Which models can be asked: those of the catalogue by their id, and what a run made as `run:<job id>`."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from backend.jobs import recorded
 from backend.jobs.folder import RunFolder
 from backend.models import adapters, catalogue
 from backend.models.catalogue import Model
+from backend.models.sight.config import sees as has_eyes
 from backend.models.vocabulary import has_words, rows
 from backend.paths import ROOT, Workspace
 from backend.people import Person
@@ -34,7 +36,7 @@ class Target:
     `location`: folder or Hub id of the base. `quantised`: an adapter learned by QLoRA corrects the rounded weights of
     its base, so it is asked on the same rounded weights. `alone`: the adapter cannot share a batch with others and is
     merged into a base model of its own. `stamp`: when a run wrote it; what was trained on is another one. `words`: the
-    folder of a tokenizer and chat template of its own, None for those of the base.
+    folder of a tokenizer and chat template of its own, None for those of the base. `sees`: it can be shown pictures.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Target:
     alone: bool = False
     stamp: int = 0
     words: Path | None = None
+    sees: bool = False
 
     def check(self) -> None:
         """ModelError when the adapter is damaged, of an unknown kind or made for another model; reads all of it."""
@@ -77,7 +80,7 @@ class Shelf:
             model = catalogue.find(person, self.workspace, name)
         except StudioError as error:
             raise ChatError("chat.no_model", name=name) from error
-        return Target(name=name, base=model.id, location=str(model.location))
+        return Target(name=name, base=model.id, location=str(model.location), sees=sees(str(model.location)))
 
     def names(self, person: Person) -> list[str]:
         """Catalogue models first, then runs, newest first."""
@@ -96,7 +99,7 @@ class Shelf:
             raise ChatError("chat.not_trained", name=name)
         if (folder.model / MODEL_CONFIG).exists():
             stamp = (folder.model / MODEL_CONFIG).stat().st_mtime_ns
-            return Target(name=name, base=name, location=str(folder.model), stamp=stamp)
+            return Target(name=name, base=name, location=str(folder.model), stamp=stamp, sees=sees(str(folder.model)))
         request = folder.read(folder.request)
         model = Model(**request["model"])
         # A run that ships names its model from the studio's own folder; any other place is absolute.
@@ -110,6 +113,7 @@ class Shelf:
             stamp=(folder.adapter / ADAPTER_CONFIG).stat().st_mtime_ns,
             alone=not mixable(folder.read(folder.adapter / ADAPTER_CONFIG)),
             words=own_words(folder.adapter),
+            sees=sees(location),
         )
 
 
@@ -127,6 +131,15 @@ def own_words(adapter: Path) -> Path | None:
     """The adapter's folder when it was trained on other words, or in another chat template, than its base has."""
     own = adapters.record(adapter).get("template", "auto") != "auto" or rows(adapter)
     return adapter if own and has_words(adapter) else None
+
+
+def sees(location: str) -> bool:
+    """Whether the model in this folder has eyes; a config that cannot be read is told of when the model is loaded."""
+    try:
+        config = json.loads((Path(location) / MODEL_CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and has_eyes(config)
 
 
 def quantisation(request: dict[str, Any]) -> Quantised | None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.errors import ChatError, StudioError
+from backend.inference import parts
 from backend.inference.ask import Message, Piece
 from backend.inference.sampling import Sampling
 
+# Of a request; pictures come on top of it.
+MOST_WORDS = 4 * 2**20
+MOST_BYTES = 64 * 2**20
 ROLES = ("system", "user", "assistant")
 # What OpenAI's interface offers and the engine does not do, and the values with which it would do nothing.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -44,15 +48,25 @@ def read(body: bytes) -> ChatRequest:
     for name, neutral in NEUTRAL.items():
         if values.get(name) not in neutral:
             raise ChatError("chat.unsupported", name=name)
+    told = messages(values.get("messages"))
+    _refuse_large(len(body), parts.pictures(told))
     options = values.get("stream_options")
     return ChatRequest(
         model=values["model"],
-        messages=messages(values.get("messages")),
+        messages=told,
         sampling=sampling(values),
         stream=values.get("stream") is True,
         include_usage=isinstance(options, dict) and options.get("include_usage") is True,
         usage_on_the_way=isinstance(options, dict) and options.get("continuous_usage_stats") is True,
     )
+
+
+def _refuse_large(size: int, pictures: list[bytes]) -> None:
+    """ChatError for too many pictures, or when what is left of a request of `size` bytes without them is too much."""
+    if len(pictures) > parts.MOST_PICTURES:
+        raise ChatError("chat.many_pictures", count=len(pictures), most=parts.MOST_PICTURES)
+    if size - sum(len(picture) * 4 // 3 for picture in pictures) > MOST_WORDS:
+        raise ChatError("chat.too_large", most=MOST_WORDS // 2**20)
 
 
 def sampling(values: dict[str, Any]) -> Sampling:
@@ -74,18 +88,10 @@ def message(value: object, number: int) -> Message:
     role = value.get("role") if isinstance(value, dict) else None
     if not isinstance(value, dict) or role not in ROLES:
         raise ChatError("chat.role", number=number, known=", ".join(ROLES))
-    return {"role": role, "content": words(value.get("content"), number)}
-
-
-def words(content: object, number: int) -> str:
-    """The text of a message; halves of surrogate pairs, which no tokenizer can read, become question marks."""
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if not isinstance(parts, list):
-        raise ChatError("chat.content", number=number)
-    for part in parts:
-        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-            raise ChatError("chat.content", number=number)
-    return "".join(part["text"] for part in parts).encode("utf-8", "replace").decode("utf-8")
+    content = parts.read(value.get("content"), number)
+    if role != "user" and not isinstance(content, str):
+        raise ChatError("chat.picture_role", number=number)
+    return {"role": role, "content": content}
 
 
 def usage(piece: Piece) -> dict[str, int]:

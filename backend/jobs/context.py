@@ -65,10 +65,10 @@ class JobContext:
     def say(self, event: events.Said) -> None:
         """Stamp an event with both clocks and append it; OSError when the disk is full.
 
-        Steps, transfers and memory are flushed to the disk every five seconds, everything else at once.
+        Steps, transfers, captions and memory are flushed to the disk every five seconds, everything else at once.
         """
         stamped = event.model_copy(update={"t": self.clock(), "at": time.time()})
-        frequent = isinstance(stamped, events.Step | events.Memory | events.Transfer)
+        frequent = isinstance(stamped, events.Step | events.Memory | events.Transfer | events.Captioned)
         with self.folder.events.open("ab") as file:
             file.write(events.line(stamped).encode("utf-8"))
             file.flush()
@@ -101,6 +101,9 @@ class JobContext:
         """Keep status.json near the truth without a flush for each step."""
         if isinstance(event, events.Step):
             self._status |= {"step": event.step, "total": event.total}
+        elif isinstance(event, events.Captioned):
+            said = {"failed": event.failed, "eta_seconds": event.eta_seconds}
+            self._status |= {"step": event.done, "total": event.total} | said
         elif isinstance(event, events.Transfer):
             self._status |= event.model_dump(include={"file", "done", "total", "bytes_per_second", "eta_seconds"})
         elif isinstance(event, events.Phase):

@@ -85,6 +85,17 @@ class Transfer(Said):
     eta_seconds: float | None
 
 
+class Captioned(Said):
+    """One more of `total` pictures was looked at; `failed` so far had no caption."""
+
+    type: Literal["caption"] = "caption"
+    name: str
+    done: int
+    total: int
+    failed: int
+    eta_seconds: float | None
+
+
 class Evaluation(Said):
     """`each`: mean loss of each held-out row (of some, when there are many), always the same ones in the same order."""
 
@@ -142,7 +153,7 @@ class Note(Said):
 
 
 Event = Annotated[
-    Attempt | Phase | Stage | Step | Transfer | Evaluation | Checked | Memory | Sample | Checkpoint | Note,
+    Attempt | Phase | Stage | Step | Transfer | Captioned | Evaluation | Checked | Memory | Sample | Checkpoint | Note,
     Field(discriminator="type"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Event)

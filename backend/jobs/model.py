@@ -11,7 +11,7 @@ from backend.paths import RECORDED
 # The devices of jobs that wait for no training: one that only fetches something, and one that reads a file.
 HUB, DATA = "hub", "data"
 # Kinds of jobs that are no runs: they are shown where that is what they fetch.
-CHORES = frozenset({"download", "corpus", "data"})
+CHORES = frozenset({"download", "corpus", "data", "caption"})
 # Why a queued job waits although its device is idle: memory that the chat holds, or that others hold.
 WAITS = ("jobs.waits_chat", "jobs.waits_memory")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 from backend.errors import AccessError, ModelError
 from backend.models import catalogue, vocabulary, weights
 from backend.models.catalogue import Model
-from backend.models.facts import ModelFacts, facts
+from backend.models.facts import ModelFacts, facts, read_config
+from backend.models.sight.config import sees
 from backend.models.weights import Tensor
 from backend.paths import Workspace
 from backend.people import Person
@@ -20,6 +22,8 @@ from backend.people import Person
 CONFIG, TENSORS, RECORD = "adapter_config.json", "adapter_model.safetensors", "studio.json"
 SUPPORTED = ("LORA",)
 LORA = re.compile(r"\.(?:layers|h)\.(?P<layer>\d+)\.(?P<name>\w+\.\w+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
+# A matrix of any block, of the language model or of what sees, from its block on: what stands before has changed names.
+PLACE = re.compile(r"\.(?P<place>(?:layers|blocks)\.\d+\.[\w.]+)\.lora_(?P<side>[AB])(?:\.\w+)?\.weight$")
 TOKENS = "trainable_tokens_delta"
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 BF16_NOT_FINITE = 0x7F80
@@ -35,15 +39,24 @@ def check(folder: Path, model: Model) -> None:
         raise ModelError("models.no_safetensors") if unsafe else ModelError("models.no_adapter", file=TENSORS)
     if _base(folder).get("sha256", "") not in ("", weights.fingerprint(model.folder)):
         raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
-    base = facts(model.folder)
-    _refuse_missing_layers(config, base)
     tensors = weights.header(path)
-    _refuse_other_tokens(config, tensors, base)
-    if not all(_fits(name, tensor, base) for name, tensor in tensors.items()):
+    if not _belongs(config, tensors, model.folder):
         raise ModelError("models.other_base", made_for=_made_for(folder), loaded=model.name)
     bad = sum(not finite(path, tensor) for tensor in tensors.values())
     if bad:
         raise ModelError("models.not_finite", bad=bad, total=len(tensors))
+
+
+def _belongs(config: dict[str, Any], tensors: dict[str, Tensor], model: Path) -> bool:
+    """Whether every LoRA matrix has its place in this model; ModelError for layers or tokens that it does not have."""
+    if sees(read_config(model)):
+        # Every family of models that see is made in its own way: its files say what there is.
+        known = _widths(model)
+        return all(_has_place(name, tensor, known) for name, tensor in tensors.items())
+    base = facts(model)
+    _refuse_missing_layers(config, base)
+    _refuse_other_tokens(config, tensors, base)
+    return all(_fits(name, tensor, base) for name, tensor in tensors.items())
 
 
 def base_of(person: Person, workspace: Workspace, folder: Path) -> Model:
@@ -144,3 +157,25 @@ def _fits(name: str, tensor: Tensor, base: ModelFacts) -> bool:
     if linear is None or int(found["layer"]) >= base.layers or len(tensor.shape) != 2:
         return False
     return tensor.shape[1] == linear.inputs if found["side"] == "A" else tensor.shape[0] == linear.outputs
+
+
+def _widths(model: Path) -> dict[str, list[Tensor]]:
+    """The matrices in the blocks of a model, by what `PLACE` calls them."""
+    found = defaultdict(list)
+    for path in weights.files(model):
+        for name, tensor in weights.header(path).items():
+            if (place := re.search(r"\.((?:layers|blocks)\.\d+\..+)\.weight$", f".{name}")) is not None:
+                found[place[1]].append(tensor)
+    return found
+
+
+def _has_place(name: str, tensor: Tensor, known: dict[str, list[Tensor]]) -> bool:
+    """Whether there is a matrix of this width; one that is rounded in its file says none. Others as `_fits`."""
+    found = PLACE.search(name)
+    if found is None:
+        return True
+    side = 1 if found["side"] == "A" else 0
+    return len(tensor.shape) == 2 and any(
+        (one.dtype not in FLOATS and one.dtype != "BF16") or one.shape[side : side + 1] == tensor.shape[side : side + 1]
+        for one in known.get(found["place"], ())
+    )

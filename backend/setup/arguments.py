@@ -1,4 +1,7 @@
-"""Values on the command line of `launch.py`: what they must look like. Only the standard library is used."""
+"""Values on the command line of `launch.py`: what they must look like, and those of the commands on pictures.
+
+Only the standard library is used.
+"""
 
 import argparse
 import math
@@ -43,3 +46,24 @@ def change(text: str) -> str:
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, for example lora.rank=8")
     return text
+
+
+def add_ask(to: argparse.ArgumentParser) -> None:
+    to.add_argument("model", metavar="MODEL|RUN", help="a vision model, or a run with an adapter of one")
+    to.add_argument(
+        "asked", nargs="+", metavar="PICTURE QUESTION", help="files of any number of pictures, and the question last"
+    )
+    to.add_argument("--max-tokens", type=positive, default=64, metavar="N", help="longest answer (default 64)")
+    to.add_argument(
+        "--temperature", type=temperature, default=0.0, metavar="T", help="0: always the likeliest word (default)"
+    )
+
+
+def add_caption(to: argparse.ArgumentParser) -> None:
+    to.add_argument("model", metavar="MODEL|RUN", help="a vision model, or a run with an adapter of one")
+    to.add_argument("folder", type=folder, metavar="FOLDER", help="a folder or an archive with pictures")
+    to.add_argument("--prompt", metavar="TEXT", help="what to ask about each (default: a description in one sentence)")
+    to.add_argument("--language", choices=("en", "ro", "it"), default="en", help="of the default prompt (default en)")
+    to.add_argument("--with-base", action="store_true", help="ask the base of a run as well")
+    to.add_argument("--name", help="name of the job (default: the folder's)")
+    to.add_argument("--max-tokens", type=positive, default=128, metavar="N", help="longest caption (default 128)")

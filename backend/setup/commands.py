@@ -13,7 +13,7 @@ from backend.setup import arguments
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_PORT = 7860
 LOOPBACK = "127.0.0.1"
-AFTER_SETUP = frozenset({"train", "chat", "runs", "models", "data", "export", "import", "bench"})
+AFTER_SETUP = frozenset({"train", "chat", "ask", "caption", "runs", "models", "data", "export", "import", "bench"})
 """Commands that need the installed packages: `launch.py` hands them to `backend.cli`."""
 
 
@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     command("doctor", "say what this machine is and what is missing", _add_doctor)
     command("train", "train now, without the page", _add_train)
     command("chat", "ask a model or a trained run one question", _add_chat)
+    command("ask", "ask a vision model about pictures", arguments.add_ask)
+    command("caption", "have a vision model caption all pictures of a folder", arguments.add_caption)
     command("runs", "list the runs of the workspace")
     command("models", "list, search, look up, download or delete models", _add_models)
     command(

@@ -70,6 +70,15 @@ def open_files(
     return bundle.opened(Loose(files), partial(_single, choices=choices or Choices()))
 
 
+def boxed(path: Path, scratch: Path | None = None) -> Box:
+    """The files of a folder or an archive, or one file as if it lay in a folder by itself; errors as `open_file`."""
+    if path.is_dir() and not path.is_symlink():
+        return Loose.of_folder(path)
+    if not path.is_file():
+        raise AccessError("data.not_found")
+    return _box(path, scratch) if kinds.of(path) == "archive" else Loose([(path.name, path)])
+
+
 def _single(path: Path, choices: Choices) -> Opened:
     kind = kinds.of(path)
     if kind in BINARY:

@@ -6,6 +6,7 @@ at once, a long prompt does not hold up the others, and a finished answer leaves
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -165,9 +166,17 @@ class Batch:
         return take(rows, logits)
 
     def _forward(
-        self, rows: list[Row], ids: torch.Tensor, positions: torch.Tensor, starts: torch.Tensor, cache: SlotCache
+        self,
+        rows: list[Row],
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        starts: torch.Tensor,
+        cache: SlotCache,
+        **more: Any,
     ) -> torch.Tensor:
-        """Logits of the last position, shape (rows, vocabulary). `starts`: first column of each row in the window."""
+        """Logits of the last position, shape (rows, vocabulary). `starts`: first column of each row in the window;
+        `more`: what else the model is given.
+        """
         self.loaded.mixer.use([row.adapter for row in rows], self.loaded.device)
         found = self.loaded.model(
             input_ids=ids,
@@ -176,6 +185,7 @@ class Batch:
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **more,
         )
         logits: torch.Tensor = found.logits[:, -1]
         return logits

@@ -13,9 +13,13 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PreTrainedMod
 from backend.errors import ChatError
 from backend.inference.decoding.mixing import Mixer
 from backend.inference.decoding.threads import Threads
-from backend.inference.decoding.voice import Voice
+from backend.inference.decoding.voice import SeeingVoice, Voice
 from backend.inference.shelf import Quantised, Target
+from backend.models.sight.config import PROJECTORS, TOWERS
 from backend.models.vocabulary import enlarge, rows, tokenizer_of
+from backend.sight import load as sight
+from backend.sight.eyes import Eyes
+from backend.sight.looker import Looker
 
 MAX_ADAPTERS = 8
 PLAIN_LAYERS = ("full_attention", "sliding_attention")
@@ -30,11 +34,16 @@ class Loaded:
         self.target = target
         self.device = device
         try:
-            self.voice = Voice(tokenizer_of(target.location, target.adapter if target.alone else None))
+            self.eyes = Eyes(sight.load_processor(target.location)) if target.sees else None
+            words = tokenizer_of(target.location, target.adapter if target.alone else None)
+            self.voice = self._voice(words, own=words == target.location)
             self.model = load(target, device)
         except OSError as error:
             raise ChatError("chat.not_installed", name=target.base or target.location) from error
         self.model.requires_grad_(requires_grad=False).train(mode=False)
+        self.looker = Looker(self.model) if target.sees else None
+        # Whether places are counted in three directions.
+        self.places = hasattr(getattr(self.model, "model", None), "get_rope_index")
         self.mixer = Mixer()
         self._peft: PeftModel | None = None
         self._used: dict[str, float] = {}
@@ -43,9 +52,7 @@ class Loaded:
         self.context: int = int(getattr(config, "max_position_embeddings", 0) or 2048)
         self.sliding_window, self.layer_types = attention_kinds(config)
         # Only scaled-dot-product attention takes a boolean mask; others add theirs to the scores.
-        self.added_mask: torch.dtype | None = (
-            None if self.model.config._attn_implementation == "sdpa" else self.model.dtype
-        )
+        self.added_mask: torch.dtype | None = None if config._attn_implementation == "sdpa" else self.model.dtype
         with torch.inference_mode():
             self.threads = Threads.measured(self._one_step, device)
         self.ends = frozenset(self.voice.ends | generation_ends(self.model))
@@ -56,8 +63,14 @@ class Loaded:
         if target.words is None or target.alone:
             return self.voice
         if target.words not in self._voices:
-            self._voices[target.words] = Voice(str(target.words))
+            self._voices[target.words] = self._voice(str(target.words), own=False)
         return self._voices[target.words]
+
+    def _voice(self, location: str, *, own: bool) -> Voice:
+        """`own`: the words are those of the model, whose processor may have a chat template that they have not."""
+        if self.eyes is None:
+            return Voice(location)
+        return SeeingVoice(location, self.eyes, self.eyes.processor.tokenizer.chat_template if own else None)
 
     def ends_of(self, target: Target) -> frozenset[int]:
         """The tokens after which this target has said all."""
@@ -115,10 +128,9 @@ def load(target: Target, device: torch.device) -> PreTrainedModel:
     """
     options: dict[str, Any] = {"dtype": dtype(device), "device_map": {"": device}}
     if target.quantised:
-        options["quantization_config"] = four_bits(target.quantised, options["dtype"])
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        target.location, trust_remote_code=False, use_safetensors=True, local_files_only=True, **options
-    )
+        whole = (*TOWERS, *PROJECTORS) if target.sees else ()
+        options["quantization_config"] = four_bits(target.quantised, options["dtype"], whole)
+    model = base(target, **options)
     if target.quantised and device.type == "cpu":
         model.dequantize(dtype=torch.float32)
     for module in model.modules():
@@ -133,21 +145,34 @@ def load(target: Target, device: torch.device) -> PreTrainedModel:
     return model
 
 
+def base(target: Target, **options: Any) -> PreTrainedModel:
+    """From files that are on this machine, without programs of their own."""
+    options["local_files_only"] = True
+    if target.sees:
+        return sight.load_model(target.location, "sdpa", **options)
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        target.location, trust_remote_code=False, use_safetensors=True, **options
+    )
+    return model
+
+
 def dtype(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def four_bits(quantised: Quantised, compute: torch.dtype) -> BitsAndBytesConfig:
-    """As training rounded the weights; "int8" is the one kind that has eight."""
+def four_bits(quantised: Quantised, compute: torch.dtype, whole: tuple[str, ...] = ()) -> BitsAndBytesConfig:
+    """As training rounded the weights; "int8" is the one kind that has eight. `whole`: parts that stay as they are."""
+    kept = {"llm_int8_skip_modules": [*(rf".*\.{part}" for part in whole), "lm_head"]} if whole else {}
     if quantised.kind == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, **kept)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=quantised.kind,
         bnb_4bit_use_double_quant=quantised.double,
         bnb_4bit_compute_dtype=compute,
+        **kept,
     )
 
 

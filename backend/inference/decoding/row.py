@@ -6,11 +6,15 @@ from backend.inference.ask import Ask, Piece
 from backend.inference.decoding.choose import Draw
 from backend.inference.decoding.loaded import Loaded
 from backend.inference.text import Detokeniser, StopWatch
+from backend.sight.eyes import Inputs
 
 
 @dataclass(eq=False)
 class Row:
-    """`length`: how many tokens of prompt and answer the cache holds; `limit`: new ones at most."""
+    """`length`: how many tokens of prompt and answer the cache holds; `limit`: new ones at most; `shown`: what the
+    model's eyes are given of each picture in the prompt; `shift`: how far the place of the next token is from its
+    number, where places are counted in three directions.
+    """
 
     ask: Ask
     prompt: list[int]
@@ -22,6 +26,8 @@ class Row:
     token: int = -1
     made: int = 0
     done: bool = False
+    shown: tuple[Inputs, ...] = ()
+    shift: int = 0
     draw: Draw = field(init=False)
     stops: StopWatch = field(init=False)
 
@@ -30,10 +36,10 @@ class Row:
         self.stops = StopWatch(self.ask.sampling.stop)
 
     @classmethod
-    def of(cls, ask: Ask, prompt: list[int], loaded: Loaded) -> "Row":
+    def of(cls, ask: Ask, prompt: list[int], loaded: Loaded, shown: tuple[Inputs, ...] = ()) -> "Row":
         limit = min(ask.sampling.max_tokens, loaded.context - len(prompt))
         words = Detokeniser(loaded.voice_of(ask.target).decoder())
-        return cls(ask, prompt, limit, loaded.ends_of(ask.target), words, loaded.context)
+        return cls(ask, prompt, limit, loaded.ends_of(ask.target), words, loaded.context, shown=shown)
 
     @property
     def length(self) -> int:

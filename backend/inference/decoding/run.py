@@ -18,6 +18,7 @@ from backend.inference.ask import Ask, Note, Piece, Post
 from backend.inference.decoding import memory
 from backend.inference.decoding.batch import Batch, Size
 from backend.inference.decoding.loaded import Loaded
+from backend.inference.decoding.looking import batch_of, seen, spaced
 from backend.inference.decoding.row import Row
 from backend.inference.shelf import Target
 
@@ -141,7 +142,7 @@ class Generator:
                 loaded = Loaded(target, self._device)
                 kind = self._device.type
                 size = Size(ROWS.get(kind, 16), CHUNK.get(kind, 1024), memory.cells(loaded))
-                self._batches[target.key] = Batch(loaded, size)
+                self._batches[target.key] = batch_of(loaded, size)
                 self._used[target.key] = time.monotonic()
                 seconds = time.monotonic() - started
                 log.info("%s loaded in %.2f s, %s", target.location, seconds, loaded.threads)
@@ -184,17 +185,15 @@ class Generator:
 
 
 def made_row(ask: Ask, loaded: Loaded) -> Row:
-    """ChatError when the conversation is longer than what the model reads."""
+    """ChatError when the conversation is longer than what the model reads; DataError for a picture that is none."""
+    if loaded.looker:
+        return seen(ask, loaded)
     prompt = loaded.voice_of(ask.target).prompt(ask.messages)
     if not prompt:
         raise ChatError("chat.no_words")
     if len(prompt) >= loaded.context:
         raise ChatError("chat.too_long", tokens=spaced(len(prompt)), context=spaced(loaded.context))
     return Row.of(ask, prompt, loaded)
-
-
-def spaced(number: int) -> str:
-    return f"{number:,}".replace(",", "\u202f")
 
 
 def megabytes(size: int) -> int:

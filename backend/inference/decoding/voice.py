@@ -2,7 +2,8 @@
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import jinja2
@@ -10,8 +11,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from backend.errors import ChatError
 from backend.inference.ask import Message
+from backend.inference.parts import Part, words
 from backend.models import templates
 from backend.models.control_words import SIGNS
+from backend.sight.eyes import Eyes
 
 # Letters that nobody writes and no template looks at: they stand for control words while a template is filled.
 PRIVATE = [chr(code) for code in range(0xE000, 0xF900)]
@@ -26,10 +29,12 @@ class Voice:
     template may command.
     """
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, template: str | None = None) -> None:
+        """`template`: instead of the one that is there."""
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             location, trust_remote_code=False, local_files_only=True
         )
+        self.tokenizer.chat_template = template or self.tokenizer.chat_template
         self._lock = threading.Lock()
         template = self.tokenizer.chat_template
         if isinstance(template, str):
@@ -46,8 +51,7 @@ class Voice:
         with self._lock:
             messages, marks = self._marked(messages)
             if not self.tokenizer.chat_template:
-                text = "\n".join(message["content"] for message in messages)
-                return self._unmarked(text, marks, special=True)
+                return self._unmarked(self._untold(messages), marks, special=True)
             try:
                 text = self._rendered(messages, add_generation_prompt=True)
             except jinja2.TemplateError as error:
@@ -56,17 +60,22 @@ class Voice:
 
     def _marked(self, messages: list[Message]) -> tuple[list[Message], dict[str, str]]:
         """The messages with a private letter in place of each control word, and which word each letter stands for."""
-        written = "".join(message["content"] for message in messages)
-        words = [word for word in self._control if word in written]
-        if not words:
+        written = "".join(words(message["content"]) for message in messages)
+        found = [word for word in self._control if word in written]
+        if not found:
             return messages, {}
-        letters = dict(zip(words, (letter for letter in PRIVATE if letter not in written), strict=False))
-        pattern = re.compile("|".join(map(re.escape, words)))
-        marked = [
-            {**message, "content": pattern.sub(lambda found: letters[found[0]], message["content"])}
-            for message in messages
-        ]
+        letters = dict(zip(found, (letter for letter in PRIVATE if letter not in written), strict=False))
+        pattern = re.compile("|".join(map(re.escape, found)))
+
+        def plain(text: str) -> str:
+            return pattern.sub(lambda found: letters[found[0]], text)
+
+        marked = [{**message, "content": changed(message["content"], plain)} for message in messages]
         return marked, {letter: word for word, letter in letters.items()}
+
+    def _untold(self, messages: list[Message]) -> str:
+        """A conversation for a model without a chat template."""
+        return "\n".join(message["content"] for message in messages)
 
     def _unmarked(self, text: str, marks: dict[str, str], *, special: bool) -> list[int]:
         """Tokens of a text with private letters; the words they stand for are read as any other text."""
@@ -111,3 +120,66 @@ class Voice:
         special = set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
         behind = whole.removeprefix(question) if whole.startswith(question) else ""
         return set([token for token in self._encode(behind, special=False) if token in special][:1])
+
+
+def changed(content: str | list[Part], change: Callable[[str], str]) -> str | list[Part]:
+    """The same with other words."""
+    if isinstance(content, str):
+        return change(content)
+    return [part | {"text": change(part["text"])} if part["type"] == "text" else part for part in content]
+
+
+class SeeingVoice(Voice):
+    """The voice of a model that sees: a prompt has the words of each picture where the template puts its mark.
+
+    The pictures of a conversation are `PIL.Image.Image` here. A mark that a person types is only text.
+    """
+
+    def __init__(self, location: str, eyes: Eyes, template: str | None = None) -> None:
+        self.eyes = eyes
+        super().__init__(location, template)
+        self._control = sorted({*self._control, eyes.mark}, key=len, reverse=True)
+        self.mark = int(self.tokenizer.convert_tokens_to_ids(eyes.mark))  # type: ignore[arg-type]
+
+    def prompt(self, messages: list[Message]) -> list[int]:
+        """As of any voice; ChatError also when a word that a person typed would be taken for a part of a picture."""
+        tokens = super().prompt(messages)
+        with self._lock:
+            shown = sum(self.eyes.words(size).count(self.eyes.mark) for size in sizes(messages))
+        if tokens.count(self.mark) != shown:
+            raise ChatError("chat.marks", mark=self.eyes.mark)
+        return tokens
+
+    def _rendered(self, messages: list[Message], **options: Any) -> str:
+        told = [{**message, "content": self._told(message["content"])} for message in messages]
+        return self.eyes.expanded(super()._rendered(told, **options), sizes(messages))
+
+    def _untold(self, messages: list[Message]) -> str:
+        text = "\n".join(self._written(message["content"]) for message in messages)
+        return self.eyes.expanded(text, sizes(messages))
+
+    @cached_property
+    def _parted(self) -> bool:
+        """Whether the template takes what is said in parts; few take a text as it is, and few nothing else."""
+        said = [{"role": "user", "content": [{"type": "text", "text": "a"}]}]
+        try:
+            return "'type'" not in super()._rendered(said)
+        except jinja2.TemplateError:
+            return False
+
+    def _told(self, content: str | list[Part]) -> str | list[Part]:
+        if not self._parted:
+            return self._written(content)
+        return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+    def _written(self, content: str | list[Part]) -> str:
+        """As one text, with the mark of each picture."""
+        if isinstance(content, str):
+            return content
+        return "".join(self.eyes.mark if part["type"] == "image" else part["text"] for part in content)
+
+
+def sizes(messages: Iterable[Message]) -> list[tuple[int, int]]:
+    """Width and height of each picture of a conversation."""
+    contents = [message["content"] for message in messages if isinstance(message["content"], list)]
+    return [part["image"].size for content in contents for part in content if part["type"] == "image"]
