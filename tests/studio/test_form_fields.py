@@ -10,14 +10,14 @@ import pytest
 
 from backend.forecast import Forecast
 from backend.recipes.leaves import Field, value
-from backend.recipes.load import leaves
+from studio.services.recipes import asked
 from studio.text import Words
 from studio.widgets.recipe_form import SETS, flat, shown
 from studio.widgets.train_form import Handlers
 from tests.fakes import FakeServices
 from tests.studio.test_train_tab import CHOICE
 
-FIELDS = [leaf for leaf in leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+FIELDS = [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
 NUMBERS = [field for field in FIELDS if field.kind in ("integer", "number")]
 NEVER_NUMBERS = ["abc", "inf", "-inf", "nan", "1e400", "1e3e", "0x10", "--help", "$(id)", "<script>1</script>", "{0}",
                  "%s", "1\0", "1\u202e", "a/b", "1;2", "1,2,3", "5 000 0", "x" * 200]  # fmt: skip
