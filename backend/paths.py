@@ -76,6 +76,11 @@ class Workspace:
         return self.root / "indexes"
 
     @property
+    def features(self) -> Path:
+        """What models saw of pictures, kept so that none is looked at twice; made again when it is missing."""
+        return self.root / "features"
+
+    @property
     def reviews(self) -> Path:
         """What people have said of rows, a folder for each data set."""
         return self.root / "reviews"

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase, ProcessorMixin, TrainingArgume
 
 from backend.errors import DataError, JobError
 from backend.jobs.context import JobContext
+from backend.sight.kept import Kept, fingerprint
 from backend.sight.load import load_processor
 from backend.training import stacked
 from backend.training.checkpoints import Checkpoints
@@ -91,7 +92,7 @@ class Assembly:
         model = prepare(base, recipe, location, new)
         if new:
             head = replace(head, layer=model.get_output_embeddings(), plain=False)
-        showing = Showing.of(model, read.chat.eyes) if isinstance(read.chat, SightFormat) else None
+        showing = Showing.of(model, read.chat.eyes, self._kept()) if isinstance(read.chat, SightFormat) else None
         head = showing.head(head) if showing else head
         beginning = self._begin(Beginning(model, tokenizer, head, precision(recipe, self.device)), read, fresh=fresh)
         split(beginning.model, self.group, self.device)
@@ -123,6 +124,14 @@ class Assembly:
             said = DataError("training.pairs_cut", length=recipe.batch.max_length, cut=read.cut, total=len(read.train))
             self.watch.note(said, "warning")
         return read
+
+    def _kept(self) -> Kept | None:
+        """Where what the tower sees is kept, unless the recipe wants it looked at every time."""
+        recipe, model = self.request.recipe, self.request.model.folder
+        if not recipe.vision.keep:
+            return None
+        numbers = f"{precision(recipe, self.device)} {recipe.method == 'qlora'} {self.device.type}"
+        return Kept(self.job.workspace.features, fingerprint(model, numbers))
 
     def _begin(self, plain: Beginning, read: Material, *, fresh: bool) -> Beginning:
         """Where the adapter begins elsewhere than at nothing. A resumed one has long begun, and EVA need not look."""

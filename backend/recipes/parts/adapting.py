@@ -76,11 +76,13 @@ class Lora(Part):
 
 class Vision(Part):
     """What sees in a model: the tower, and the projector between it and the language model. Each stays as it is, or
-    gets an adapter on all of its linear layers too.
+    gets an adapter on all of its linear layers too. `keep`: what a tower that is not trained sees of a picture is kept
+    on the disk, for the next time and the next run.
     """
 
     projector: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED, objective=SEEING))
     tower: bool = Field(default=False, json_schema_extra=advanced(method=ADAPTED, objective=SEEING))
+    keep: bool = Field(default=True, json_schema_extra=advanced(method=ADAPTED, objective=SEEING))
 
 
 class Quantisation(Part):

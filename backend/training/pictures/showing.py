@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.data.pictures.stored import opened
 from backend.sight.eyes import Eyes
+from backend.sight.kept import Kept
 from backend.sight.looker import Features, Looker
 from backend.sight.shown import Shown
 from backend.training.network.adapter import Network
@@ -20,10 +21,13 @@ class Showing:
 
     looker: Looker
     eyes: Eyes
+    kept: Kept | None = None
 
     @classmethod
-    def of(cls, model: Network, eyes: Eyes) -> "Showing":
-        return cls(Looker(model), eyes)
+    def of(cls, model: Network, eyes: Eyes, kept: Kept | None = None) -> "Showing":
+        """`kept`: where what was seen is kept; not used where what sees is trained itself."""
+        looker = Looker(model)
+        return cls(looker, eyes, None if looker.learns else kept)
 
     def head(self, found: Head) -> Head:
         """What `inspect` found of the model, which saw no pictures then: documents are not packed where one would see
@@ -38,4 +42,7 @@ class Showing:
 
     def look(self, path: Path) -> Features:
         """What the model sees of the picture in a file."""
+        return self.kept.features(path, lambda: self._seen(path)) if self.kept else self._seen(path)
+
+    def _seen(self, path: Path) -> Features:
         return self.looker.features(self.eyes.inputs(opened(path)))
