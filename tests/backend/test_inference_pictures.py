@@ -18,6 +18,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from backend.errors import ChatError, DataError, ModelError
 from backend.inference.ask import Ask
 from backend.inference.decoding import loaded as loading
+from backend.inference.decoding import looking
 from backend.inference.decoding.batch import Size
 from backend.inference.decoding.loaded import Loaded
 from backend.inference.decoding.looking import batch_of
@@ -27,6 +28,7 @@ from backend.inference.parts import Message
 from backend.inference.sampling import Sampling
 from backend.inference.shelf import Quantised, Target, sees
 from backend.models.sight.config import PROJECTORS, TOWERS, inside
+from backend.sight.looker import Looker
 from tests import sights
 
 CPU = torch.device("cpu")
@@ -251,3 +253,54 @@ def test_an_adapter_of_another_model_is_refused_before_it_is_loaded(place: Path,
     save_file({name: value * torch.nan for name, value in tensors.items()}, other / "adapter_model.safetensors")
     with pytest.raises(ModelError, match=r"invalid numbers \(NaN\)"):
         replace(base, adapter=other).check()
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl", "mllama"])
+def test_a_picture_is_looked_at_once_for_all_who_speak_of_it(
+    place: Path, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, (base, tuned) = loaded(place, family), world(place, family)
+    looks: list[int] = []
+    look = Looker.features
+
+    def counted(self: Looker, inputs: Any) -> Any:
+        looks.append(1)
+        return look(self, inputs)
+
+    monkeypatch.setattr(Looker, "features", counted)
+    talk = [question("What?", 0, 1)]
+    batch = batch_of(model, Size(16, 1024, 10**6))
+    rows = [row(place, family, target, talk) for target in (base, tuned, base)]
+    with torch.inference_mode():
+        for one in rows:
+            batch.waiting.append(one)
+            while batch.busy:
+                batch.turn()
+    assert len(looks) == 2
+    said = [one.tokens for one in rows]  # type: ignore[attr-defined]
+    assert said[0] == said[2] != said[1]
+    monkeypatch.setattr(looking, "MOST_KEPT", 1)
+    again = [row(place, family, base, talk) for _ in range(2)]
+    assert answered(place, family, again) == [said[0]] * 2
+    assert len(looks) == 2 + 4
+
+
+def test_an_adapter_of_what_sees_looks_for_itself(place: Path, tmp_path: Path) -> None:
+    base, _ = world(place, "llava")
+    network = AutoModelForImageTextToText.from_pretrained(base.location)
+    tuned = get_peft_model(network, LoraConfig(r=4, target_modules=r".*vision_tower.*q_proj", init_lora_weights=False))
+    adapter = tmp_path / "run" / "adapter"
+    tuned.save_pretrained(str(adapter))
+    talk = [question("What?", 0)]
+    model = Loaded(base, CPU)
+    batch = batch_of(model, Size(16, 1024, 10**6))
+    rows = [made_row(Ask(one, talk, SHORT), model) for one in (base, replace(base, adapter=adapter, stamp=1))]
+    batch.waiting.extend(rows)
+    for one in rows:
+        one.__class__ = Recorded
+    with torch.inference_mode():
+        while batch.busy:
+            batch.turn()
+    assert len(batch._views._kept) == 2  # type: ignore[attr-defined]
+    for one in rows:
+        assert one.tokens == plain(one.ask.target, one.prompt, talk)[: len(one.tokens)]  # type: ignore[attr-defined]

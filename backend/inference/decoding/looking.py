@@ -3,7 +3,9 @@ others. A model that looks at pictures from beside its words (Mllama) keeps what
 together into one padded batch: there each row has a cache of its own.
 """
 
+import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from itertools import count
 from typing import Any
 
 import torch
+from peft.tuners.lora.layer import LoraLayer
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -23,10 +26,14 @@ from backend.inference.decoding.loaded import Loaded
 from backend.inference.decoding.row import Row
 from backend.inference.decoding.voice import SeeingVoice
 from backend.inference.parts import Part, pictures
+from backend.models.sight.config import inside
 from backend.sight.eyes import Inputs
+from backend.sight.looker import Features
 
 # One picture of 64 million pixels takes much memory while it is made smaller: never two at once.
 _OPENING = threading.Lock()
+MOST_KEPT = 256 * 2**20
+"""Bytes of what was seen."""
 
 
 def batch_of(loaded: Loaded, size: Size) -> Batch:
@@ -36,19 +43,65 @@ def batch_of(loaded: Loaded, size: Size) -> Batch:
     return ApartBatch(loaded, size) if loaded.looker.beside else SeeingBatch(loaded, size)
 
 
-def looked(row: Row, loaded: Loaded) -> tuple[Tensor, dict[str, Any]]:
-    """(the tokens of a prompt, what the model is given beside them) after looking at its pictures; these are let go."""
-    assert loaded.looker is not None
-    loaded.threads.use_most()
-    loaded.mixer.use([row.adapter], loaded.device)
-    ids = torch.tensor([row.prompt], device=loaded.device)
-    given = loaded.looker.given(ids, [[loaded.looker.features(inputs) for inputs in row.shown]], [len(row.prompt)])
-    row.shown = ()
-    return ids, given
+class Views:
+    """What a model has seen of the latest pictures: a second question about one, or the same one to another adapter, is
+    answered without looking again.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+        self._kept: OrderedDict[tuple[bytes, str], Features] = OrderedDict()
+        self._seers: dict[str, bool] = {}
+
+    def looked(self, row: Row) -> tuple[Tensor, dict[str, Any]]:
+        """(the tokens of a prompt, what the model is given beside them); the row's pictures are let go."""
+        loaded = self._loaded
+        assert loaded.looker is not None
+        loaded.threads.use_most()
+        loaded.mixer.use([row.adapter], loaded.device)
+        ids = torch.tensor([row.prompt], device=loaded.device)
+        given = loaded.looker.given(ids, [[self._of(inputs, row.adapter) for inputs in row.shown]], [len(row.prompt)])
+        row.shown = ()
+        return ids, given
+
+    def _of(self, inputs: Inputs, adapter: str | None) -> Features:
+        assert self._loaded.looker is not None
+        key = digest(inputs), adapter if adapter and self._sees(adapter) else ""
+        found = self._kept.pop(key, None) or self._loaded.looker.features(inputs)
+        self._kept[key] = found
+        while sum(map(size_of, self._kept.values())) > MOST_KEPT and len(self._kept) > 1:
+            self._kept.popitem(last=False)
+        return found
+
+    def _sees(self, adapter: str) -> bool:
+        """Whether an adapter changes what is seen, and not only what is said of it."""
+        if adapter not in self._seers:
+            layers = (
+                (path, layer) for path, layer in self._loaded.model.named_modules() if isinstance(layer, LoraLayer)
+            )
+            self._seers[adapter] = any(adapter in layer.lora_A for path, layer in layers if inside(path))
+        return self._seers[adapter]
+
+
+def digest(inputs: Inputs) -> bytes:
+    """The same for the same picture, as the tower is given it."""
+    found = hashlib.sha256()
+    for name, value in sorted(inputs.items()):
+        found.update(f"{name} {tuple(value.shape)}".encode())
+        found.update(value.contiguous().numpy())
+    return found.digest()
+
+
+def size_of(features: Features) -> int:
+    return sum(value.numel() * value.element_size() for value in features.values())
 
 
 class SeeingBatch(Batch):
     """As `Batch`, with prompts that hold pictures."""
+
+    def __init__(self, loaded: Loaded, size: Size) -> None:
+        super().__init__(loaded, size)
+        self._views = Views(loaded)
 
     def _fits(self, taken: list[Row], row: Row) -> bool:
         """A prompt with pictures is read by itself."""
@@ -60,7 +113,7 @@ class SeeingBatch(Batch):
         row = prefill.rows[0]
         if not row.shown:
             return super()._read(prefill)
-        ids, given = looked(row, self.loaded)
+        ids, given = self._views.looked(row)
         width, device = prefill.width, self.loaded.device
         places = given.pop("position_ids", torch.arange(width, device=device)[None])
         row.shift = int(places.max()) + 1 - width
@@ -97,6 +150,7 @@ class ApartBatch(Batch):
     def __init__(self, loaded: Loaded, size: Size) -> None:
         super().__init__(loaded, size)
         self._minds: dict[Row, Mind] = {}
+        self._views = Views(loaded)
 
     def turn(self) -> Pieces:
         """The first token of one that waits, and the next one of all others."""
@@ -126,7 +180,7 @@ class ApartBatch(Batch):
             row.adapter = self.loaded.attach(row.ask.target, {one.adapter for one in self.rows if one.adapter})
         except StudioError as error:
             return [(row.ask, Piece(error=error))]
-        ids, given = looked(row, self.loaded)
+        ids, given = self._views.looked(row)
         mask = given.get("cross_attention_mask")
         mind = Mind(
             DynamicCache(config=self.loaded.model.config.get_text_config()), None if mask is None else mask[:, -1:]
