@@ -88,7 +88,7 @@ def digest(inputs: Inputs) -> bytes:
     found = hashlib.sha256()
     for name, value in sorted(inputs.items()):
         found.update(f"{name} {tuple(value.shape)}".encode())
-        found.update(value.contiguous().numpy())
+        found.update(value.contiguous().numpy().tobytes())
     return found.digest()
 
 
