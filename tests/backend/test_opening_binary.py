@@ -194,6 +194,46 @@ def test_a_pdf_without_text_or_with_a_password_or_damaged_is_refused(tmp_path: P
     assert refusal(tmp_path / "d.pdf") == "The PDF is damaged. Save or download it again."
 
 
+def typed_table(path: Path, rows: list[list[str]], above: str = "") -> Path:
+    document = docx.Document()
+    if above:
+        document.add_paragraph(above)
+    table = document.add_table(len(rows), len(rows[0]))
+    for row, cells in zip(table.rows, rows, strict=True):
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = text
+    document.save(path)
+    return path
+
+
+ASKED = [["Întrebare", "Răspuns"], *([f"Cât face {at} plus {at}?", f"Face {2 * at}."] for at in range(5))]
+
+
+def test_questions_typed_into_a_table_of_word_are_a_table(tmp_path: Path) -> None:
+    found = open_file(typed_table(tmp_path / "a.docx", ASKED, above="Clasa a doua"))
+    assert found.understood.columns == ("Întrebare", "Răspuns")
+    assert values(found)[1] == {"Întrebare": "Cât face 1 plus 1?", "Răspuns": "Face 2."}
+    assert "(12 letters) was left out" in found.understood.notices[0].say("en")
+    alone = open_file(typed_table(tmp_path / "b.docx", ASKED))
+    assert alone.understood.notices[0].say("it") == "Il documento è una tabella ed è stato letto come tale."
+    text = "Un text lung despre adunare. " * 40
+    assert open_file(typed_table(tmp_path / "c.docx", ASKED, above=text)).understood.columns == ()
+    layout = [["Nume și prenume elev", ""], ["", "Clasa"], ["x", "y"]]
+    assert open_file(typed_table(tmp_path / "d.docx", layout)).understood.columns == ()
+
+
+def test_a_page_that_is_a_table_is_read_as_one(tmp_path: Path) -> None:
+    lines = "".join(f"<tr><td>{asked}</td><td>{answer}</td></tr>" for asked, answer in ASKED)
+    page = "<!doctype html><html><body><nav>Meniu</nav><table>{}</table>{}</body></html>"
+    (tmp_path / "a.html").write_text(page.format(lines, ""), encoding="utf-8")
+    found = open_file(tmp_path / "a.html")
+    assert found.understood.columns == ("Întrebare", "Răspuns")
+    assert len(values(found)) == 5
+    (tmp_path / "b.html").write_text(page.format(lines, "<p>Mult text.</p>" * 30), encoding="utf-8")
+    assert open_file(tmp_path / "b.html").understood.columns == ()
+    assert "Cât face 1 plus 1?" in values(open_file(tmp_path / "b.html"))[0]["text"]
+
+
 def test_a_word_document_is_parted_at_its_headings(tmp_path: Path) -> None:
     document = docx.Document()
     document.add_paragraph("Introducere.")

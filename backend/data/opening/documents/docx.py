@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from backend.data.opening.documents import inside
 from backend.data.opening.opened import Opened, Record, Understood
 from backend.data.opening.written.texts import pieces
 from backend.errors import DataError
@@ -21,7 +22,22 @@ HEADINGS = ("Title", "Heading 1", "Heading 2")
 def opened(path: Path) -> Opened:
     """DataError for a document that is damaged, locked or far too big."""
     _refuse_big(path)
-    return Opened(Understood(kind="docx"), partial(_records, path))
+    found = _table(path)
+    return found or Opened(Understood(kind="docx"), partial(_records, path))
+
+
+def _table(path: Path) -> Opened | None:
+    """The document as a table, where it is one; what is wrong with it is said when its text is read."""
+    try:
+        parts = list(_document(path).iter_inner_content())
+        tables = [part for part in parts if hasattr(part, "rows")]
+        if len(tables) != 1:
+            return None
+        rows = [[cell.text for cell in row.cells] for row in tables[0].rows]
+        beside = sum(len(part.text.strip()) for part in parts if not hasattr(part, "rows"))
+    except (DataError, *BROKEN):
+        return None
+    return inside.table(rows, beside, "docx")
 
 
 def _refuse_big(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.data.opening.characters import streams
 from backend.data.opening.meter import Meter
+from backend.data.opening.documents import inside
 from backend.data.opening.opened import Opened, Record, Understood
 from backend.data.sources import plain
 from backend.errors import DataError
@@ -34,8 +35,34 @@ def markdown(path: Path, encoding: str) -> Opened:
 
 
 def html(path: Path, encoding: str) -> Opened:
-    """What a reader sees of a page, as one text: no menus, no scripts."""
-    return Opened(Understood(kind="html", encoding=encoding), partial(_page, path, encoding))
+    """What a reader sees of a page, as one text: no menus, no scripts. A page that is a table is one."""
+    found = _table(path, encoding)
+    return found or Opened(Understood(kind="html", encoding=encoding), partial(_page, path, encoding))
+
+
+def _table(path: Path, encoding: str) -> Opened | None:
+    if path.stat().st_size > MOST_BYTES:
+        return None
+    _, page = _seen(path, encoding)
+    tables = page.find_all("table")
+    if len(tables) != 1:
+        return None
+    rows = [
+        [" ".join(cell.get_text(" ").split()) for cell in row.find_all(("td", "th"))]
+        for row in tables[0].find_all("tr")
+    ]
+    held = len("".join(tables[0].get_text().split()))
+    return inside.table(rows, len("".join(page.get_text().split())) - held, "html", encoding)
+
+
+def _seen(path: Path, encoding: str) -> tuple[str, Any]:
+    """The title of a page, and the page without what no reader sees of it."""
+    soups: Any = import_module("bs4")
+    page = soups.BeautifulSoup(_whole(path, encoding), "html.parser")
+    title = page.title.get_text(" ", strip=True) if page.title else ""
+    for tag in page.find_all(UNSEEN):
+        tag.decompose()
+    return title, page
 
 
 def pieces(place: str, text: str, **values: Any) -> Iterator[Record]:
@@ -75,11 +102,7 @@ def _sections(path: Path, encoding: str) -> Iterator[Record]:
 
 
 def _page(path: Path, encoding: str) -> Iterator[Record]:
-    soups: Any = import_module("bs4")
-    page = soups.BeautifulSoup(_whole(path, encoding), "html.parser")
-    title = page.title.get_text(" ", strip=True) if page.title else ""
-    for tag in page.find_all(UNSEEN):
-        tag.decompose()
+    title, page = _seen(path, encoding)
     for tag in page.find_all(BLOCKS.split(",")):
         tag.insert_before("\n")
         tag.append("\n")
