@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from backend.data.opening.documents import inside
 from backend.data.opening.opened import Opened, Record, Understood
+from backend.data.opening.written import inside
 from backend.data.opening.written.texts import pieces
 from backend.errors import DataError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from backend.data.opening.characters import streams
 from backend.data.opening.meter import Meter
-from backend.data.opening.documents import inside
 from backend.data.opening.opened import Opened, Record, Understood
+from backend.data.opening.written import inside
 from backend.data.sources import plain
 from backend.errors import DataError
 
