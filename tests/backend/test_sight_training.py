@@ -11,8 +11,12 @@ from peft import PeftModel
 from PIL import Image
 
 from backend.errors import ModelError
+from backend.export.request import Choice
+from backend.export.source import Source
+from backend.export.submit import require
 from backend.forecast.lengths import measured
 from backend.jobs import events
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
 from backend.models.catalogue import Model
 from backend.recipes.schema import Recipe
@@ -129,3 +133,12 @@ def test_a_model_and_a_recipe_that_do_not_go_together_are_refused() -> None:
         with pytest.raises(ModelError) as refused:
             submit._trainable(model, recipe)
         assert refused.value.key == key
+
+
+def test_what_was_learned_of_pictures_is_not_merged(tmp_path: Path) -> None:
+    base = sights.build("llava", tmp_path / "model")
+    found = Source("r", "runda", RunFolder(tmp_path / "run"), {}, base, tmp_path / "run" / "adapter", None)
+    for choice in (Choice(to="merged"), Choice(to="gguf")):
+        with pytest.raises(ModelError) as refused:
+            require(found, choice, tmp_path)
+        assert refused.value.key == "export.sees"

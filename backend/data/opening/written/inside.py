@@ -23,7 +23,8 @@ def table(rows: Rows, beside: int, kind: Kind, encoding: str = "") -> Opened | N
         return None
     first = [list(row) for row in rows[: table_shape.ROWS]]
     inside = sum(len(cell.strip()) for row in rows for cell in row)
-    if inside < SHARE * beside or not table_shape.has_header(first):
+    named_all = all(cell.strip() for cell in rows[0])
+    if inside < SHARE * beside or not named_all or not table_shape.has_header(first):
         return None
     columns = named(first[0])
     notice = Notice(key="opening.table_inside" if beside else "opening.table_whole", values={"letters": beside})
