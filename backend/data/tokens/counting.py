@@ -6,7 +6,7 @@ templates resemble.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,24 @@ from backend.data.rows import answers as answered
 from backend.data.tasks.asking import as_chat, as_visual
 
 WORD = re.compile(r" ?\w+| ?[^\s\w]+|\s+(?!\S)|\s+")
+MOST_WORDS = 200_000
 ROLE_MARKS = 4  # begin, newline after the role, end, newline
 ASKED_IN = "ro"  # labels, scores and exams are counted as they would be asked
 CHARACTERS_PER_TOKEN = 3.0  # of a tokenizer that cannot be read here
+
+
+class Words(dict[str, int]):
+    """What was counted of words, looked up without a call; forgotten when there are too many."""
+
+    def __init__(self, count: Callable[[str], int]) -> None:
+        super().__init__()
+        self._count = count
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= MOST_WORDS:
+            self.clear()
+        found = self[word] = self._count(word)
+        return found
 
 
 class Vocabulary:
@@ -32,8 +47,16 @@ class Vocabulary:
         self._longest = min(64, max(map(len, self._pieces)))
         self._bytes = _byte_letters() if "ByteLevel" in json.dumps(tokenizer.get("pre_tokenizer")) else None
         self.count = lru_cache(maxsize=100_000)(self._count)
+        self._words = Words(lambda word: self._parts(f" {word}"))
 
     def tokens(self, text: str) -> int:
+        """A word takes the one space before it, so where there are only single spaces each word is counted by itself."""
+        words = text.split()
+        if not words or " ".join(words) != text:
+            return self._parts(text)
+        return self._parts(words[0]) + sum(map(self._words.__getitem__, words[1:]))
+
+    def _parts(self, text: str) -> int:
         return sum(map(self.count, WORD.findall(text)))
 
     def _count(self, word: str) -> int:

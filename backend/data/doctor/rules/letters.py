@@ -123,7 +123,8 @@ class NoMarks(Rule):
         return example(seen.place, seen.whole) if len(seen.whole) >= self.bare.letters else None
 
 
-INSIDE = re.compile(r"(?<=[^\W\d_])\?(?=[^\W\d_])")
+# It begins with the sign itself, so that only the few places with one are looked at.
+INSIDE = re.compile(r"\?(?<=[^\W\d_]\?)(?=[^\W\d_])")
 
 
 class Lost(Rule):

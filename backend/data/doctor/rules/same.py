@@ -60,7 +60,7 @@ class NearDuplicates(Rule):
             if same and same not in self._exact:
                 self._exact.add(same)
                 self._of.append(seen.number)
-                self._waiting.append([f"{a} {b} {c}" for a, b, c in zip(words, words[1:], words[2:], strict=False)])
+                self._waiting.append(list(map(" ".join, zip(words, words[1:], words[2:], strict=False))))
                 if len(self._waiting) == BATCH:
                     self._sign()
         return None
