@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.data import rows
 from backend.data.split import Sizes, sizes, split
-from backend.data.tokens.counting import WORD, Vocabulary, vocabulary_of
+from backend.data.tokens.counting import Vocabulary
 from backend.errors import RecipeError
 from backend.forecast import calibration, facade, lengths, prior
 from backend.forecast.estimate import ADVISED, estimate, refuse_too_big, too_big
@@ -243,17 +241,6 @@ def test_pieces_of_a_sentencepiece_vocabulary_are_matched_with_their_mark() -> N
     pieces = [["▁ciao", 0.0], ["▁mon", 0.0], ["do", 0.0], ["▁", 0.0]]
     vocabulary = Vocabulary({"model": {"type": "Unigram", "vocab": pieces}, "pre_tokenizer": {"type": "Metaspace"}})
     assert vocabulary.tokens("ciao mondo") == 3
-
-
-SOME_TEXT = st.lists(
-    st.sampled_from(["acasă", "și", "l'acqua", "1.234,5", "…", "a", "?", "\x1c", " ", "  ", "\n", "\u00a0"])
-)
-
-
-@given(SOME_TEXT.map(" ".join) | SOME_TEXT.map("".join) | st.text(max_size=40))
-def test_words_counted_one_by_one_are_as_many_tokens_as_the_text_at_once(text: str) -> None:
-    vocabulary = vocabulary_of(STARTER / "tokenizer.json", 0)
-    assert vocabulary.tokens(text) == sum(map(vocabulary.count, WORD.findall(text)))
 
 
 def test_a_model_without_a_readable_tokenizer_is_counted_by_characters(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Vocabulary:
         self._words = Words(lambda word: self._parts(f" {word}"))
 
     def tokens(self, text: str) -> int:
-        """A word takes the one space before it, so where there are only single spaces each word is counted by itself."""
+        """A word takes the one space before it: where there are only single spaces each word is counted by itself."""
         words = text.split()
         if not words or " ".join(words) != text:
             return self._parts(text)
