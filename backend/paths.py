@@ -86,6 +86,11 @@ class Workspace:
         return self.root / "reviews"
 
     @property
+    def shown(self) -> Path:
+        """Pictures that people have asked about, a folder for each person."""
+        return self.root / "shown"
+
+    @property
     def models(self) -> Path:
         return self.root / "models"
 

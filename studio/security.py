@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.chats.pictures import kept
 from backend.data.intake import uploads
 from studio.sessions import LIFETIME, Sessions
 from studio.text import Words, preferred
@@ -23,6 +24,8 @@ UPLOAD_LIMIT = 512_000_000
 UPLOAD_PATH = "/gradio_api/upload"
 # Written to the disk as they come.
 DATA_LIMIT, DATA_PATH = uploads.MOST_BYTES, "/data/upload"
+# A picture that somebody asks about.
+PICTURE_LIMIT, PICTURE_PATH = kept.MOST_BYTES, "/chat/picture"
 OPEN_PATHS = ("/assets/", "/healthz")
 # Routes of Gradio that the page never asks: fetching from other hosts, saved links, reloading of source code.
 UNUSED = re.compile(r"^/(en|ro|it)/(gradio_api/)?(proxy=|deep_link|dev/|vibe|run-history|mcp|monitoring)")
@@ -38,7 +41,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=()",
 }
 
 
@@ -175,6 +178,8 @@ def same_site(headers: Headers, host: str) -> bool:
 def body_limit(scope: Scope) -> int:
     if inner_path(scope) == DATA_PATH:
         return DATA_LIMIT
+    if inner_path(scope) == PICTURE_PATH:
+        return PICTURE_LIMIT
     return UPLOAD_LIMIT if scope["path"].endswith(UPLOAD_PATH) else JSON_LIMIT
 
 

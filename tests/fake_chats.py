@@ -88,29 +88,36 @@ class FakeEngine:
 
 @dataclass(frozen=True)
 class FakeChats(ChatServices):
-    """`known` are the runs that can be asked; `fake` is the engine."""
+    """`known` are the runs that can be asked; `fake` is the engine. With `seeing` models, runs see, too."""
 
     known: dict[str, Job] = field(default_factory=dict)
+    seeing: list[Model] = field(default_factory=list)
     fake: FakeEngine = field(default_factory=FakeEngine)
 
     @classmethod
     def at(cls, root: Path, known: dict[str, Job]) -> "FakeChats":
         workspace = Workspace(root / "workspace").create()
-        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace), HOME, known)
+        return cls(workspace, Jobs(Ledger(workspace.ledger), workspace), HOME, known=known)
 
     def engine(self, person: Person) -> Any:
         return self.fake
 
-    def models(self) -> list[Model]:
+    def models(self, *, sight: bool = False) -> list[Model]:
+        if sight:
+            return self.seeing
         titles = dict.fromkeys(("en", "ro", "it"), "Starter, 2 million")
         folder = str(SHIPPED_MODELS / "starter")
-        return [Model(id="starter", name="Starter, 2 million", location=folder, shipped=True, titles=titles)]
+        starter = Model(id="starter", name="Starter, 2 million", location=folder, shipped=True, titles=titles)
+        return [starter, *self.seeing]
 
-    def adapters(self) -> list[Job]:
+    def adapters(self, *, sight: bool = False) -> list[Job]:
         return sorted((job for job in self.known.values() if job.ended), key=lambda job: -job.created_at)
 
     def base_of(self, model: str) -> str | None:
         return "starter"
+
+    def sees(self, model: str) -> bool:
+        return bool(self.seeing) and model != "starter"
 
     def _require_files(self, choices: Any) -> None:
         """The runs of a test have no files."""

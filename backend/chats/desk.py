@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backend.chats import titles, words
-from backend.chats.model import UNFINISHED, Answer, Choices, Conversation, Turn, new_id
+from backend.chats.model import UNFINISHED, Answer, Conversation, Turn, new_id
+from backend.chats.pictures.kept import Pictures
 from backend.chats.running import Running
 from backend.chats.store import Chats
 from backend.errors import AccessError, ChatError, SetupError, StudioError
@@ -45,9 +46,10 @@ class Engine(Protocol):
 
 @dataclass(eq=False)
 class Desk:
-    """`engine` makes the client for a person, `want` has the engine started."""
+    """`engine` makes the client for a person, `want` has the engine started; `pictures` are those of all questions."""
 
     chats: Chats
+    pictures: Pictures
     engine: Callable[[Person], Engine]
     want: Callable[[Person], None]
     id: str = field(default_factory=new_id)
@@ -63,16 +65,16 @@ class Desk:
     def running(self, chat: str) -> Running | None:
         return self._running.get(chat)
 
-    def ask(
-        self, person: Person, chat: str | None, question: str, choices: Choices, labels: dict[str, str]
-    ) -> Conversation:
-        """Put a question to all models of `choices`; without `chat` a new conversation begins with it.
+    def ask(self, person: Person, chat: str | None, asked: Turn, labels: dict[str, str]) -> Conversation:
+        """Put a question to all models of its choices; without `chat` a new conversation begins with it.
 
-        ChatError for a question that is none, and while the conversation is still being answered.
+        ChatError for a question that is none, or shows too many pictures, and while the conversation is still being
+        answered. AccessError for a picture that this person does not have.
         """
-        turn = self._turn(question, choices, labels)
+        turn = self._turn(person, asked, self.get(person, chat).pictures if chat else (), labels)
+        choices = turn.choices
         if chat is None:
-            made = Conversation(title=titles.of_question(question), choices=choices, turns=(turn,))
+            made = Conversation(title=titles.of_question(asked.question), choices=choices, turns=(turn,))
             running = self._reserve(person, made.id, turn.answers)
             return self._begin_after(running, lambda: self.chats.add(person, made))
         running = self._reserve(person, chat, turn.answers)
@@ -90,14 +92,15 @@ class Desk:
         before = self.get(person, chat)
         if not 0 <= number < len(before.turns):
             raise AccessError("chat.no_answer")
-        turn = self._turn(asked.question, asked.choices, labels)
+        shown = Conversation(title="", choices=asked.choices, turns=before.turns[:number]).pictures
+        turn = self._turn(person, asked, shown, labels)
         running = self._reserve(person, chat, turn.answers)
         first = number == 0 and before.title == titles.of_question(before.turns[0].question)
         title = titles.of_question(asked.question) if first else before.title
 
         def change() -> Conversation:
             self.chats.add(person, before.model_copy(update={"id": new_id()}))
-            values = {"turns": (*before.turns[:number], turn), "choices": asked.choices, "title": title}
+            values = {"turns": (*before.turns[:number], turn), "choices": turn.choices, "title": title}
             return self.chats.change(person, chat, lambda now: now.model_copy(update=values))
 
         return self._begin_after(running, change)
@@ -150,12 +153,17 @@ class Desk:
         self.stop(person, chat)
         self.chats.delete(person, chat)
 
-    def _turn(self, question: str, choices: Choices, labels: dict[str, str]) -> Turn:
-        asked = words.question(question)
-        words.check(choices.system, "system")
+    def _turn(self, person: Person, asked: Turn, before: tuple[str, ...], labels: dict[str, str]) -> Turn:
+        """What is asked, checked and with answers to be written; `before`: the pictures shown until then."""
+        question = words.question(asked.question)
+        words.check(asked.choices.system, "system")
+        shown = (*before, *asked.pictures)
+        self.pictures.check(person, shown)
+        choices = asked.choices.model_copy(update={"sight": asked.choices.sight or bool(shown)})
         now = time.time()
         answers = tuple(self._blank(model, labels.get(model, model), now) for model in choices.models)
-        return Turn(question=asked, choices=choices, asked_at=now, answers=answers)
+        values = {"question": question, "choices": choices, "asked_at": now, "answers": answers}
+        return asked.model_copy(update=values)
 
     def _blank(self, model: str, label: str, now: float) -> Answer:
         return Answer(model=model, label=label, desk=self.id, asked_at=now)
@@ -196,6 +204,7 @@ class Desk:
             running.expect(answer.id, engine.expected(answer.model))
             self._wait(running, engine)
             begin = time.monotonic()
+            messages = self.pictures.sent(running.person, messages)
             self._listen(running, answer, engine.stream(messages, model=answer.model, settings=sampling), begin)
         except StudioError as error:
             running.put(answer.id, state="failed", error=error.key, error_values=plain(error.values))

@@ -1,8 +1,11 @@
-"""A conversation as a file: Markdown to read, JSON with everything, JSONL to train on."""
+"""A conversation as a file: Markdown to read, JSON with everything, JSONL to train on; with its pictures a ZIP."""
 
+import io
 import json
+import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from backend.chats.feedback import Mark
 from backend.chats.model import Conversation
@@ -15,7 +18,8 @@ def markdown(conversation: Conversation, marks: Marks) -> str:
     made = datetime.fromtimestamp(conversation.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [f"# {conversation.title}", made]
     for turn in conversation.turns:
-        parts += [f"## {_quoted(turn.question)}"]
+        parts += [f"## {_quoted(turn.question)}", *(f"![]({name})" for name in turn.pictures)]
+        parts += [f"= {turn.reference}"] if turn.reference else []
         for answer in turn.answers:
             parts += [f"**{answer.label or answer.model}** ({answer.state})", answer.text]
             if corrected := marks.get(answer.id, Mark()).corrected:
@@ -52,6 +56,16 @@ def jsonl(conversation: Conversation, marks: Marks) -> str:
         if messages and messages[-1]["role"] == "assistant":
             lines.append(json.dumps({"messages": messages, "model": label or model}, ensure_ascii=False) + "\n")
     return "".join(lines)
+
+
+def packed(said: str, name: str, pictures: Mapping[str, Path]) -> bytes:
+    """A ZIP of a file called `name` and of the pictures that it names, by those names."""
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, said)
+        for stored, path in pictures.items():
+            archive.write(path, stored, zipfile.ZIP_STORED)
+    return raw.getvalue()
 
 
 def _quoted(question: str) -> str:

@@ -4,9 +4,10 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
 
@@ -14,12 +15,15 @@ from sqlalchemy import delete, insert, select, update
 
 from backend import names
 from backend.chats.model import Conversation
+from backend.chats.pictures.kept import Pictures
 from backend.data import datasets, reading, shapes
 from backend.data.datasets import Dataset
 from backend.data.opening.opened import Record
 from backend.data.reading import Findings
 from backend.data.shapes import Shape
+from backend.data.versions import deriving
 from backend.errors import AccessError
+from backend.inference import parts
 from backend.inference.ask import Message
 from backend.ledger.schema import feedback
 from backend.ledger.store import Ledger
@@ -61,18 +65,32 @@ class Judged(NamedTuple):
         return self.answer if self.corrected or self.up is False else ""
 
     @property
+    def sight(self) -> bool:
+        """Whether it was about pictures."""
+        return bool(parts.pictures(self.messages))
+
+    @property
     def columns(self) -> dict[str, str]:
         by = "corrected" if self.corrected else "up" if self.up else "down"
         at = datetime.fromtimestamp(self.changed_at, UTC).isoformat(timespec="seconds")
         return {MODEL: self.model, BY: by, AT: at}
 
 
-Lesson = Literal["examples", "pairs"]
+Lesson = Literal["examples", "pairs", "pictures"]
 Row = dict[str, Any]
 
 
 def examples(judged: Sequence[Judged]) -> list[Row]:
     """A chat for each answer that is good, or was put right."""
+    return _good(one for one in judged if not one.sight)
+
+
+def pictures(judged: Sequence[Judged]) -> list[Row]:
+    """The same for answers about pictures."""
+    return _good(one for one in judged if one.sight)
+
+
+def _good(judged: Iterable[Judged]) -> list[Row]:
     return [
         {"messages": [*one.messages, {"role": "assistant", "content": one.good}], **one.columns}
         for one in judged
@@ -81,7 +99,11 @@ def examples(judged: Sequence[Judged]) -> list[Row]:
 
 
 def pairs(judged: Sequence[Judged]) -> list[Row]:
-    """Each answer that is not good, beside a better one to the same messages: its own correction, else the newest."""
+    """Each answer that is not good, beside a better one to the same messages: its own correction, else the newest.
+
+    Answers about pictures are left out: no training compares them yet.
+    """
+    judged = [one for one in judged if not one.sight]
     better = {json.dumps(one.messages): one for one in judged if one.good.strip()}
     found = []
     for one in judged:
@@ -95,11 +117,24 @@ def pairs(judged: Sequence[Judged]) -> list[Row]:
 def stored(record: Record, number: int) -> Iterator[tuple[Shape, Row]]:
     """A lesson as a row of a data set, with the columns that say where it comes from."""
     values = {name: value for name, value in record.values.items() if name not in COLUMNS}
-    shape, row = shapes.normalise(values, record.place, number)
-    yield shape, row | {name: record.values[name] for name in COLUMNS if name in record.values}
+    columns = {name: record.values[name] for name in COLUMNS if name in record.values}
+    if parts.pictures(values.get("messages", ())):
+        yield "visual", values | columns
+    else:
+        shape, row = shapes.normalise(values, record.place, number)
+        yield shape, row | columns
 
 
-LESSONS: dict[Lesson, Callable[[Sequence[Judged]], list[Row]]] = {"examples": examples, "pairs": pairs}
+LESSONS: dict[Lesson, Callable[[Sequence[Judged]], list[Row]]] = {
+    "examples": examples,
+    "pairs": pairs,
+    "pictures": pictures,
+}
+
+
+def named(said: str) -> set[str]:
+    """The pictures that rows of JSONL name."""
+    return {name for line in said.splitlines() for name in deriving.pictures(json.loads(line))}
 
 
 @dataclass(frozen=True)
@@ -141,6 +176,10 @@ class Feedback:
         with self.ledger.read() as rows:
             return [Judged(*row) for row in rows.execute(wanted.order_by(feedback.c.created_at))]
 
+    def pictures(self, person: Person) -> set[str]:
+        """The stored names of all pictures that judged answers are about."""
+        return {name for one in self.judged(person) for name in parts.pictures(one.messages)}
+
     def forget(self, person: Person, answer_id: str) -> None:
         """Take a correction back; a thumb stays. AccessError when there is no such mark of this person."""
         mine = (feedback.c.owner == person.id) & (feedback.c.id == answer_id)
@@ -169,19 +208,21 @@ class Feedback:
             return known
         lessons = [json.loads(line) for line in said.splitlines()]
 
-        def write(target: BinaryIO) -> Findings:
+        def write(staging: Path, target: BinaryIO) -> Findings:
             records = (Record(str(number), row) for number, row in enumerate(lessons, start=1))
             found = reading.write(records, target, stored)
             # Ten times the same is not ten, whenever it was judged.
             different = {json.dumps({key: row[key] for key in row if key not in COLUMNS}) for row in lessons}
             if fault := reading.too_few(found.rows, len(different), found.shape, found.characters):
                 raise fault
+            deriving.bring(named(said), Pictures(workspace).folder(person), staging)
             return found
 
         free = names.free(name, [one.name for one in every], "data")
         values = {"name": free, "owner": person.id, "source_sha256": source}
         with tempfile.TemporaryDirectory(dir=workspace.datasets, prefix=".incoming-") as folder:
-            return datasets.keep(workspace, Path(folder) / "whole", write, values)
+            staging = Path(folder) / "whole"
+            return datasets.keep(workspace, staging, partial(write, staging), values)
 
     def _leading_to(self, person: Person, conversation: Conversation, number: int, model: str) -> list[Message]:
         """What the model was asked, with corrected answers in place of its own and without the turns disliked.

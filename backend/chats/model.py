@@ -1,6 +1,7 @@
 """A conversation as values: turns with one answer for each model that was asked, side by side."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,13 +20,17 @@ def new_id() -> str:
 
 
 class Choices(BaseModel):
-    """What a question is asked with: models by the names the engine knows, the system prompt, the sampling."""
+    """What a question is asked with: models by the names the engine knows, the system prompt, the sampling.
+
+    `sight`: it is asked where people ask about pictures.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     base: str
     adapters: tuple[str, ...] = ()
     system: str = ""
     sampling: Sampling = Sampling()
+    sight: bool = False
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -63,10 +68,16 @@ class Answer(BaseModel):
 
 
 class Turn(BaseModel):
-    """A question with its answers in the order of the panes; `earlier` are answers that were asked for again."""
+    """A question with its answers in the order of the panes; `earlier` are answers that were asked for again.
+
+    `pictures` are those shown with it, by their stored names; `reference` is the right answer where it was given.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+    id: str = Field(default_factory=new_id)
     question: str
+    pictures: tuple[str, ...] = ()
+    reference: str = ""
     choices: Choices
     asked_at: float = 0.0
     answers: tuple[Answer, ...] = ()
@@ -79,6 +90,12 @@ class Turn(BaseModel):
 
     def answer(self, model: str) -> Answer | None:
         return next((answer for answer in self.answers if answer.model == model), None)
+
+    def asked(self, before: tuple[str, ...] = ()) -> Message:
+        """The question as a message, with its pictures behind those that were shown `before` it."""
+        shown = [{"type": "image", "image": name} for name in (*before, *self.pictures)]
+        content = [*shown, {"type": "text", "text": self.question}] if shown else self.question
+        return {"role": "user", "content": content}
 
 
 class Conversation(BaseModel):
@@ -110,18 +127,29 @@ class Conversation(BaseModel):
     def heard(self, number: int, model: str) -> list[Message]:
         """What `model` is asked in turn `number`: the system prompt, its own answers so far, the question.
 
-        A turn that it did not answer is left out: no model is told what another one said.
+        A turn that it did not answer is left out, for no model is told what another one said; the pictures of that turn
+        are shown with the next one.
         """
+        return self.told(number, lambda turn: said.text if (said := turn.answer(model)) else "")
+
+    def told(self, number: int, said: Callable[[Turn], str]) -> list[Message]:
+        """As `heard`, with what was `said` in each turn ("" where nothing was)."""
         turn = self.turns[number]
         messages = [{"role": "system", "content": turn.choices.system}] if turn.choices.system.strip() else []
+        waiting: tuple[str, ...] = ()
         for before in self.turns[:number]:
-            said = before.answer(model)
-            if said is not None and said.text.strip():
-                messages += [
-                    {"role": "user", "content": before.question},
-                    {"role": "assistant", "content": said.text},
-                ]
-        return [*messages, {"role": "user", "content": turn.question}]
+            answer = said(before)
+            if answer.strip():
+                messages += [before.asked(waiting), {"role": "assistant", "content": answer}]
+                waiting = ()
+            else:
+                waiting += before.pictures
+        return [*messages, turn.asked(waiting)]
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """All that were shown, in their order."""
+        return tuple(name for turn in self.turns for name in turn.pictures)
 
     def with_turn(self, number: int, turn: Turn) -> "Conversation":
         return self.model_copy(update={"turns": (*self.turns[:number], turn, *self.turns[number + 1 :])})

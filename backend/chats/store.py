@@ -33,14 +33,24 @@ class Chats:
     ledger: Ledger
     changes: Changes = field(default_factory=Changes)
 
-    def lines(self, person: Person, search: str = "") -> list[Line]:
-        """Newest first, those that hold every word of `search`; at most `MOST_LISTED`."""
+    def lines(self, person: Person, search: str = "", *, sight: bool = False) -> list[Line]:
+        """Newest first, those that hold every word of `search`; at most `MOST_LISTED`. `sight`: those about pictures,
+        else all others.
+        """
+        about = chats.c.choices["sight"].as_boolean()
         wanted = select(chats.c.id, chats.c.title, chats.c.changed_at).where(chats.c.owner == person.id)
+        wanted = wanted.where(about.is_(True) if sight else about.is_not(True))
         for word in titles.folded(search).split():
             wanted = wanted.where(chats.c.plain.contains(word, autoescape=True))
         with self.ledger.read() as rows:
             found = rows.execute(wanted.order_by(chats.c.changed_at.desc()).limit(MOST_LISTED))
             return [Line(*row) for row in found]
+
+    def pictures(self, person: Person) -> set[str]:
+        """The stored names of all pictures in this person's conversations."""
+        wanted = select(chats.c.turns).where(chats.c.owner == person.id, chats.c.choices["sight"].as_boolean())
+        with self.ledger.read() as rows:
+            return {name for turns in rows.scalars(wanted) for turn in turns for name in turn.get("pictures", ())}
 
     def get(self, person: Person, chat: str) -> Conversation:
         """AccessError when there is none with this id, or it is somebody else's."""

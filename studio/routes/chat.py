@@ -34,8 +34,9 @@ class Chat:
     services: ChatServices
 
     def list(self, form: Form, words: Words) -> Any:
-        lines = [views.line(one, words) for one in self.services.lines(text(form, "search")[:MOST_SEARCHED])]
-        return {"lines": lines, "judged": len(self.services.judged())}
+        sight = bool(text(form, "sight"))
+        found = self.services.lines(text(form, "search")[:MOST_SEARCHED], sight=sight)
+        return {"lines": [views.line(one, words) for one in found], "judged": len(self.services.judged(sight=sight))}
 
     def one(self, form: Form, words: Words) -> Any:
         found = self.services.one(text(form, "chat"))
@@ -46,13 +47,12 @@ class Chat:
         return views.conversation(found, known, running, words)
 
     def ask(self, form: Form, words: Words) -> Any:
-        chosen = views.choices(form)
-        return {"chat": self.services.ask(text(form, "chat") or None, text(form, "question"), chosen).id}
+        return {"chat": self.services.ask(text(form, "chat") or None, views.asked(form)).id}
 
     def edit(self, form: Form, words: Words) -> Any:
         turn = form.get("turn")
         number = turn if isinstance(turn, int) else -1
-        return {"chat": self.services.edit(text(form, "chat"), number, text(form, "question"), views.choices(form)).id}
+        return {"chat": self.services.edit(text(form, "chat"), number, views.asked(form)).id}
 
     def again(self, form: Form, words: Words) -> Any:
         return {"chat": self.services.again(text(form, "chat"), text(form, "answer")).id}
@@ -103,7 +103,7 @@ class Chat:
         return {"language": self.services.learned(text(form, "model"))}
 
     def judged(self, form: Form, words: Words) -> Any:
-        found = self.services.judged()
+        found = self.services.judged(sight=bool(text(form, "sight")))
         lines = [views.judged(one, words) for one in reversed(found)]
         return {"lines": lines, **{name: len(made(found)) for name, made in LESSONS.items()}}
 
@@ -116,7 +116,7 @@ class Chat:
         return {}
 
     def dataset(self, form: Form, words: Words) -> Any:
-        lesson: Lesson = "pairs" if text(form, "lesson") == "pairs" else "examples"
+        lesson: Lesson = next((one for one in LESSONS if one == text(form, "lesson")), "examples")
         made = self.services.as_dataset(lesson, words.t(f"chat.judged.name.{lesson}"))
         return {"id": made.id, "said": words.count(f"chat.judged.made.{lesson}", made.rows, name=made.name)}
 
@@ -134,6 +134,8 @@ class Chat:
         return {"said": words.t("chat.unloaded", size=words.size(self.services.unload()))}
 
 
+MAKERS = {"md": export.markdown, "json": export.whole, "jsonl": export.jsonl}
+TYPES = {"md": "text/markdown", "json": "application/json", "jsonl": "application/jsonl"}
 GET = ("list", "one", "ideas", "learned", "judged", "loaded")
 POST = (
     "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "drop",
@@ -153,26 +155,32 @@ def add_chat_routes(app: FastAPI, services: ChatServices) -> None:
 
 
 async def file(services: ChatServices, request: Request) -> Response:
-    """One conversation, or all that was judged, to keep."""
+    """One conversation, or all that was judged, to keep; with its pictures as a ZIP."""
     kind, chat = request.query_params.get("kind", ""), request.query_params.get("chat", "")
-    makers = {"md": export.markdown, "json": export.whole, "jsonl": export.jsonl}
-    types = {"md": "text/markdown", "json": "application/json", "jsonl": "application/jsonl"}
     if lesson := next((one for one in LESSONS if one == kind), None):
-        made = await asyncio.to_thread(services.feedback.jsonl, services.person, lesson)
-        return download(made, f"{kind}.jsonl", types["jsonl"])
-    if kind not in makers:
+        judged = await asyncio.to_thread(services.lesson, lesson)
+        return _handed(judged, kind, "jsonl")
+    if kind not in MAKERS:
         return PlainTextResponse("Not found", 404)
     try:
         found = await asyncio.to_thread(services.one, chat)
+        made = MAKERS[kind](found, await asyncio.to_thread(services.marks, found))
+        told = await asyncio.to_thread(services.with_pictures, made, f"conversation.{kind}", found.pictures)
     except StudioError:
         return PlainTextResponse("Not found", 404)
-    made = makers[kind](found, await asyncio.to_thread(services.marks, found))
-    return download(made, f"conversation-{found.id[:8]}.{kind}", types[kind])
+    return _handed(told, f"conversation-{found.id[:8]}", kind)
 
 
-def download(made: str, name: str, kind: str) -> Response:
+def _handed(made: str | bytes, name: str, kind: str) -> Response:
+    """Text of this kind, or a ZIP with it."""
+    if isinstance(made, str):
+        return download(made.encode(), f"{name}.{kind}", f"{TYPES[kind]}; charset=utf-8")
+    return download(made, f"{name}.zip", "application/zip")
+
+
+def download(made: bytes, name: str, kind: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="{name}"', **NO_STORE}
-    return Response(made.encode(), media_type=f"{kind}; charset=utf-8", headers=headers)
+    return Response(made, media_type=kind, headers=headers)
 
 
 async def stream(services: ChatServices, request: Request) -> Response:

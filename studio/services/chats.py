@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from backend.chats import export
 from backend.chats import words as wording
 from backend.chats.changes import Changes
 from backend.chats.desk import Desk
-from backend.chats.feedback import Feedback, Judged, Lesson, Mark
+from backend.chats.feedback import Feedback, Judged, Lesson, Mark, named
 from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
+from backend.chats.pictures.kept import Pictures
 from backend.chats.running import Running
 from backend.chats.store import Chats, Line
 from backend.data import datasets, languages
 from backend.data.datasets import Dataset
 from backend.errors import ChatError, StudioError
 from backend.inference.client import Engine
-from backend.inference.shelf import RUN, Shelf
+from backend.inference.shelf import RUN, Shelf, sees
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
@@ -39,7 +42,11 @@ class ChatServices:
 
     @cached_property
     def desk(self) -> Desk:
-        return Desk(Chats(self.jobs.ledger), self.engine, self.jobs.want_engine)
+        return Desk(Chats(self.jobs.ledger), self.pictures, self.engine, self.jobs.want_engine)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        return Pictures(self.workspace)
 
     @cached_property
     def feedback(self) -> Feedback:
@@ -50,12 +57,22 @@ class ChatServices:
 
     # What may be asked
 
-    def models(self) -> list[Model]:
-        return catalogue.available(self.person, self.workspace)
+    def models(self, *, sight: bool = False) -> list[Model]:
+        """`sight`: only those that can be shown pictures."""
+        every = catalogue.available(self.person, self.workspace)
+        return [model for model in every if not sight or sees(str(model.location))]
 
-    def adapters(self) -> list[Job]:
-        """The runs that left something to chat with, newest first."""
-        return [job for job in self.jobs.shown(self.person) if job.ended and self._made(job.id)]
+    def adapters(self, *, sight: bool = False) -> list[Job]:
+        """The runs that left something to chat with, newest first; `sight`: that can be shown pictures."""
+        made = [job for job in self.jobs.shown(self.person) if job.ended and self._made(job.id)]
+        return [job for job in made if not sight or self.sees(RUN + job.id)]
+
+    def sees(self, model: str) -> bool:
+        """Whether it can be shown pictures; False for one that cannot be asked at all."""
+        try:
+            return Shelf(self.workspace).find(self.person, model).sees
+        except StudioError:
+            return False
 
     def base_of(self, model: str) -> str | None:
         """The id of the model that `run:<id>` was trained on; None when it is not known."""
@@ -104,14 +121,14 @@ class ChatServices:
 
     # Asking
 
-    def ask(self, chat: str | None, question: str, choices: Choices) -> Conversation:
-        self._refuse(choices)
-        return self.desk.ask(self.person, chat, question, choices, self.names("en"))
+    def ask(self, chat: str | None, asked: Turn) -> Conversation:
+        """ChatError for what cannot be asked, also of these models about pictures."""
+        self._refuse(asked, self.one(chat).pictures if chat else ())
+        return self.desk.ask(self.person, chat, asked, self.names("en"))
 
-    def edit(self, chat: str, number: int, question: str, choices: Choices) -> Conversation:
+    def edit(self, chat: str, number: int, asked: Turn) -> Conversation:
         """The question of turn `number` is replaced; the conversation as it was stays in the list."""
-        self._refuse(choices)
-        asked = Turn(question=question, choices=choices)
+        self._refuse(asked, self.one(chat).pictures)
         return self.desk.edit(self.person, chat, number, asked, self.names("en"))
 
     def again(self, chat: str, answer: str) -> Conversation:
@@ -134,8 +151,8 @@ class ChatServices:
     def changes(self) -> Changes:
         return self.desk.chats.changes
 
-    def lines(self, search: str = "") -> list[Line]:
-        return self.desk.chats.lines(self.person, search)
+    def lines(self, search: str = "", *, sight: bool = False) -> list[Line]:
+        return self.desk.chats.lines(self.person, search, sight=sight)
 
     def one(self, chat: str) -> Conversation:
         return self.desk.get(self.person, chat)
@@ -144,7 +161,11 @@ class ChatServices:
         return self.desk.chats.rename(self.person, chat, title)
 
     def delete(self, chat: str) -> None:
+        """With its pictures, unless another conversation or a judged answer is about them."""
         self.desk.delete(self.person, chat)
+        self.pictures.keep_only(
+            self.person, self.desk.chats.pictures(self.person) | self.feedback.pictures(self.person)
+        )
 
     def marks(self, conversation: Conversation) -> dict[str, Mark]:
         return self.feedback.of(self.person, conversation)
@@ -167,12 +188,33 @@ class ChatServices:
         self.feedback.drop(self.person, answer)
         self.changes.tell()
 
-    def judged(self) -> list[Judged]:
-        return self.feedback.judged(self.person)
+    def judged(self, *, sight: bool = False) -> list[Judged]:
+        """Answers about pictures, or all others."""
+        return [one for one in self.feedback.judged(self.person) if one.sight == sight]
 
     def as_dataset(self, lesson: Lesson, name: str) -> Dataset:
         """What was judged, as examples or as pairs."""
         return self.feedback.as_dataset(self.person, self.workspace, lesson, name)
+
+    # Pictures
+
+    def bring_picture(self, name: str, data: bytes) -> str:
+        """The stored name of a picture; DataError for what is none, is damaged or too large."""
+        return self.pictures.take(self.person, name, data)
+
+    def picture(self, stored: str, *, small: bool) -> Path:
+        """AccessError when there is none of this name."""
+        return self.pictures.find(self.person, stored, small=small)
+
+    def lesson(self, lesson: Lesson) -> str | bytes:
+        """Its JSONL; with pictures a ZIP. AccessError when a picture is gone."""
+        said = self.feedback.jsonl(self.person, lesson)
+        return self.with_pictures(said, f"{lesson}.jsonl", sorted(named(said)))
+
+    def with_pictures(self, said: str, name: str, shown: Sequence[str]) -> str | bytes:
+        """A file as it is, or a ZIP of it and its pictures; AccessError when one is gone."""
+        found = {stored: self.pictures.find(self.person, stored) for stored in shown}
+        return export.packed(said, name, found) if found else said
 
     # The engine's memory
 
@@ -201,8 +243,9 @@ class ChatServices:
         self.feedback.mark(self.person, found, answer, before._replace(**values))
         self.changes.tell(chat)
 
-    def _refuse(self, choices: Choices) -> None:
-        """ChatError for what cannot be asked, before anything is written."""
+    def _refuse(self, asked: Turn, shown: Sequence[str]) -> None:
+        """ChatError for what cannot be asked, before anything is written; `shown`: pictures of the conversation."""
+        choices = asked.choices
         if not choices.base:
             raise ChatError("chat.no_base")
         if len(choices.adapters) > MOST_ADAPTERS:
@@ -210,6 +253,9 @@ class ChatServices:
         known = self.names("en")
         require_known(choices.models, known)
         self._require_files(choices)
+        for model in choices.models if asked.pictures or shown else ():
+            if not self.sees(model):
+                raise ChatError("chat.no_eyes", name=known[model])
 
     def _require_files(self, choices: Choices) -> None:
         """ChatError for a model that is listed and has nothing to be asked."""

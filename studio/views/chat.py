@@ -10,6 +10,7 @@ from backend.chats.model import Answer, Choices, Conversation, Turn
 from backend.chats.running import Running
 from backend.chats.store import Line
 from backend.errors import StudioError
+from backend.inference import parts
 from backend.inference.loads import Expected
 from backend.inference.sampling import WHOLE, Sampling
 from backend.messages import sentence
@@ -26,6 +27,9 @@ PLACES = {
     "too_many_adapters": "adapters",
     "title": "title",
     "invisible": "title",
+    "many_pictures": "pictures",
+    "heavy_pictures": "pictures",
+    "picture_gone": "pictures",
 }
 MOST_DIGITS = 40
 # 32.768, 32,768, 32 768: in a setting that is a whole number the signs in between only part its digits.
@@ -72,7 +76,15 @@ def choices(form: Mapping[str, Any]) -> Choices:
         adapters=tuple(dict.fromkeys(map(text, adapters))) if isinstance(adapters, list) else (),
         system=wording.check(text(form.get("system")), "system"),
         sampling=sampling(form),
+        sight=form.get("sight") is True,
     )
+
+
+def asked(form: Mapping[str, Any]) -> Turn:
+    """A question with its pictures; ChatError as `choices`."""
+    shown = form.get("pictures")
+    pictures = tuple(dict.fromkeys(map(text, shown))) if isinstance(shown, list) else ()
+    return Turn(question=text(form.get("question")), choices=choices(form), pictures=pictures)
 
 
 def fields(chosen: Choices, words: Words) -> dict[str, str]:
@@ -92,12 +104,13 @@ def line(found: Line, words: Words) -> dict[str, str]:
     return {"id": found.id, "title": found.title, "when": words.moment(found.changed_at)}
 
 
-def judged(found: Judged, words: Words) -> dict[str, str]:
+def judged(found: Judged, words: Words) -> dict[str, Any]:
     """One answer with what was thought of it; `words` are those that it was given in the end."""
     verdict = "corrected" if found.corrected else "good" if found.up else "bad"
     return {
         "id": found.id,
-        "question": found.messages[-1]["content"],
+        "question": parts.words(found.messages[-1]["content"]),
+        "pictures": parts.pictures(found.messages),
         "judged": f"{found.model} · {words.t(f'chat.judged.{verdict}')}",
         "words": found.corrected or found.answer,
     }
@@ -140,7 +153,8 @@ def turn(found: Turn, known: Known, running: Running | None, words: Words) -> di
                 "corrected": mark.corrected,
             }
         )
-    return {"question": found.question, "system": found.choices.system, "answers": shown}
+    head = {"question": found.question, "pictures": found.pictures, "system": found.choices.system}
+    return head | {"answers": shown}
 
 
 def answer(found: Answer, running: Running | None, words: Words) -> dict[str, Any]:

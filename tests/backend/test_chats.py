@@ -12,7 +12,8 @@ import pytest
 from backend.chats import export, presets, titles
 from backend.chats.desk import Desk
 from backend.chats.feedback import Feedback, Mark, examples, pairs
-from backend.chats.model import Choices, Conversation
+from backend.chats.model import Choices, Conversation, Turn
+from backend.chats.pictures.kept import Pictures
 from backend.chats.store import Chats
 from backend.data import reading
 from backend.data.rows import read
@@ -39,7 +40,7 @@ def engine() -> FakeEngine:
 
 
 def desk_on(workspace: Workspace, engine: FakeEngine) -> Desk:
-    return Desk(Chats(Ledger(workspace.ledger)), lambda person: engine, lambda person: None)
+    return Desk(Chats(Ledger(workspace.ledger)), Pictures(workspace), lambda person: engine, lambda person: None)
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def settle(desk: Desk, chat: str) -> Conversation:
 
 
 def asked(desk: Desk, question: str, chat: str | None = None, choices: Choices = BOTH) -> Conversation:
-    return settle(desk, desk.ask(HOME, chat, question, choices, LABELS).id)
+    return settle(desk, desk.ask(HOME, chat, Turn(question=question, choices=choices), LABELS).id)
 
 
 def until(true: Callable[[], Any]) -> None:
@@ -77,7 +78,7 @@ def test_who_asks_while_the_last_answers_are_still_being_kept_is_not_refused(
         time.sleep(0.3)
         return keep(*arguments)
 
-    chat = desk.ask(HOME, None, "Cine ești?", BOTH, LABELS).id
+    chat = desk.ask(HOME, None, Turn(question="Cine ești?", choices=BOTH), LABELS).id
     monkeypatch.setattr(Chats, "change", slowly)
     until(lambda: (running := desk.running(chat)) is None or running.done)
     assert desk.running(chat) is not None, "it was kept before anybody could ask"
@@ -120,11 +121,11 @@ def test_settings_reach_the_engine_and_stay_with_the_conversation(desk: Desk, en
 
 def test_nothing_is_asked_twice_at_once_and_nothing_empty(desk: Desk, engine: FakeEngine) -> None:
     with pytest.raises(ChatError, match="Write a question"):
-        desk.ask(HOME, None, " \n ", BOTH, LABELS)
+        desk.ask(HOME, None, Turn(question=" \n ", choices=BOTH), LABELS)
     engine.pause = 0.2
-    chat = desk.ask(HOME, None, "Unu?", BOTH, LABELS).id
+    chat = desk.ask(HOME, None, Turn(question="Unu?", choices=BOTH), LABELS).id
     with pytest.raises(ChatError, match="still being answered"):
-        desk.ask(HOME, chat, "Doi?", BOTH, LABELS)
+        desk.ask(HOME, chat, Turn(question="Doi?", choices=BOTH), LABELS)
     desk.stop(HOME, chat)
     assert len(desk.get(HOME, chat).turns) == 1
 
@@ -132,7 +133,7 @@ def test_nothing_is_asked_twice_at_once_and_nothing_empty(desk: Desk, engine: Fa
 def test_stopping_hangs_up_and_keeps_what_was_said(desk: Desk, engine: FakeEngine) -> None:
     engine.pause = 0.05
     engine.replies = {"starter": "una " * 200, "run:a": "doi " * 200}
-    chat = desk.ask(HOME, None, "Numără.", BOTH, LABELS).id
+    chat = desk.ask(HOME, None, Turn(question="Numără.", choices=BOTH), LABELS).id
     until(lambda: all(one.text for one in desk.get(HOME, chat).turns[0].answers))
     desk.stop(HOME, chat)
     stopped = desk.get(HOME, chat)
@@ -152,7 +153,7 @@ def test_what_a_dead_process_was_writing_is_kept_and_shown_as_interrupted(
     engine.pause = 0.02
     engine.replies = {"starter": "una " * 500}
     dying, heir = desk_on(workspace, engine), desk_on(workspace, engine)
-    chat = dying.ask(HOME, None, "Numără.", Choices(base="starter"), LABELS).id
+    chat = dying.ask(HOME, None, Turn(question="Numără.", choices=Choices(base="starter")), LABELS).id
     until(lambda: heir.get(HOME, chat).turns[0].answers[0].text)
     seen = heir.get(HOME, chat).turns[0].answers[0]
     assert seen.state == "interrupted"
@@ -229,7 +230,7 @@ def test_nobody_sees_changes_or_stops_what_is_somebody_elses(desk: Desk) -> None
         lambda: desk.stop(OTHER, chat),
         lambda: desk.delete(OTHER, chat),
         lambda: desk.chats.rename(OTHER, chat, "mine"),
-        lambda: desk.ask(OTHER, chat, "?", BOTH, LABELS),
+        lambda: desk.ask(OTHER, chat, Turn(question="?", choices=BOTH), LABELS),
         lambda: desk.use(OTHER, chat, "x"),
     ):
         with pytest.raises(AccessError):
@@ -239,7 +240,7 @@ def test_nobody_sees_changes_or_stops_what_is_somebody_elses(desk: Desk) -> None
 
 def test_a_deleted_conversation_is_gone_even_while_it_is_answered(desk: Desk, engine: FakeEngine) -> None:
     engine.pause = 0.05
-    chat = desk.ask(HOME, None, "?", BOTH, LABELS).id
+    chat = desk.ask(HOME, None, Turn(question="?", choices=BOTH), LABELS).id
     desk.delete(HOME, chat)
     with pytest.raises(AccessError):
         desk.get(HOME, chat)

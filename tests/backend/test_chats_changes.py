@@ -6,7 +6,8 @@ import pytest
 
 from backend.chats.changes import Changes
 from backend.chats.desk import Desk
-from backend.chats.model import Choices
+from backend.chats.model import Choices, Turn
+from backend.chats.pictures.kept import Pictures
 from backend.chats.store import Chats
 from backend.errors import AccessError
 from backend.ledger.store import Ledger
@@ -27,9 +28,10 @@ def test_what_changed_since_a_number_comes_newest_first_and_once() -> None:
 
 
 def test_everything_that_changes_a_conversation_is_told_and_half_answers_are_not(tmp_path: Path) -> None:
-    chats = Chats(Ledger(Workspace(tmp_path).create().ledger))
-    desk = Desk(chats, lambda person: FakeEngine(pause=30), lambda person: None)
-    made = desk.ask(HOME, None, "Câte?", Choices(base="starter"), {})
+    workspace = Workspace(tmp_path).create()
+    chats = Chats(Ledger(workspace.ledger))
+    desk = Desk(chats, Pictures(workspace), lambda person: FakeEngine(pause=30), lambda person: None)
+    made = desk.ask(HOME, None, Turn(question="Câte?", choices=Choices(base="starter")), {})
     assert chats.changes.since(0) == [made.id]
     asked = chats.changes.number
     chats.keep(HOME, made.id, {})

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from backend.chats import presets
-from backend.chats.model import Choices
+from backend.chats.model import Choices, Turn
 from backend.inference.sampling import Sampling
 from studio.tabs.chat import Handlers
 from studio.text import Words
@@ -53,7 +53,7 @@ def test_a_situation_that_makes_no_sense_is_a_fresh_start(handlers: Handlers, si
 def test_a_chosen_conversation_brings_its_models_and_settings(handlers: Handlers) -> None:
     sampling = Sampling(temperature=0.5, top_p=0.25, max_tokens=9, repetition_penalty=1.5, seed=4)
     asked = Choices(base="starter", adapters=("run:run1",), system="Scurt.", sampling=sampling)
-    chat = handlers.chats.ask(None, "Câte?", asked).id
+    chat = handlers.chats.ask(None, Turn(question="Câte?", choices=asked)).id
     settled(handlers.chats, chat)
     shown = handlers.chosen(SimpleNamespace(id=chat))
     assert shown.adapters["value"] == ["run:run1"]

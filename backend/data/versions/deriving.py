@@ -15,6 +15,7 @@ from backend.data import datasets, intact, reading
 from backend.data.actions.queueing import require_own
 from backend.data.datasets import Dataset, Step
 from backend.data.opening.opened import Record
+from backend.data.pictures import keeping
 from backend.data.reading import Findings
 from backend.data.shapes import Row, Shape
 from backend.errors import DataError
@@ -22,8 +23,7 @@ from backend.paths import Workspace
 from backend.people import Person
 
 LOCK = ".versions.lock"
-PICTURES = "pictures"
-PICTURE = re.compile(rf"{PICTURES}/[0-9a-f]{{64}}\.[a-z0-9]+")
+PICTURE = re.compile(rf"{keeping.FOLDER}/[0-9a-f]{{64}}\.[a-z0-9]+")
 
 
 def derive(
@@ -69,7 +69,7 @@ def _write(rows: Iterable[Row], shape: Shape, parent: Dataset, staging: Path, ta
     findings = reading.write(records, target, lambda record, _: ((shape, record.values),))
     if findings.digest == parent.sha256:
         raise DataError("data.nothing_changed")
-    _bring(named, parent.path.parent, staging)
+    bring(named, parent.path.parent, staging)
     return findings
 
 
@@ -96,12 +96,19 @@ def _parts(turn: Row) -> list[Row]:
     return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
-def _bring(named: set[str], source: Path, staging: Path) -> None:
-    """The same bytes under a second name where the disk can, else a copy: pictures are never changed in place."""
-    if named:
-        (staging / PICTURES).mkdir()
+def bring(named: set[str], source: Path, staging: Path) -> None:
+    """Pictures and small pictures of one folder in another: the same bytes under a second name where the disk can, else
+    a copy, since pictures are never changed in place.
+    """
     for name in sorted(named):
-        try:
-            os.link(source / name, staging / name)
-        except OSError:
-            shutil.copyfile(source / name, staging / name)
+        small = keeping.small(source, name)
+        for path in (source / name, *([small] if small.is_file() else [])):
+            _link(path, staging / path.relative_to(source))
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
