@@ -123,10 +123,10 @@ class FakeServices:
         return load.with_changes(self.cookbook.find(ref), dict(changes or {}))
 
     def fields(self) -> list[Any]:
-        return [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+        return asked()
 
     def models(self) -> list[Any]:
-        return [SimpleNamespace(id="starter", title=lambda language: "Starter, 2 million")]
+        return [SimpleNamespace(id="starter", kind="text", title=lambda language: "Starter, 2 million")]
 
     def datasets(self) -> list[Any]:
         return [

@@ -5,7 +5,8 @@ from pathlib import Path
 from backend.hub import architectures, selection
 from backend.hub.architectures import Known
 from backend.models import weights
-from backend.models.facts import FAMILIES, of_config, read_config
+from backend.models.facts import FAMILIES, facts, read_config
+from backend.models.sight.config import sees
 
 
 def require_model(folder: Path, name: str) -> tuple[Known, str]:
@@ -16,8 +17,8 @@ def require_model(folder: Path, name: str) -> tuple[Known, str]:
     names = [path.name for path in folder.iterdir() if path.is_file()]
     config = read_config(folder)
     kind = architectures.kind_of(str(config.get("model_type", "")))
-    if config["model_type"] in FAMILIES:
-        of_config(config)
+    if config["model_type"] in FAMILIES or sees(config):
+        facts(folder)
     rounded = selection.quantised(config) or ""
     selection.refuse_without_weights(name, names, here=True)
     selection.refuse_without_tokenizer(name, names)

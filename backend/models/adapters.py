@@ -51,10 +51,11 @@ def _belongs(config: dict[str, Any], tensors: dict[str, Tensor], model: Path) ->
     """Whether every LoRA matrix has its place in this model; ModelError for layers or tokens that it does not have."""
     if sees(read_config(model)):
         # Every family of models that see is made in its own way: its files say what there is.
+        _refuse_missing_layers(config, _named(model))
         known = _widths(model)
         return all(_has_place(name, tensor, known) for name, tensor in tensors.items())
     base = facts(model)
-    _refuse_missing_layers(config, base)
+    _refuse_missing_layers(config, [linear.name for linear in base.linears])
     _refuse_other_tokens(config, tensors, base)
     return all(_fits(name, tensor, base) for name, tensor in tensors.items())
 
@@ -126,11 +127,10 @@ def _made_for(folder: Path) -> str:
     return str(named).rstrip("/")[-100:]
 
 
-def _refuse_missing_layers(config: dict[str, Any], base: ModelFacts) -> None:
+def _refuse_missing_layers(config: dict[str, Any], available: list[str]) -> None:
     targets = config.get("target_modules") or []
     if not isinstance(targets, list):
         return  # a pattern; the names of the tensors are looked at instead
-    available = [linear.name for linear in base.linears]
     known = {*(name.rsplit(".", 1)[-1] for name in available), "lm_head", "embed_tokens"}
     missing = [str(name) for name in targets if str(name).rsplit(".", 1)[-1] not in known]
     if missing:
@@ -157,6 +157,12 @@ def _fits(name: str, tensor: Tensor, base: ModelFacts) -> bool:
     if linear is None or int(found["layer"]) >= base.layers or len(tensor.shape) != 2:
         return False
     return tensor.shape[1] == linear.inputs if found["side"] == "A" else tensor.shape[0] == linear.outputs
+
+
+def _named(model: Path) -> list[str]:
+    """What the matrices of a model are called, wherever they are."""
+    every = (item for path in weights.files(model) for item in weights.header(path).items())
+    return sorted({name.split(".")[-2] for name, tensor in every if name.endswith(".weight") and len(tensor.shape) > 1})
 
 
 def _widths(model: Path) -> dict[str, list[Tensor]]:

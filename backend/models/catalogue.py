@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import names
 from backend.errors import AccessError, ModelError
 from backend.models import weights
-from backend.models.facts import facts
+from backend.models.facts import facts, read_config
+from backend.models.sight.config import sees
 from backend.paths import SHIPPED_MODELS, Workspace, sync_folder, write_atomically
 from backend.people import Person
 
@@ -93,7 +94,8 @@ def bring(person: Person, workspace: Workspace, ref: str) -> Model:
     weights.require(folder)
     taken = [model.name for model in every]
     name = names.free(names.from_file(Path(source).name, "model"), taken, "model")
-    return register(person, workspace, Model(id="", name=name, location=str(folder), source=source))
+    kind = "vision" if sees(read_config(folder)) else "text"
+    return register(person, workspace, Model(id="", name=name, location=str(folder), source=source, kind=kind))
 
 
 def register(person: Person, workspace: Workspace, model: Model) -> Model:

@@ -17,6 +17,7 @@ from backend.hardware import Machine, this_machine
 from backend.hub.selection import quantised
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
+from backend.messages import Named
 from backend.models import catalogue
 from backend.models.catalogue import Model
 from backend.models.control_words import control_words
@@ -98,15 +99,34 @@ def _chosen(
     found, faults = dict[str, Any](), dict[str, StudioError]()
     for name, find in wanted.items():
         _attempt(name, find, found, faults)
-    if "model" in found:
-        _attempt("model", partial(_trainable, found["model"], recipe), found, faults)
+    if fault := _unseen(found, recipe):
+        return found, {**faults, "objective": fault}
     if recipe.compute.devices > 1:
         _attempt("compute.devices", partial(_enough, recipe.compute.devices, workspace), found, faults)
+    _together(found, recipe, faults)
+    return found, faults
+
+
+def _together(found: dict[str, Any], recipe: Recipe, faults: dict[str, StudioError]) -> None:
+    """What was found is looked at beside the recipe, and the data beside the model."""
+    if "model" in found:
+        _attempt("model", partial(_trainable, found["model"], recipe), found, faults)
     folder = found["model"].folder if "model" in found else None
     for name in ("data", "replay.data"):
         if name in found:
             _attempt(name, partial(_usable, found[name], recipe, folder), found, faults)
-    return found, faults
+
+
+def _unseen(found: Mapping[str, Any], recipe: Recipe) -> RecipeError | None:
+    """Model and data go together, and the recipe does not look at the pictures: one sentence, not one for each."""
+    model, data = found.get("model"), found.get("data")
+    if recipe.objective == "vision" or not model or not data:
+        return None
+    if model.kind != "vision" or data.shape not in check.PICTURED:
+        return None
+    return RecipeError(
+        "training.for_pictures", model=Named(model.name, model.titles), data=Named(data.name, data.titles)
+    )
 
 
 def _attempt(name: str, step: Callable[[], Any], found: dict[str, Any], faults: dict[str, StudioError]) -> None:
@@ -131,9 +151,9 @@ def _trainable(model: Model, recipe: Recipe) -> Model:
     in a way that cannot be trained like this.
     """
     if recipe.objective == "vision" and model.kind != "vision":
-        raise ModelError("training.sees_nothing", model=model.name)
+        raise ModelError("training.sees_nothing", model=Named(model.name, model.titles))
     if recipe.objective != "vision" and model.kind == "vision":
-        raise ModelError("training.sees", model=model.name)
+        raise ModelError("training.sees", model=Named(model.name, model.titles))
     rounded = quantised(read_config(model.folder))
     if rounded and recipe.method == "full":
         raise ModelError("hub.rounded_full", name=model.name)

@@ -98,7 +98,6 @@
       element("p", { class: "detail count-line", role: "status" }, count(hub)),
       rows.some((one) => one.fits.length) ? element("p", { class: "legend detail" }, element("span", {}, t("models.legend")), " ",
         ...[["yes", t("models.legend.yes")], ["later", t("models.legend.later")], ["no", t("models.legend.no")]].map(([name, word]) => element("span", { class: `fit ${name}` }, word))) : null,
-      rows.some((one) => one.vision) ? element("p", { class: "hint" }, t("models.vision_today")) : null,
       rows.length ? element("ul", { class: "found", "aria-label": t("models.find") }, ...rows.map(row)) : null,
       rows.length < every.length ? more(every.length - rows.length, place) : null,
       hub && models.searched && (wanted.page > 0 || models.more) ? pages(wanted) : null].filter(Boolean);

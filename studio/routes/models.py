@@ -139,15 +139,12 @@ def coming(services: MyModels, words: Words) -> list[dict[str, Any]]:
 
 
 def ways_of(model: Curated, measure: Measure) -> Ways:
-    """None for what reads pictures: the studio trains text models."""
-    if model.kind == "vision":
-        return None
     return how({}, model.parameters, measure, rounded=model.quantised is not None)[0]
 
 
 def offered(offer: Offer, measure: Measure) -> tuple[Ways, bool]:
-    """As `ways_of`, and whether it is exact."""
-    if offer.kind == "vision":
+    """As `ways_of`, and whether it is exact; None for what reads pictures in a way that cannot be trained."""
+    if views.unseen(offer):
         return None, False
     return how(offer.config, offer.parameters, measure, rounded=bool(offer.quantised))
 

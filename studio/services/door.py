@@ -136,12 +136,10 @@ class Services:
         return load.with_changes(self.cookbook.find(ref), dict(changes or {}))
 
     def fields(self) -> list[Field]:
-        """What the form asks; model and data have their own lists, test questions belong to the recipe."""
-        return [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+        return asked()
 
     def models(self) -> list[Model]:
-        """Those that can be trained."""
-        return self.my_models.trainable()
+        return self.my_models.models()
 
     def datasets(self) -> list[Dataset]:
         return datasets.available(self.person, self.workspace)

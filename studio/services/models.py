@@ -5,7 +5,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from backend.jobs.upkeep import retention
 from backend.models import catalogue
 from backend.models.catalogue import Model
 from backend.models.facts import ModelFacts, facts, of_config
+from backend.models.sight.config import language, sees
 from backend.paths import Workspace
 from backend.people import Person
 
@@ -106,10 +107,6 @@ class MyModels:
 
     def models(self) -> list[Model]:
         return catalogue.available(self.person, self.workspace)
-
-    def trainable(self) -> list[Model]:
-        """Those that a recipe can train: all of today's objectives are about text."""
-        return [one for one in self.models() if one.kind == "text"]
 
     def version(self) -> str:
         """Another one whenever a model has come or gone: asked once a second, so nothing is read."""
@@ -208,9 +205,7 @@ class MyModels:
 
 
 def unfit(model: Model) -> StudioError | None:
-    """Why it cannot be trained; None when it can. Nothing of it is read but config.json."""
-    if model.kind != "text":
-        return ModelError("hub.text_only")
+    """Why it cannot be trained; None when it can. Its config.json is read, of one that sees its files' heads too."""
     try:
         facts(model.folder)
     except StudioError as error:
@@ -221,9 +216,18 @@ def unfit(model: Model) -> StudioError | None:
 def dimensions(config: Mapping[str, Any], parameters: float | None) -> tuple[ModelFacts | None, bool]:
     """Those of a model, and whether they are exact; from the number of its parameters where that is all one knows."""
     try:
-        return (of_config(dict(config)), True) if config else _about(parameters)
+        return _known(dict(config), parameters) if config else _about(parameters)
     except StudioError:
         return None, False
+
+
+def _known(config: dict[str, Any], parameters: float | None) -> tuple[ModelFacts, bool]:
+    """What sees in a model is all that its language model is not: only the number of parameters tells its size."""
+    if not sees(config):
+        return of_config(config), True
+    found = of_config(language(config))
+    besides = max(0, round(parameters) - found.parameters) if parameters else 0
+    return replace(found, parts={**found.parts, "sight": besides}), False
 
 
 def _about(parameters: float | None) -> tuple[ModelFacts | None, bool]:

@@ -1,7 +1,7 @@
 """The recipes a person may choose from, her own ones, and the settings of her earlier runs, which are recipes too."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +19,11 @@ from backend.recipes.schema import Recipe
 from backend.setup import commands
 
 OF_RUN = "run:"
-PICTURES = "vision"
 
 
 def asked() -> list[Field]:
-    """All settings but those of learning from pictures: these are for the command line, as long as the page cannot show
-    what was learned.
-    """
-    every = (leaf for leaf in load.leaves() if not leaf.name.startswith(f"{PICTURES}."))
-    return [replace(leaf, choices=tuple(one for one in leaf.choices if one != PICTURES)) for leaf in every]
+    """What the form asks: model and data have their own lists, and test questions belong to the recipe."""
+    return [leaf for leaf in load.leaves() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
 
 
 class Settings(NamedTuple):

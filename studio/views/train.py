@@ -5,8 +5,11 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from backend.data.check import PICTURED
+from backend.data.datasets import Dataset
 from backend.forecast import Forecast
 from backend.forecast.advice.fitting import Fitting
+from backend.models.catalogue import Model
 from backend.recipes import provenance
 from backend.recipes.leaves import Field, leaves
 from backend.recipes.provenance import Provenance
@@ -48,6 +51,18 @@ def source(found: Provenance, words: Words) -> str:
         return said
     value = words.plain_number(found.published) if isinstance(found.published, float) else str(found.published)
     return words.t("source.instead", source=said, value=value)
+
+
+def model_name(model: Model, words: Words) -> str:
+    """As a list of models has it: with what one cannot see at its name."""
+    title = model.title(words.language)
+    return f"{title} · {words.t('models.kind.vision')}" if model.kind == "vision" else title
+
+
+def data_name(data: Dataset, words: Words) -> str:
+    rows = words.number(data.rows)
+    size = words.t("train.with_pictures", rows=rows) if data.shape in PICTURED else rows
+    return f"{data.title(words.language)} ({size})"
 
 
 def forecast_card(forecast: Forecast, words: Words) -> SafeHtml:

@@ -86,7 +86,7 @@ class Handlers:
         wanted = typed.recipe
         if wanted:
             faults |= self.services.unfit(wanted, model, data)
-        if wanted and not faults.keys() & {"model", "data", "replay.data", "corpora"}:
+        if wanted and not faults.keys() & {"model", "data", "objective", "replay.data", "corpora"}:
             forecast, too_much = self._forecast(wanted, model, data)
             faults |= too_much
         faults |= self._name_fault(name)
@@ -187,7 +187,7 @@ class Handlers:
         return names.free(names.from_file(wanted, "run"), runs)
 
     def model_choices(self) -> Found:
-        return [(model.title(self.words.language), model.id) for model in self.services.models()]
+        return [(views.model_name(model, self.words), model.id) for model in self.services.models()]
 
     def other_models(self, event: gr.EventData) -> Any:
         """The list of models as it is now; the one of this id is chosen when there is one."""
@@ -202,10 +202,7 @@ class Handlers:
         return [gr.update(choices=found, **chosen), *(updates if isinstance(updates, list) else [updates])]
 
     def data_choices(self) -> Found:
-        return [
-            (f"{one.title(self.words.language)} ({self.words.number(one.rows)})", one.id)
-            for one in self.services.datasets()
-        ]
+        return [(views.data_name(one, self.words), one.id) for one in self.services.datasets()]
 
     def set_choices(self) -> dict[str, Found]:
         """For the settings that name a data set."""

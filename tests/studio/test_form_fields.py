@@ -17,7 +17,7 @@ from studio.widgets.train_form import Handlers
 from tests.fakes import FakeServices
 from tests.studio.test_train_tab import CHOICE
 
-FIELDS = [leaf for leaf in asked() if leaf.kind != "questions" and not leaf.name.startswith("defaults.")]
+FIELDS = asked()
 NUMBERS = [field for field in FIELDS if field.kind in ("integer", "number")]
 NEVER_NUMBERS = ["abc", "inf", "-inf", "nan", "1e400", "1e3e", "0x10", "--help", "$(id)", "<script>1</script>", "{0}",
                  "%s", "1\0", "1\u202e", "a/b", "1;2", "1,2,3", "5 000 0", "x" * 200]  # fmt: skip

@@ -20,7 +20,7 @@ from studio.routes.models import within as within_size
 from studio.services.models import PAGE
 from studio.text import Words
 from studio.views.models import found as views
-from tests.fake_models import FakeModels, offer
+from tests.fake_models import CONFIG, FakeModels, offer
 from tests.fakes import FakeServices, machine
 from tests.tiny_llama import write_model
 
@@ -137,7 +137,15 @@ def test_a_model_of_pictures_and_one_of_an_unknown_type_are_kept_and_not_trained
     record.write_text(record.read_text().replace('"kind": "text"', '"kind": "vision"'))
     (line,) = [line for line in asked.get("here")["lines"] if line["own"]]
     assert (line["train"], line["chat"], line["vision"]) == (False, False, "reads pictures")
-    assert line["id"] not in [one.id for one in models.trainable()]
+    text = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
+    sees = {
+        "model_type": "llava",
+        "vision_config": {},
+        "text_config": text | {"num_attention_heads": 2, "vocab_size": 9},
+    }
+    (folder / "config.json").write_text(json.dumps(sees))
+    (line,) = [line for line in asked.get("here")["lines"] if line["own"]]
+    assert (line["train"], line["chat"], line["note"]) == (True, True, "")
 
 
 def test_what_other_programs_have_fetched_is_used_where_it_lies(
@@ -174,12 +182,12 @@ def test_the_chosen_models_are_filtered_by_everything_at_once(asked: Asked) -> N
     assert asked.get("curated", text="nothing like it")["rows"] == []
 
 
-def test_a_chosen_model_says_whether_it_fits_and_pictures_say_nothing_of_it(asked: Asked) -> None:
+def test_a_chosen_model_says_whether_it_fits(asked: Asked) -> None:
     rows = {row["id"]: row for row in asked.get("curated", "ro")["rows"]}
     seven = {mark["way"]: mark["answer"] for mark in rows["meta-llama/Llama-2-7b-hf"]["fits"]}
     assert seven == {"LoRA": "no", "QLoRA": "yes", "Chat": "no"}
     assert {mark["answer"] for mark in rows["readerbench/RoGPT2-base"]["fits"]} == {"yes"}
-    assert rows["Qwen/Qwen2-VL-2B-Instruct"]["fits"] == []
+    assert [mark["way"] for mark in rows["Qwen/Qwen2-VL-2B-Instruct"]["fits"]] == ["LoRA", "QLoRA", "Chat"]
     assert rows["andreidima/Llama-2-7b-Romanian-qlora"]["rounded"] == "deja pe 4 biți"
     assert "română" in rows["utter-project/EuroLLM-1.7B"]["detail"]
     assert "licența e pe pagina lui" in rows["faur-ai/LLMic"]["detail"]
@@ -257,10 +265,18 @@ def test_what_is_behind_an_agreement_says_so_once(asked: Asked, models: FakeMode
     assert found["fits"][0]["figures"].startswith("needs at least about ")
 
 
-def test_pictures_are_offered_and_said_not_to_be_trained(asked: Asked, models: FakeModels) -> None:
-    models.hub.offers["ana/good"] = offer(kind="vision")
+def test_models_that_see_are_weighed_with_what_sees_and_other_families_are_said_not_to_be_trained(
+    asked: Asked, models: FakeModels
+) -> None:
+    config = {"model_type": "llava", "vision_config": {}, "text_config": CONFIG}
+    models.hub.offers["ana/good"] = offer(kind="vision", model_type="llava", config=config, parameters=5 * 10**12)
     found = asked.get("look", id="ana/good")
-    assert found["warning"].startswith("The studio trains text models today")
+    assert (found["warning"], found["can"]) == ("", True)
+    assert [one["answer"] for one in found["fits"]] == ["no"] * 3
+    assert "about" in found["fits"][0]["figures"]
+    models.hub.offers["ana/good"] = offer(kind="vision", model_type="paligemma", config={"model_type": "paligemma"})
+    found = asked.get("look", id="ana/good")
+    assert found["warning"].startswith("The studio does not train vision models of this family")
     assert (found["fits"], found["can"]) == ([], True)
 
 

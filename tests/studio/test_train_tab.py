@@ -1,6 +1,7 @@
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -240,3 +241,19 @@ def test_under_the_fields_of_a_papers_recipe_stands_where_each_value_is_from() -
     assert smaller["lora__rank"] == ("from the authors' code", "8, crux82/ExtremITA")
     starter = load.read(RECIPES / "starter" / "starter-lora.yaml")
     assert sources(starter, fields, Words("en")) == {}
+
+
+def test_what_reads_pictures_is_told_in_the_lists_and_their_settings_are_there_for_pictures_only(
+    handlers: Handlers, services: FakeServices, values: dict[str, object]
+) -> None:
+    eyes = SimpleNamespace(id="eyes", kind="vision", title=lambda language: "Ochi")
+    album = SimpleNamespace(id="album", rows=1200, shape="caption", title=lambda language: "Grădina")
+    services.models = lambda: [eyes]  # type: ignore[method-assign]
+    services.datasets = lambda: [album]  # type: ignore[method-assign]
+    assert handlers.model_choices() == [("Ochi · citește imagini", "eyes")]
+    assert handlers.data_choices() == [("Grădina (1.200, cu imagini)", "album")]
+    names = {"vision__projector", "vision__tower", "vision__keep"}
+    assert names <= set(state(handlers.review(**CHOICE, name="prima", **values))["idle"])
+    idle = state(handlers.review(**CHOICE, name="prima", **{**values, "objective": "vision"}))["idle"]
+    assert not names & set(idle)
+    assert names <= set(without_effect(services.fields(), {**values, "objective": "vision", "method": "full"}))

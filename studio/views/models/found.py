@@ -11,6 +11,7 @@ from backend.hub.curated import Curated
 from backend.hub.offer import Found, Offer
 from backend.hub.selection import FOUR_BITS
 from backend.hub.submit import Room
+from backend.models.sight.config import sees
 from studio.text import Words
 
 PAGE = "https://huggingface.co/{id}"
@@ -155,9 +156,14 @@ def told(offer: Offer, space: Room, words: Words) -> list[tuple[str, str]]:
 
 
 def warned(offer: Offer, words: Words) -> str:
-    if offer.kind == "vision":
-        return words.t("models.vision_today")
+    if unseen(offer):
+        return words.t("models.vision_other")
     return offer.warning.say(words.language) if offer.warning else ""
+
+
+def unseen(offer: Offer) -> bool:
+    """Whether it reads pictures and is known to be of a family that cannot be trained."""
+    return offer.kind == "vision" and bool(offer.config) and not sees(dict(offer.config))
 
 
 def said(way: Way, fit: Fit, words: Words, *, exact: bool) -> dict[str, str]:

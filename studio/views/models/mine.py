@@ -33,7 +33,7 @@ def mine(model: Model, size: int, runs: Iterable[Job], unfit: StudioError | None
         "detail": " · ".join(filter(None, [words.size(size), licence(model.licence), needed(named, words)])),
         "note": unfit.say(words.language) if unfit else "",
         "train": unfit is None,
-        "chat": text,
+        "chat": text or unfit is None,
         "own": not model.shipped,
     }
 
