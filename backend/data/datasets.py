@@ -28,7 +28,7 @@ from backend.errors import AccessError, DataError
 from backend.paths import SAMPLE_DATA, Workspace, sync_folder, write_atomically
 from backend.people import Person
 
-SHIPPED = SAMPLE_DATA / "chats"
+SHIPPED = SAMPLE_DATA / "chats", SAMPLE_DATA / "scenes"
 ROWS, RECORD = "rows.jsonl", "dataset.json"
 LEFT_BEHIND_SECONDS = 24 * 3600
 
@@ -236,12 +236,14 @@ def _own(person: Person, workspace: Workspace) -> list[Dataset]:
 
 
 def _shipped() -> list[Dataset]:
-    if not (SHIPPED / "index.yaml").exists():
-        return []
-    state = (SHIPPED / "index.yaml").stat()
+    return [found for folder in SHIPPED if (folder / "index.yaml").exists() for found in _shipped_in(folder)]
+
+
+def _shipped_in(folder: Path) -> list[Dataset]:
+    state = (folder / "index.yaml").stat()
     found = []
-    for entry in _index(SHIPPED / "index.yaml", state.st_mtime_ns, state.st_size):
-        path = SHIPPED / entry["file"]
+    for entry in _index(folder / "index.yaml", state.st_mtime_ns, state.st_size):
+        path = folder / entry["file"]
         state = path.stat()
         count, shape, digest = _measured(path, state.st_mtime_ns, state.st_size)
         titles, about = entry["title"], entry.get("about", {})

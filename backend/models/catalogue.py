@@ -137,8 +137,8 @@ def _shipped(record: Path) -> Model:
     values = json.loads(record.read_text(encoding="utf-8"))
     title, about = values.get("title", {}), values.get("about", {})
     name = title.get("en", values["id"])
-    folder = str(record.parent)
-    return Model(id=values["id"], name=name, location=folder, shipped=True, titles=title, about=about)
+    known = {"location": str(record.parent), "kind": values.get("kind", "text")}
+    return Model(id=values["id"], name=name, shipped=True, titles=title, about=about, **known)
 
 
 def _own(record: Path) -> Model:

@@ -10,12 +10,14 @@ from backend.paths import RECIPES, SAMPLE_DATA
 from backend.recipes import load
 from backend.starter.splits import splits
 
-SHIPPED = sorted((RECIPES / "starter").glob("*.yaml"))
+EVERY = sorted((RECIPES / "starter").glob("*.yaml"))
+SHIPPED = [path for path in EVERY if "vision" not in path.stem]
 DESCRIPTION = {"title", "about", "defaults", "provenance", "method", "objective", "watching"}
 
 
-def test_the_four_methods_are_there() -> None:
+def test_the_four_methods_are_there_and_one_for_pictures() -> None:
     assert [path.stem for path in SHIPPED] == ["starter-full", "starter-lora", "starter-mixed", "starter-qlora"]
+    assert [path.stem for path in EVERY if path not in SHIPPED] == ["starter-vision-lora"]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -35,7 +37,7 @@ def test_test_questions_are_in_no_row_of_the_recipe(path: Path) -> None:
         assert asked.isdisjoint(trained)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_titles_are_in_three_languages_and_every_preset_value_says_where_it_is_from(path: Path) -> None:
     written = yaml.safe_load(path.read_text("utf-8"))
     assert set(written["title"]) == set(written["about"]) == {"en", "ro", "it"}
@@ -45,6 +47,6 @@ def test_titles_are_in_three_languages_and_every_preset_value_says_where_it_is_f
     assert own == set(written["provenance"])
 
 
-def test_only_the_mixed_recipe_replays() -> None:
-    shares = {path.stem: load.read(path).replay.share for path in SHIPPED}
-    assert {name for name, share in shares.items() if share} == {"starter-mixed"}
+def test_only_the_mixed_recipes_replay() -> None:
+    shares = {path.stem: load.read(path).replay.share for path in EVERY}
+    assert {name for name, share in shares.items() if share} == {"starter-mixed", "starter-vision-lora"}

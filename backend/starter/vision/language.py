@@ -27,7 +27,7 @@ class Lessons:
     """Chosen on dev. `weights`: how often each kind is asked; `telling`: the loss of a word that differs between
     answers is 1, that of any other word of an answer `common`, that of a sentence without picture `plain`."""
 
-    steps: int = 2000
+    steps: int = 2600
     pictures: int = 20
     room: int = 160  # tokens of a row
     learning_rate: float = 4e-3
