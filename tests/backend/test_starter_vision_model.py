@@ -16,7 +16,7 @@ from backend.starter.vision import samples
 from backend.starter.vision.language import Lessons
 from backend.starter.vision.scenes import UNSEEN_PAIRS
 from backend.starter.vision.scoring import EXAMS, exact_match, questions
-from backend.starter.vision.sentences import COLOURS, FORMS, TEST_WORDINGS, TRAINED_WORDINGS, phrase, table
+from backend.starter.vision.sentences import COLOURS, FORMS, TEST_WORDINGS, phrase, table
 
 FOLDER = SHIPPED_MODELS / "starter-vision"
 WEIGHTS_LIMIT, MOST_PARAMETERS = 10_000_000, 4_000_000
@@ -75,7 +75,7 @@ def test_pictures_are_small_and_each_is_shown() -> None:
     assert shown == {f"pictures/{path.name}" for path in (folder / "pictures").iterdir()}
 
 
-def test_no_unseen_pair_is_named_and_held_out_wordings_are_in_the_eight_alone() -> None:
+def test_no_unseen_pair_and_no_held_out_wording_is_in_what_is_learned() -> None:
     folder = SAMPLE_DATA / samples.FOLDER
     unseen = {
         phrase(language, form, colour).casefold() for colour, form in UNSEEN_PAIRS for language in ("en", "it", "ro")
@@ -84,8 +84,6 @@ def test_no_unseen_pair_is_named_and_held_out_wordings_are_in_the_eight_alone() 
     said = {text for row in rows.read(folder / "scenes-ro.jsonl") for text in rows.answers(row)}
     captions = [text.casefold() for text in said if len(text.split()) > 4]
     assert not [text for text in captions if any(pair in text for pair in unseen)]
-    assert samples.SAMPLES["scenes-look"].wordings == TEST_WORDINGS
-    assert all(samples.SAMPLES[name].wordings == TRAINED_WORDINGS for name in ("scenes-ro", "scenes-en-it"))
     held = table("ro")["questions"]["count"][TEST_WORDINGS[0]].casefold()
     assert not [
         text for row in rows.read(folder / "scenes-ro.jsonl") for text in rows.texts(row) if held in text.casefold()

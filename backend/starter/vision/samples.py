@@ -12,7 +12,7 @@ from backend.paths import SAMPLE_DATA
 from backend.starter.chats import lines
 from backend.starter.hurry import in_a_hurry
 from backend.starter.vision.scenes import TRAINED, picture, scene
-from backend.starter.vision.sentences import KINDS, TEST_WORDINGS, TRAINED_WORDINGS, Asked, ask
+from backend.starter.vision.sentences import KINDS, Asked, ask
 
 Row = dict[str, Any]
 
@@ -29,14 +29,13 @@ class Sample:
     pictures: int
     languages: tuple[str, ...]
     kinds: tuple[str, ...] = (*KINDS, "colour", "place", "position", "existence")
-    wordings: tuple[int, ...] = TRAINED_WORDINGS
 
 
 # Drawn from other chances than the scenes of dev, of test and of a model's own training.
 SAMPLES = {
     "scenes-ro": Sample(70_001, 900, ("ro",)),
     "scenes-en-it": Sample(70_002, 300, ("en", "it")),
-    "scenes-look": Sample(70_003, 8, ("en", "it", "ro"), KINDS, TEST_WORDINGS),
+    "scenes-look": Sample(70_003, 8, ("en", "it", "ro"), KINDS),
 }
 
 
@@ -58,7 +57,7 @@ def rows(sample: Sample) -> Iterator[tuple[bytes, Row]]:
         things = scene(chance, TRAINED)
         raw = _png(things, chance)
         for language in sample.languages:
-            asked = [ask(things, kind, language, chance, sample.wordings) for kind in sample.kinds]
+            asked = [ask(things, kind, language, chance) for kind in sample.kinds]
             found += [(raw, _row(raw, one)) for one in _together([one for one in asked if one], chance)]
     chance.shuffle(found)
     return iter(found)
