@@ -82,7 +82,8 @@ def becomes(models: FakeModels, job: str, state: str, **values: Any) -> None:
 
 def test_what_ships_is_listed_and_stays(asked: Asked) -> None:
     lines = asked.get("here")["lines"]
-    assert [line["name"] for line in lines] == ["Starter, 2 million", "Starter without Romanian, 2 million"]
+    names = ["Starter, 2 million", "Starter without Romanian, 2 million", "Vision starter, 1.7 million"]
+    assert [line["name"] for line in lines] == names
     assert {(line["shipped"], line["train"], line["chat"], line["own"]) for line in lines} == {
         ("comes with the studio", True, True, False)
     }
