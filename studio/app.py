@@ -24,7 +24,7 @@ from backend.jobs.model import ExitCode
 from backend.messages import LANGUAGES
 from backend.setup.start import tether
 from backend.setup.start.address import require_this_machine_only
-from studio.downloads import add_downloads, add_exports
+from studio.downloads import add_downloads, add_exports, add_pictures
 from studio.live import Live, add_routes
 from studio.pages import Pages
 from studio.routes.chat import add_chat_routes
@@ -105,6 +105,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_review_routes(app, services.reviews)
     add_token_routes(app, services.tokens)
     add_downloads(app, services)
+    add_pictures(app, services)
     add_exports(app, services)
     add_drafts(app, services.drafts)
     add_own_routes(app, files, flags.root_path)

@@ -1,4 +1,4 @@
-"""What the page fetches of one run beside the stream: its settings and files, its adapter as a zip."""
+"""What the page fetches of one run beside the stream: its settings and files, pictures, its adapter as a zip."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +45,18 @@ def add_downloads(app: FastAPI, services: Services) -> None:
             return PlainTextResponse(error.say(language), 404)
         headers = {**FRESH, "content-disposition": attachment(f"{file_name(job)}.zip")}
         return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def add_pictures(app: FastAPI, services: Services) -> None:
+    """What the test questions of a run are about."""
+
+    @app.get("/probe")
+    def probe(run: str, name: str) -> Response:
+        try:
+            found = services.my_runs.picture(run, name)
+        except StudioError:
+            return PlainTextResponse("Not found", 404)
+        return FileResponse(found, headers={"cache-control": "private, max-age=3600"})
 
 
 def add_exports(app: FastAPI, services: Services) -> None:

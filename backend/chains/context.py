@@ -52,7 +52,11 @@ class StageContext(JobContext):
                 total = place.steps + event.total + place.later_steps
                 tokens = place.tokens + event.tokens
                 return {"step": place.steps + event.step, "total": total, "tokens": tokens, "eta_seconds": eta}
-            case events.Evaluation() | events.Checked() | events.Sample() | events.Checkpoint():
+            case events.Sample():
+                inside = self.folder.path.relative_to(self.chain.folder.path).as_posix()
+                shown = tuple(f"{inside}/{name}" for name in event.pictures)
+                return {"step": place.steps + event.step, "pictures": shown}
+            case events.Evaluation() | events.Checked() | events.Checkpoint():
                 return {"step": place.steps + event.step}
             case _:
                 return {}

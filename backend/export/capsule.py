@@ -179,10 +179,13 @@ def _files(source: Source, *, texts: bool, weights_too: bool) -> dict[str, bytes
 
 
 def _curves(path: Path, *, texts: bool) -> list[bytes]:
-    """Whole lines only; without those that hold a question or an answer unless they were chosen."""
+    """Whole lines only; without those that hold a question or an answer unless they were chosen, and never those that
+    ask about a picture: these are rows of the data.
+    """
     kept = []
     for raw in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
-        if raw.endswith(b"\n") and (texts or json.loads(raw).get("type") not in PRIVATE):
+        said = json.loads(raw) if raw.endswith(b"\n") else {"type": PRIVATE[0]}
+        if said.get("type") not in PRIVATE or (texts and "step" in said and not said.get("pictures")):
             kept.append(raw)
     return kept
 

@@ -127,7 +127,7 @@ class Memory(Said):
 
 
 class Sample(Said):
-    """One test question answered at one step."""
+    """One test question answered at one step. `pictures`: files of the run folder that it is about."""
 
     type: Literal["sample"] = "sample"
     step: int
@@ -135,6 +135,7 @@ class Sample(Said):
     question: str
     answer: str
     expected: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 class Checkpoint(Said):

@@ -10,6 +10,7 @@ stop.json       somebody asked it to stop
 checkpoints/    verified checkpoints to resume from
 check.json      which questions of the check set were answered as expected, before and after
 adapter/        what was trained, in the format of peft (a full model for method "full" is in model/)
+pictures/       what test questions asked while it learned are about
 result.json     the figures of a finished run
 stages/<n>/     of a chain: a folder like this one for each of its trainings, counted from 1
 """
@@ -70,6 +71,10 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def pictures(self) -> Path:
+        return self.path / "pictures"
 
     @property
     def result(self) -> Path:

@@ -119,7 +119,8 @@ class Watching(Part):
     """Steps between evaluations, answers and checkpoints; `check`: a check set, asked before and after training.
 
     `keep`: the weights of the last step, or those of the best evaluation. `patience`: a run ends after so many
-    evaluations in a row that were not better than the best one.
+    evaluations in a row that were not better than the best one. `pictures`: how many rows with pictures that are kept
+    apart are asked about as test questions are.
     """
 
     eval_share: float = Field(0.02, ge=0, le=0.5, json_schema_extra=advanced())
@@ -131,6 +132,7 @@ class Watching(Part):
     keep_checkpoints: int = Field(2, ge=1, le=100, json_schema_extra=advanced())
     check: str | None = Field(None, max_length=200, json_schema_extra=advanced(objective=CHATTING))
     check_questions: int = Field(30, ge=1, le=1000, json_schema_extra=advanced(objective=CHATTING))
+    pictures: int = Field(6, ge=0, le=20, json_schema_extra=advanced(objective=SEEING))
     questions: tuple[Question, ...] = Field((), max_length=20, json_schema_extra=advanced(objective=CHATTING))
 
 

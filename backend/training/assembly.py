@@ -27,7 +27,9 @@ from backend.training.network.answers import Examiner, Writer
 from backend.training.network.load import Head, Precision, inspect, load_base, load_tokenizer, precision
 from backend.training.pictures.chat import SightFormat
 from backend.training.pictures.documents import material as sighted
+from backend.training.pictures.probes import Probe
 from backend.training.pictures.showing import Showing
+from backend.training.pictures.telling import Teller, Viewer
 from backend.training.request import TrainRequest
 from backend.training.text.batches import Plan
 from backend.training.text.corpora import streamed
@@ -99,8 +101,8 @@ class Assembly:
         kind = beginning.precision
         writer = Writer(beginning.model, read.chat, kind.autocast) if read.chat else None
         course = self._course(read, chosen, head, checkpoints, writer)
-        if showing:
-            course = replace(course, collate=showing.collate)
+        if showing and writer:
+            course = replace(course, collate=showing.collate, answer=self._viewer(Teller(writer, showing), read))
         trainer = self._trainer(beginning, course, chosen)
         return Assembled(trainer, beginning, self._checking(read, writer, trainer))
 
@@ -167,6 +169,11 @@ class Assembly:
             windows=Windows(plan, read.streamed.texts) if read.streamed else None,
             group=self.group,
         )
+
+    def _viewer(self, teller: Teller, read: Material) -> Viewer:
+        probes = tuple(Probe.of(row, self.job.folder) for row in read.shown)
+        asked = self.request.recipe.watching.questions
+        return Viewer(teller, probes, self.watch, Examiner(teller.writer, asked, self.watch, first=len(probes)))
 
     def _plan(self, read: Material, chosen: Fit) -> Plan:
         recipe = self.request.recipe

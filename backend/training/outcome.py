@@ -15,7 +15,7 @@ from backend.training.request import TrainRequest
 
 NOT_LEARNED: dict[str, Any] = {
     "title": True, "about": True, "provenance": True, "cards": True, "defaults": True,
-    "watching": {"check", "check_questions"}, "compute": {"devices", "sharding"},
+    "watching": {"check", "check_questions", "pictures"}, "compute": {"devices", "sharding"},
 }  # fmt: skip
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "bitsandbytes", "safetensors", "tokenizers")
 

@@ -66,12 +66,21 @@
     if (title) node.title = title;
   };
 
+  // What a question is about: a file of the run.
+  const picture = (name) => {
+    const source = `${page.prefix}/probe?${new URLSearchParams({ run: page.run(), name })}`;
+    const seen = element("img", { src: source, alt: t("answers.picture") });
+    seen.addEventListener("error", () => seen.remove());
+    return seen;
+  };
+
   // One question: made once, afterwards only its texts change, so that nothing else moves.
   const row = (asked) => {
     const [now, first, result] = [element("p", { class: "now" }), element("dd", { class: "first" }), element("span", { class: "result" })];
     const more = element("dl", {}, element("dt", {}, t("answers.first")), first);
     if (asked.expected) more.append(element("dt", {}, t("answers.expected")), element("dd", { class: "expected" }, asked.expected));
-    return { node: element("article", { class: "asked" }, element("h4", {}, asked.question), element("div", { class: "reply" }, now, result), more), now, first, result, right: undefined };
+    const about = asked.pictures?.length ? element("div", { class: "about" }, ...asked.pictures.map(picture)) : null;
+    return { node: element("article", { class: about ? "asked seen" : "asked" }, element("div", { class: "question" }, about, element("h4", {}, asked.question)), element("div", { class: "reply" }, now, result), more), now, first, result, right: undefined };
   };
 
   const draw = (book) => {

@@ -1,5 +1,6 @@
 """The runs of one person: their order and their time, what else may be done with them, and what is known of one."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from backend.chains import submit as chains
 from backend.chains.request import ChainRequest
-from backend.errors import JobError
+from backend.errors import AccessError, JobError
 from backend.export import capsule
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, JobState
@@ -28,6 +29,8 @@ from backend.training.request import TrainRequest
 from backend.training.submit import start_training
 
 LONGEST_NOTE = 4000
+# Of a run, or of one of the trainings of a chain.
+PICTURE = re.compile(r"(?:stages/\d{1,3}/)?pictures/[\w-]{1,64}\.(?:jpg|png)", re.ASCII)
 Where = Literal["first", "earlier", "later"]
 
 
@@ -145,6 +148,14 @@ class MyRuns:
         """Names of the files and folders of a run, largest first, and their bytes."""
         found = [(path.name, retention.size(path)) for path in self.folder(run).path.iterdir()]
         return sorted(((name, size) for name, size in found if size), key=lambda one: -one[1])
+
+    def picture(self, run: str, name: str) -> Path:
+        """A picture that a test question is about; AccessError when there is none of this name."""
+        job = self.jobs.get(self.person, run)
+        found = self.folder(run).path / name
+        if not PICTURE.fullmatch(name) or not found.is_file():
+            raise AccessError("jobs.unknown", name=job.name)
+        return found
 
     def made(self, run: str) -> Made | None:
         return packing.made_what(self.folder(run))

@@ -178,14 +178,15 @@ def about(recipe: Recipe, words: Words) -> SafeHtml:
 
 
 def questions(recipe: Recipe, words: Words) -> SafeHtml:
-    """The test questions it will answer while it learns."""
-    asked = recipe.watching.questions
-    if not asked:
+    """The test questions it will answer while it learns, and how many pictures it is asked about."""
+    asked, pictures = recipe.watching.questions, recipe.watching.pictures if recipe.objective == "vision" else 0
+    if not asked and not pictures:
         return SafeHtml("")
     return element(
         "section",
-        element("h2", words.count("train.questions", len(asked))),
-        element("ul", join(element("li", one.question) for one in asked)),
+        element("h2", words.count("train.questions", len(asked))) if asked else None,
+        element("ul", join(element("li", one.question) for one in asked)) if asked else None,
+        element("p", words.count("train.pictures", pictures), class_="hint") if pictures else None,
         class_="card questions",
     )
 

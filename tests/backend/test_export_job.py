@@ -19,6 +19,7 @@ from backend.export.parity.comparing import How, Speaker, compare, divergence, s
 from backend.export.parity.figures import BOUNDS, COARSE, Parity, sentence_of
 from backend.export.request import Choice, ExportRequest
 from backend.inference.shelf import Shelf
+from backend.jobs import events
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
@@ -283,6 +284,17 @@ def test_a_capsule_is_repeated_elsewhere_to_the_last_bit(workspace: Workspace, t
     again["recipe"]["watching"]["questions"] = []
     tiny.run(tmp_path / "again", again)
     assert tiny.same_adapters(here, tmp_path / "again")
+
+
+def test_what_was_asked_about_pictures_is_never_in_a_capsule(workspace: Workspace, tmp_path: Path) -> None:
+    """It is a row of the data, and the picture would be missing."""
+    place = trained(workspace, "aa", tiny.make_model(tmp_path / "base")) / "events.jsonl"
+    before = place.read_bytes()
+    asked = {"step": 1, "index": 0, "question": "Ce vede Ana?", "answer": "Un om."}
+    seen = events.line(events.Sample(**asked, pictures=("pictures/a.png",)))
+    place.write_bytes(before + seen.encode())
+    capsule.write(tmp_path / "a.zip", source.of(workspace, "aa", "x"), texts=True, weights_too=False)
+    assert unzipped(tmp_path / "a.zip")["events.jsonl"] == before
 
 
 def test_a_capsule_says_what_every_corpus_was_and_finds_those_that_are_here(

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.data import datasets
-from backend.data.datasets import Dataset
 from backend.errors import ModelError, StudioError
 from backend.hub import checking
 from backend.messages import LANGUAGES
@@ -22,7 +20,8 @@ from backend.paths import Workspace
 from backend.people import HOME
 from backend.recipes.schema import Recipe
 from backend.training import submit
-from tests import photos, sights
+from tests import sights
+from tests.albums import album
 from tests.backend.test_models_files import adapter
 
 Sentences = tuple[str, str, str]
@@ -161,18 +160,7 @@ def workspace(eyes: Path, tmp_path: Path) -> Workspace:
     """With a model that sees, and three pictures with captions."""
     made = Workspace(tmp_path / "workspace").create()
     catalogue.register(HOME, made, Model(id="", name="eyes", location=str(eyes), kind="vision"))
-    folder = made.datasets / "album"
-    (folder / "pictures").mkdir(parents=True)
-    rows = []
-    for at, raw in enumerate(photos.shades(3)):
-        (folder / "pictures" / f"{at:064x}.png").write_bytes(raw)
-        rows.append({"image": f"pictures/{at:064x}.png", "caption": f"È il quadro numero {at}."})
-    written = folder / "rows.jsonl"
-    written.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    known = Dataset(id="album", name="album", path=written, rows=3, shape="caption", sha256="", owner=HOME.id)
-    digest = datasets._digest(written)
-    record = known.model_copy(update={"sha256": digest}).model_dump_json()
-    (folder / datasets.RECORD).write_text(record, encoding="utf-8")
+    album(made, "album", 3, captions=True)
     return made
 
 

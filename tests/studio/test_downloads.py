@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from backend.jobs import recorded
 from backend.models.imports import from_folder
 from backend.people import HOME
-from studio.downloads import add_downloads, attachment
+from studio.downloads import add_downloads, add_pictures, attachment
 from studio.services.door import Services
 from studio.text import Words
 from studio.views import details
@@ -29,6 +29,7 @@ def services(tmp_path: Path) -> Services:
 def client(services: Services) -> TestClient:
     app = FastAPI()
     add_downloads(app, services)
+    add_pictures(app, services)
     return TestClient(app)
 
 
@@ -105,3 +106,18 @@ def test_a_run_without_an_adapter_says_so(services: Services, client: TestClient
     run = services.start(services.recipe("starter-lora"), "starter", "starter-ro", "a").id
     answer = client.get("/adapter", params={"run": run, "language": "it"})
     assert (answer.status_code, answer.text) == (404, "Questa esecuzione non ha ancora prodotto nulla.")
+
+
+def test_a_picture_of_a_test_question_is_served_and_nothing_else_of_the_run(
+    services: Services, client: TestClient
+) -> None:
+    run = services.start(services.recipe("starter-lora"), "starter", "starter-ro", "a").id
+    folder = services.folder(run)
+    for place in (folder.pictures, folder.stages / "1" / "pictures"):
+        place.mkdir(parents=True)
+        (place / "a.png").write_bytes(b"seen")
+    for name in ("pictures/a.png", "stages/1/pictures/a.png"):
+        assert client.get("/probe", params={"run": run, "name": name}).content == b"seen"
+    for name in ("request.json", "pictures/../request.json", "../x.png", "pictures/b.png", "/etc/passwd", "a\0b"):
+        assert client.get("/probe", params={"run": run, "name": name}).status_code == 404, name
+    assert client.get("/probe", params={"run": "gone", "name": "pictures/a.png"}).status_code == 404

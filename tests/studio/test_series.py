@@ -137,13 +137,18 @@ def test_only_new_pages_of_answers_are_told() -> None:
     curves.fold(Sample(step=20, index=0, question="q", answer=" b ", expected="b"))
     assert charts.new_answers(curves) == {
         "reset": False,
-        "questions": [{"question": "q", "expected": "b"}],
+        "questions": [{"question": "q", "expected": "b", "pictures": []}],
         "pages": [{"step": 20, "answers": [{"text": " b ", "right": True}]}],
     }
     curves.fold(Attempt(number=2, from_step=0))
     told = charts.new_answers(curves)
     assert told is not None
     assert (told["reset"], [page["step"] for page in told["pages"]]) == (True, [0])
+
+
+def test_a_question_about_pictures_names_them() -> None:
+    said = charts.answers(folded(Sample(step=0, index=0, question="q", answer="a", pictures=("pictures/a.png",))))
+    assert said["questions"] == [{"question": "q", "expected": "", "pictures": ["pictures/a.png"]}]
 
 
 def test_a_question_without_an_expected_answer_is_neither_right_nor_wrong() -> None:

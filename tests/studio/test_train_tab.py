@@ -257,3 +257,6 @@ def test_what_reads_pictures_is_told_in_the_lists_and_their_settings_are_there_f
     idle = state(handlers.review(**CHOICE, name="prima", **{**values, "objective": "vision"}))["idle"]
     assert not names & set(idle)
     assert names <= set(without_effect(services.fields(), {**values, "objective": "vision", "method": "full"}))
+    assert "despre 6 imagini" in handlers.review(**CHOICE, name="prima", **{**values, "objective": "vision"}).questions
+    none = {**values, "objective": "vision", "watching__pictures": "0"}
+    assert handlers.review(**CHOICE, name="prima", **none).questions == ""

@@ -45,30 +45,31 @@ class Writer:
 
 @dataclass(frozen=True)
 class Examiner:
-    """Asks the recipe's test questions, all at once."""
+    """Asks the recipe's test questions, all at once; `first` is the number of the first of them."""
 
     writer: Writer
     questions: tuple[Question, ...]
     watch: Watch
+    first: int = 0
 
     def __call__(self, step: int) -> None:
         if not self.questions:
             return
         self.watch.phase("answering")
-        for index, (asked, answer) in enumerate(zip(self.questions, self._answers(), strict=True)):
+        for index, (asked, answer) in enumerate(zip(self.questions, self._answers(), strict=True), self.first):
             self.watch.sample(
                 events.Sample(step=step, index=index, question=asked.question, answer=answer, expected=asked.expected)
             )
 
     def _answers(self) -> list[str]:
-        return self.writer.answers(
-            [self.writer.chat.question(asked.question) for asked in self.questions], self._room()
-        )
+        most = room(self.writer, [asked.expected for asked in self.questions])
+        return self.writer.answers([self.writer.chat.question(asked.question) for asked in self.questions], most)
 
-    def _room(self) -> int:
-        """New tokens an answer may have: room for the longest expected one, and half as much again."""
-        longest = max(self.writer.tokens(asked.expected) for asked in self.questions)
-        return min(LONGEST, max(SHORTEST, longest * 3 // 2))
+
+def room(writer: Writer, expected: list[str]) -> int:
+    """New tokens an answer may have: room for the longest expected one, and half as much again."""
+    longest = max(map(writer.tokens, expected), default=0)
+    return min(LONGEST, max(SHORTEST, longest * 3 // 2))
 
 
 def _until(tokens: list[int], ends: list[int]) -> list[int]:

@@ -14,6 +14,7 @@ from backend.errors import DataError
 from backend.models.control_words import control_words
 from backend.sight.eyes import Eyes
 from backend.training.pictures.chat import SightFormat, looked_at
+from backend.training.pictures.probes import chosen
 from backend.training.request import TrainRequest
 from backend.training.text.documents import Material, drawn, some
 
@@ -24,14 +25,17 @@ def material(request: TrainRequest, processor: ProcessorMixin) -> Material:
     """
     recipe = request.recipe
     chat = SightFormat.seeing(processor.tokenizer, request.model.name, Eyes(processor))
-    learned, held_out = split(_rows(request, request.data), recipe.watching.eval_share, recipe.compute.seed)
+    every = _rows(request, request.data)
+    learned, held_out = split(every, recipe.watching.eval_share, recipe.compute.seed)
     check.refuse_known_questions(learned, [asked.question for asked in recipe.watching.questions])
-    learned, held_out = [placed(part, request.data.path.parent) for part in (learned, held_out)]
+    apart = held_out or [row for row in every if not trained(row)]
+    shown = chosen(apart, learned, recipe.watching.pictures, recipe.compute.seed)
+    learned, held_out, shown = [placed(part, request.data.path.parent) for part in (learned, held_out, shown)]
     if request.replay is not None:
         pool = [row for row in _rows(request, request.replay) if trained(row)]
         learned += placed(drawn(pool, len(learned), recipe), request.replay.path.parent)
     read = [list(looked_at(part, chat, recipe.batch.max_length)) for part in (learned, held_out)]
-    return Material(some(read[0], request), read[1], chat, dropped=len(learned) - len(read[0]))
+    return Material(some(read[0], request), read[1], chat, dropped=len(learned) - len(read[0]), shown=shown)
 
 
 def _rows(request: TrainRequest, data: Dataset) -> list[Row]:

@@ -30,7 +30,7 @@ class Material:
     it is plain text. `dropped` rows of `train` had no answer that fits, `cut` pairs one that does not fit whole.
 
     `streamed`: texts that are read while they are trained on; then `train` is empty. `check`: rows of the check set by
-    group, without the `known` ones, which are trained on.
+    group, without the `known` ones, which are trained on. `shown`: rows that are asked about with their pictures.
     """
 
     train: list[Any]
@@ -41,6 +41,7 @@ class Material:
     check: dict[str, list[rows.Row]] = field(default_factory=dict)
     known: int = 0
     streamed: Streamed | None = None
+    shown: list[rows.Row] = field(default_factory=list)
 
     @property
     def count(self) -> int:

@@ -63,12 +63,17 @@ def answers(curves: Curves) -> dict[str, Any]:
     order = sorted(asked)
     return {
         "reset": True,
-        "questions": [{"question": asked[at].question, "expected": asked[at].expected} for at in order],
+        "questions": [question(asked[at]) for at in order],
         "pages": [
             {"step": step, "answers": [page(found, at) for at in order]}
             for step, found in sorted(curves.answers.items())
         ],
     }
+
+
+def question(said: Sample) -> dict[str, Any]:
+    """`pictures`: names of files of the run that it is about."""
+    return {"question": said.question, "expected": said.expected, "pictures": list(said.pictures)}
 
 
 def page(found: dict[int, Sample], at: int) -> dict[str, Any] | None:
