@@ -8,6 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
 CHAINS = RECIPES / "chains"
 SAMPLE_DATA = ROOT / "sample_data"
+SAMPLE_PICTURES = SAMPLE_DATA / "pictures"
 SHIPPED_MODELS = SAMPLE_DATA / "models"
 SHIPPED_RUNS = SAMPLE_DATA / "runs"
 # The ids of the runs that ship begin with it; an id of ours is hexadecimal.

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from studio.framework import gr
 from studio.services.door import Services
 from studio.shared import Shared
-from studio.tabs import chat, data, home, models, runs, train
+from studio.tabs import chat, data, home, models, runs, train, vision
 from studio.text import Words
 from studio.theme import theme
 from studio.views.html import element
@@ -22,6 +22,7 @@ TABS = (
     ("train", train.build),
     ("runs", runs.build),
     ("chat", chat.build),
+    ("vision", vision.build),
 )
 # These have a heading that is seen.
 GREETED = {"home"}

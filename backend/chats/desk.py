@@ -90,8 +90,7 @@ class Desk:
         The conversation as it was is kept as one of its own; this one goes on from the new question.
         """
         before = self.get(person, chat)
-        if not 0 <= number < len(before.turns):
-            raise AccessError("chat.no_answer")
+        before.turn(number)
         shown = Conversation(title="", choices=asked.choices, turns=before.turns[:number]).pictures
         turn = self._turn(person, asked, shown, labels)
         running = self._reserve(person, chat, turn.answers)
@@ -140,6 +139,15 @@ class Desk:
 
         return self.chats.change(person, chat, change, touched=False)
 
+    def refer(self, person: Person, chat: str, number: int, reference: str) -> Conversation:
+        """Say what the right answer to turn `number` (from 0) is; "" to take it back."""
+        checked = words.check(reference, "reference")
+
+        def change(now: Conversation) -> Conversation:
+            return now.with_turn(number, now.turn(number).model_copy(update={"reference": checked}))
+
+        return self.chats.change(person, chat, change, touched=False)
+
     def stop(self, person: Person, chat: str) -> None:
         """End all answers of a conversation, in the engine too; what was said is kept."""
         self.chats.get(person, chat)
@@ -157,12 +165,13 @@ class Desk:
         """What is asked, checked and with answers to be written; `before`: the pictures shown until then."""
         question = words.question(asked.question)
         words.check(asked.choices.system, "system")
+        reference = words.check(asked.reference, "reference")
         shown = (*before, *asked.pictures)
         self.pictures.check(person, shown)
         choices = asked.choices.model_copy(update={"sight": asked.choices.sight or bool(shown)})
         now = time.time()
         answers = tuple(self._blank(model, labels.get(model, model), now) for model in choices.models)
-        values = {"question": question, "choices": choices, "asked_at": now, "answers": answers}
+        values = {"question": question, "choices": choices, "asked_at": now, "answers": answers, "reference": reference}
         return asked.model_copy(update=values)
 
     def _blank(self, model: str, label: str, now: float) -> Answer:

@@ -124,6 +124,12 @@ class Conversation(BaseModel):
                     return number, answer
         raise AccessError("chat.no_answer")
 
+    def turn(self, number: int) -> Turn:
+        """From 0; AccessError when there is none."""
+        if not 0 <= number < len(self.turns):
+            raise AccessError("chat.no_answer")
+        return self.turns[number]
+
     def heard(self, number: int, model: str) -> list[Message]:
         """What `model` is asked in turn `number`: the system prompt, its own answers so far, the question.
 

@@ -6,7 +6,7 @@ from backend import names
 from backend.errors import ChatError
 
 # In characters. What a model can read is fewer still, and is counted by the engine in its tokens.
-LONGEST = {"question": 100_000, "system": 20_000, "corrected": 100_000}
+LONGEST = {"question": 100_000, "system": 20_000, "corrected": 100_000, "reference": 20_000}
 WRITTEN = "\n\r\t"
 
 

@@ -117,8 +117,12 @@ class Writer:
 
     def ended(self, *, skip_bad: bool) -> Findings:
         """DataError as `write`."""
+        _judge(self.found(), skip_bad=skip_bad)
+        return self.findings
+
+    def found(self) -> Findings:
+        """Of all rows so far, however few they are."""
         self.findings.digest = self._digest.hexdigest()
-        _judge(self.findings, skip_bad=skip_bad)
         return self.findings
 
     def _write(self, raw: bytes, count: int) -> None:

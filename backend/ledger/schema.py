@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004")
 HEAD = VERSIONS[-1]
 
 metadata = MetaData(
@@ -184,6 +184,15 @@ feedback = Table(
     Column("corrected", Text, nullable=False),
     _made(),
     Column("changed_at", Float, nullable=False),
+)
+
+tests = Table(
+    "tests",
+    metadata,
+    _id(),
+    _owner(),
+    Column("messages", JSON, nullable=False),
+    _made(),
 )
 
 scores = Table(

@@ -1,5 +1,5 @@
 // Where one is, as the address says it: the open tab and the chosen run (`#run=…&tab=…`), in Runs whether runs are
-// compared, in Chat which conversation, in Models which model,
+// compared, in Chat and under Vision which conversation, in Models which model,
 // in Data which data set, and whether it is reviewed. Going elsewhere is an entry of the browser's history:
 // Back and Forward lead from one to the next, and a reload, another language and a link open the same.
 (() => {
@@ -12,16 +12,16 @@
     const told = new URLSearchParams(location.hash.slice(1));
     const run = told.get("run") || null;
     const tab = told.get("tab") || (run ? "runs" : null);
-    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }), ...(tab === "models" && { model: told.get("model") ?? "" }), ...(tab === "data" && { data: told.get("data") ?? "", review: told.has("review") }) };
+    return { run, tab, ...(tab === "runs" && { compare: told.has("compare") }), ...(tab === "chat" && { chat: told.get("chat") ?? "" }), ...(tab === "vision" && { ask: told.get("ask") ?? "" }), ...(tab === "models" && { model: told.get("model") ?? "" }), ...(tab === "data" && { data: told.get("data") ?? "", review: told.has("review") }) };
   };
-  const hash = ({ run, tab, compare, chat, model, data, review }) => {
-    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "", model: tab === "models" ? model : "", data: tab === "data" ? data : "", review: tab === "data" && data && review ? "yes" : "" };
+  const hash = ({ run, tab, compare, chat, ask, model, data, review }) => {
+    const values = { run, tab: run || tab !== FIRST ? tab : "", compare: tab === "runs" && compare ? "yes" : "", chat: tab === "chat" ? chat : "", ask: tab === "vision" ? ask : "", model: tab === "models" ? model : "", data: tab === "data" ? data : "", review: tab === "data" && data && review ? "yes" : "" };
     return `${new URLSearchParams(Object.entries(values).filter(([, value]) => value))}`;
   };
 
   let at = said();
   page.run = () => at.run;
-  page.conversation = () => at.chat ?? "";
+  page.conversation = (part) => at[part] ?? "";
   page.model = () => at.model ?? "";
   page.dataset = () => at.data ?? "";
   page.reviewing = () => Boolean(at.review);
@@ -43,7 +43,7 @@
   const comes = {};
   const part = (name) => (value, anew = false) => value !== at[name] && write({ ...at, [name]: value }, anew);
   page.compares = part("compare");
-  page.talks = part("chat");
+  page.talks = { chat: part("chat"), ask: part("ask") };
   page.opensModel = part("model");
   page.opensData = part("data");
   page.opensReview = part("review");
@@ -93,7 +93,7 @@
     write({ ...before, ...next });
     show();
     if (next.run !== before.run) chosen();
-    for (const name of ["compare", "chat", "model", "data", "review"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
+    for (const name of ["compare", "chat", "ask", "model", "data", "review"]) if (name in next && next[name] !== before[name]) comes[name]?.(next[name]);
   });
 
   write({ ...at, tab: at.tab ?? sessionStorage.getItem(OPEN) ?? FIRST });

@@ -1,9 +1,8 @@
 // The fields beside the conversation, which are Gradio's: what they hold, and what is wrong with it.
-(() => {
+for (const chat of window.studioPage.chats) {
   const page = window.studioPage;
-  const { chat } = page;
   const FIELDS = ["base", "adapters", "system", "temperature", "top_p", "max_tokens", "repetition_penalty", "seed"];
-  const KEPT = "studio-chat-fields";
+  const KEPT = `studio-${chat.name}-fields`;
   // No number is longer, and nobody reads a sentence about one that is.
   const LONGEST_NUMBER = 100;
 
@@ -16,6 +15,7 @@
   };
   chat.seed = (values) => {
     FIELDS.forEach((name, index) => (chat.fields[name] = values[index]));
+    chat.seeded = true;
     check();
     learned();
     chat.start();
@@ -29,7 +29,7 @@
     if (chat.learnedBy !== model) return;
     chat.learned = found.language ?? "";
     // A conversation that is being fetched is drawn when it comes; drawn without it, what was typed there would be closed.
-    if (chat.view || !chat.id) page.told("chat", chat.view);
+    if (chat.view || !chat.id) chat.tell("view", chat.view);
   };
   chat.situation = () => {
     const told = { chat: chat.id, kept: JSON.parse(localStorage.getItem(KEPT) ?? "null"), with: chat.wanted };
@@ -38,29 +38,29 @@
   };
   chat.preset = (id) => {
     chat.chosen = chat.ideas.find((one) => one.id === id) ?? null;
-    page.told("chat", chat.view);
+    chat.tell("view", chat.view);
   };
 
   // A fault or a note stands at its field. What was typed stays.
   chat.fault = (name, said, kind = "fault") => {
-    const field = document.getElementById(`chat-${name}`);
+    const field = document.getElementById(`${chat.name}-${name}`);
     if (!field) return;
-    const id = `chat-${name}-${kind}`;
+    const id = `${chat.name}-${name}-${kind}`;
     const old = document.getElementById(id);
     if ((old?.textContent ?? "") === (said ?? "")) return;
     old?.remove();
     const input = field.querySelector("input, textarea");
     if (kind === "fault") input?.toggleAttribute("aria-invalid", Boolean(said));
     if (said) field.append(page.element("p", { id, class: `field-${kind}`, role: kind === "fault" ? "alert" : null }, said));
-    const ids = ["fault", "note"].map((one) => `chat-${name}-${one}`).filter((one) => document.getElementById(one));
+    const ids = ["fault", "note"].map((one) => `${chat.name}-${name}-${one}`).filter((one) => document.getElementById(one));
     if (ids.length) input?.setAttribute("aria-describedby", ids.join(" "));
     else input?.removeAttribute("aria-describedby");
   };
 
   // What is asked with is what is seen: a text field that is on the page is read there.
   chat.values = () => {
-    const seen = { ...chat.fields };
-    for (const name of FIELDS.slice(2)) seen[name] = document.querySelector(`#chat-${name} :is(input, textarea)`)?.value ?? seen[name] ?? "";
+    const seen = { ...chat.fields, sight: chat.sight === "yes" };
+    for (const name of FIELDS.slice(2)) seen[name] = document.querySelector(`#${chat.name}-${name} :is(input, textarea)`)?.value ?? seen[name] ?? "";
     for (const name of FIELDS.slice(3)) seen[name] = String(seen[name]).trim().slice(0, LONGEST_NUMBER);
     return seen;
   };
@@ -90,7 +90,7 @@
   };
   // Gradio tells a change only once it has taken up a field that was unfolded just now.
   document.addEventListener("input", (event) => {
-    const name = /^chat-(\w+)$/.exec(event.target.closest?.("[id^=chat-]")?.id ?? "")?.[1];
-    if (FIELDS.slice(2).includes(name)) checkSoon();
+    const [of, name] = event.target.closest?.(`[id^=${chat.name}-]`)?.id.split("-") ?? [];
+    if (of === chat.name && FIELDS.slice(2).includes(name)) checkSoon();
   });
-})();
+}

@@ -1,13 +1,13 @@
 // Questions with their answers side by side, in one shared scroll. What people and models wrote is only ever put in as text.
-(() => {
+for (const chat of window.studioPage.chats) {
   const page = window.studioPage;
-  const { element, t, chat } = page;
-  const OPEN = "studio-chat-open";
-  const CLOSED = { chat: "", edited: null, corrected: null, renaming: false, typed: {} };
+  const { element, t } = page;
+  const OPEN = `studio-${chat.name}-open`;
+  const CLOSED = { chat: "", edited: null, referred: null, corrected: null, renaming: false, typed: {} };
   // Which form is open and what is typed in it survives a reload; `said`: what was refused, by form.
   const state = { ...CLOSED, deleting: false, said: {}, ...JSON.parse(sessionStorage.getItem(OPEN) ?? "{}") };
 
-  const redraw = () => page.told("chat", chat.view);
+  const redraw = () => chat.tell("view", chat.view);
   const become = (values) => {
     Object.assign(state, values);
     chat.store(OPEN, JSON.stringify(Object.fromEntries(Object.keys(CLOSED).map((name) => [name, state[name]]))), [sessionStorage]);
@@ -17,7 +17,7 @@
   // A small form in the place of what it changes; `keep` asks the server, `key` names what is typed here.
   const form = ({ tag, key, id, label, value, word, closed, keep, note, back }) => {
     const input = element(tag, { rows: tag === "textarea" ? "3" : null, type: tag === "input" ? "text" : null, "aria-label": label, "data-key": key, id,
-      "aria-invalid": Boolean(state.said[key]), "aria-describedby": state.said[key] ? `said-${key}` : null, oninput: () => become({ typed: { ...state.typed, [key]: input.value } }) });
+      "aria-invalid": Boolean(state.said[key]), "aria-describedby": state.said[key] ? `${chat.name}-said-${key}` : null, oninput: () => become({ typed: { ...state.typed, [key]: input.value } }) });
     input.value = state.typed[key] ?? value;
     const leave = () => {
       become({ ...closed, typed: without(state.typed, key) });
@@ -35,16 +35,17 @@
       focused(key)?.focus();
     };
     return element("form", { class: "inline", onsubmit: send, onkeydown: (event) => event.key === "Escape" && (event.preventDefault(), leave()) },
-      input, state.said[key] && element("p", { class: "field-fault", role: "alert", id: `said-${key}` }, state.said[key]),
+      input, state.said[key] && element("p", { class: "field-fault", role: "alert", id: `${chat.name}-said-${key}` }, state.said[key]),
       element("div", { class: "tools" }, element("button", { type: "submit", class: "chip strong" }, word), press("leave", t("chat.leave"), leave)),
       note && element("p", { class: "detail" }, note));
   };
-  const focused = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  const root = () => document.getElementById(`${chat.name}-panes`);
+  const focused = (key) => root().querySelector(`[data-key="${CSS.escape(key)}"]`);
   // Back to the button that opened the form; while an answer is written there is none.
-  const goesOn = (key) => (focused(key) ?? document.querySelector("#question textarea"))?.focus();
+  const goesOn = (key) => (focused(key) ?? chat.box())?.focus();
 
   document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll(".chat-bar .menu[open]")) menu.open = menu.contains(event.target);
+    for (const menu of document.querySelectorAll(`#${chat.name}-panes .menu[open]`)) menu.open = menu.contains(event.target);
   });
 
   // The bar above: what this conversation is called and what can be done with it
@@ -57,10 +58,10 @@
     return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools));
   };
   const rename = (view) =>
-    element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: "chat-name", label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename, back: "rename" }));
+    element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: `${chat.name}-name`, label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename, back: "rename" }));
   const conversationTools = () => {
     const keep = () => ((state.deleting = false), redraw(), focused("delete")?.focus());
-    const remove = async () => ((state.deleting = false), await chat.remove(), document.querySelector("#chat-new")?.focus());
+    const remove = async () => ((state.deleting = false), await chat.remove(), document.getElementById(`${chat.name}-new`)?.focus());
     if (state.deleting)
       return [element("span", { class: "sure tools" }, press("delete", t("chat.delete.now"), remove, { class: "quiet danger" }),
         press("leave", t("chat.delete.leave"), keep, { "data-action": "keep" }))];
@@ -81,8 +82,26 @@
       return element("div", { class: "asked editing" }, made);
     }
     const edit = () => (become({ edited: number }), redraw(), focused("edit-field")?.focus());
-    return element("div", { class: "asked" }, element("p", { class: "words" }, turn.question),
-      chat.view.answering ? null : press(`edit-${number}`, t("chat.edit"), edit));
+    const tools = chat.view.answering ? [] : [...(chat.sight ? referring(turn, number) : []), press(`edit-${number}`, t("chat.edit"), edit)];
+    return element("div", { class: "asked" }, element("p", { class: "words" }, turn.question), element("div", { class: "tools" }, ...tools));
+  };
+  // What it was about, and what the right answer is
+  const shown = (turn) => (turn.pictures.length ? element("div", { class: "pictures" }, ...turn.pictures.map((name, index) => chat.thumb(name, index + 1))) : null);
+  const referring = (turn, number) => {
+    const refer = () => (become({ referred: number }), redraw(), focused("reference-field")?.focus());
+    const save = async () => {
+      const found = await chat.saveTest(number, !turn.test);
+      if (found.ok) return;
+      state.said = { "reference-field": found.said };
+      refer();
+    };
+    return [press(`refer-${number}`, t("ask.reference"), refer), press(`test-${number}`, turn.test ? t("ask.test.saved") : t("ask.test"), save, { "aria-pressed": String(turn.test) })];
+  };
+  const reference = (turn, number) => {
+    if (state.referred === number)
+      return element("div", { class: "correcting" }, form({ tag: "textarea", key: "reference-field", label: t("ask.reference.label"), value: turn.reference, word: t("chat.keep"),
+        closed: { referred: null }, keep: (text) => chat.refer(number, text), back: `refer-${number}`, note: t("ask.reference.why") }));
+    return turn.reference ? element("p", { class: "reference" }, element("b", {}, t("ask.reference.label")), " ", turn.reference) : null;
   };
 
   // One answer
@@ -122,7 +141,7 @@
   };
   const answer = (one, last) => {
     const words = element("p", { class: "words" }, one.text);
-    const said = element("p", {}), detail = element("p", { class: "detail" }), full = element("p", { class: "full" });
+    const said = element("p", {}), detail = element("p", { class: "detail" }), full = element("p", { class: "full" }), scores = element("p", { class: "scores" });
     const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label, style: one.colour ? `--pane:var(--run-${one.colour})` : null });
     const show = (news) => {
       section.dataset.state = news.state;
@@ -132,6 +151,7 @@
       if (news.state !== "waiting") delete said.dataset.seconds;
       detail.textContent = news.detail;
       full.textContent = news.full;
+      scores.textContent = news.scores ?? "";
     };
     show(one);
     const busy = ["waiting", "writing"].includes(one.state);
@@ -148,7 +168,7 @@
     if (busy) section.setAttribute("aria-busy", "true");
     section.append(...[
       element("h3", {}, element("i", { class: "dot" }), one.label, one.gone && element("span", { class: "detail" }, ` (${one.gone})`)),
-      words, said, retry, correction(one), full, detail, busy || chat.view.answering ? null : tools(one, last),
+      words, said, retry, correction(one), scores, full, detail, busy || chat.view.answering ? null : tools(one, last),
     ].filter(Boolean));
     return section;
   };
@@ -166,7 +186,7 @@
         element("li", {}, element("button", { type: "button", class: "idea", onclick: () => chat.ask(text) }, text)))));
   };
 
-  const scroller = () => document.querySelector(".chat-scroll");
+  const scroller = () => root()?.querySelector(".chat-scroll");
   const atEnd = () => {
     const box = scroller();
     return !box || box.scrollHeight - box.scrollTop - box.clientHeight < 60;
@@ -176,14 +196,14 @@
     if (box) box.scrollTop = box.scrollHeight;
   };
   setInterval(() => {
-    for (const one of document.querySelectorAll(".chat .said[data-waits='1']"))
+    for (const one of document.querySelectorAll(`#${chat.name}-panes .said[data-waits='1']`))
       one.dataset.seconds = `${Math.round((Date.now() - chat.since) / 1000)} s`;
   }, 500);
 
-  page.draws("chat-panes", ["chat", "chat-heard"], (place, news, event) => {
+  page.draws(`${chat.name}-panes`, [`${chat.name}-view`, `${chat.name}-heard`], (place, news, event) => {
     chat.restore = place.choose;
     place.kept.heard ??= element("p", { class: "unseen", "aria-live": "polite" });
-    if (event === "chat-heard") return (place.kept.heard.textContent = news["chat-heard"]);
+    if (event === `${chat.name}-heard`) return (place.kept.heard.textContent = news[event]);
     const { view } = chat;
     if ((view?.id ?? "") !== state.chat && (view || chat.started)) {
       become({ ...CLOSED, chat: view?.id ?? "" });
@@ -191,13 +211,13 @@
     }
     const old = scroller();
     const [top, low] = [old?.scrollTop ?? 0, view?.id !== place.kept.id || view?.turns.length !== place.kept.turns || atEnd()];
-    const active = document.activeElement?.closest?.(".chat-view") && document.activeElement.dataset.key ? document.activeElement : null;
+    const active = place.root.contains(document.activeElement) && document.activeElement.dataset.key ? document.activeElement : null;
     const [key, from, to] = [active?.dataset.key, active?.selectionStart, active?.selectionEnd];
     if (view?.answering && !place.kept.answering) chat.since = Date.now();
     Object.assign(place.kept, { id: view?.id, turns: view?.turns.length, answering: view?.answering });
     chat.parts.clear();
     const turns = view ? view.turns.map((turn, number) => element("article", { class: "turn", "data-panes": turn.answers.length },
-      question(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last))))) : [ideas()];
+      shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last))))) : [chat.begin ? chat.begin() : ideas()];
     place.root.className = "chat-view";
     place.root.replaceChildren(bar(), element("div", { class: "chat-scroll", tabindex: "0", role: "region", "aria-label": t("chat.conversation") }, ...turns), place.kept.heard);
     if (low) toEnd();
@@ -205,6 +225,6 @@
     const again = key && place.root.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (again) again.focus();
     if (again && from !== undefined) again.setSelectionRange(from, to);
-    page.told("chat-ask", chat.said);
+    chat.tell("said", chat.said);
   });
-})();
+}

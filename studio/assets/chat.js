@@ -1,13 +1,22 @@
-// The chat's state and what it asks of the server. The drawing is in chat-panes.js and chat-list.js.
-(() => {
+// The state of a chat and what it asks of the server. The drawing is in chat-panes.js, chat-list.js and chat-pictures.js.
+// The page has two: Chat, and Ask under Vision, whose questions have pictures. Ids, news and what is kept bear their names.
+window.studioPage.chats = [
+  { name: "chat", tab: "chat", question: "#question", sight: "" },
+  { name: "ask", tab: "vision", question: "#ask-question", sight: "yes" },
+];
+[window.studioPage.chat, window.studioPage.ask] = window.studioPage.chats;
+for (const chat of window.studioPage.chats) {
   const page = window.studioPage;
   const { t } = page;
-  const CHAT = "studio-chat";
+  const CHAT = `studio-${chat.name}`;
   const MOST_SEARCHED = 200;
 
-  const chat = (page.chat = { view: null, fields: {}, lines: [], search: "", ideas: [], judged: 0, said: "", away: false, parts: new Map() });
-  chat.id = page.conversation() || (sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "");
-  page.talks(chat.id);
+  Object.assign(chat, { view: null, fields: {}, lines: [], search: "", ideas: [], judged: 0, said: "", away: false, parts: new Map() });
+  chat.id = page.conversation(chat.name) || (sessionStorage.getItem(CHAT) ?? localStorage.getItem(CHAT) ?? "");
+  const talks = page.talks[chat.name];
+  talks(chat.id);
+  chat.tell = (news, said) => page.told(`${chat.name}-${news}`, said);
+  chat.box = () => document.querySelector(`${chat.question} textarea`);
 
   // A browser keeps a few megabytes for us and no more: what does not fit is still on the page.
   chat.store = (name, value, stores = [localStorage]) => {
@@ -20,11 +29,11 @@
   };
   const remember = () => {
     chat.store(CHAT, chat.id, [sessionStorage, localStorage]);
-    page.talks(chat.id);
+    talks(chat.id);
   };
   // Without a server the sentence says that nothing typed is lost.
   const { address, get, post } = page.asker("chat", t("chat.offline"));
-  Object.assign(chat, { get, post, file: (kind) => address("file", { kind, chat: chat.id }) });
+  Object.assign(chat, { address, get, post, file: (kind) => address("file", { kind, chat: chat.id }) });
 
   // Answers may overtake one another: whether this question of its kind is still the last one that was asked.
   const questions = {};
@@ -48,8 +57,8 @@
     chat.view = found?.turns ? found : null;
     remember();
     const now = JSON.stringify(chat.view);
-    if (now !== shown) page.told("chat", chat.view);
-    else page.told("chat-ask", chat.said);
+    if (now !== shown) chat.tell("view", chat.view);
+    else chat.tell("said", chat.said);
     shown = now;
     if (restoring) chat.restore?.(chat.id);
     restoring = false;
@@ -59,25 +68,25 @@
   chat.open = (id, anew = true) => {
     quiet();
     chat.id = id;
-    page.talks(id, anew);
+    talks(id, anew);
     chat.said = "";
     chat.load({ restore: true });
-    page.told("chats", chat.lines);
+    chat.tell("lines", chat.lines);
   };
-  page.comesTo("chat", (id) => {
+  page.comesTo(chat.name, (id) => {
     if (chat.started && id !== chat.id) chat.open(id, false);
     else chat.id = id;
   });
   chat.refresh = async () => {
     const last = asking("list");
-    const found = await chat.get("list", { search: chat.search.slice(0, MOST_SEARCHED) });
+    const found = await chat.get("list", { search: chat.search.slice(0, MOST_SEARCHED), sight: chat.sight });
     if (!found.ok || !last()) return;
     Object.assign(chat, { lines: found.lines, judged: found.judged });
-    page.told("chats", chat.lines);
+    chat.tell("lines", chat.lines);
   };
   chat.memory = async () => {
     const found = await chat.get("loaded");
-    if (found.ok) page.told("chat-memory", found.said);
+    if (found.ok) chat.tell("memory", found.said);
   };
 
   // The answers while they are written. Nobody looks: nothing is sent.
@@ -132,7 +141,7 @@
   // Read out once, when it is there as a whole: word by word nobody could follow.
   const announce = () => {
     const last = chat.view?.turns.at(-1);
-    if (last) page.told("chat-heard", last.answers.map((one) => `${one.label}: ${one.text || one.said}`).join(". "));
+    if (last) chat.tell("heard", last.answers.map((one) => `${one.label}: ${one.text || one.said}`).join(". "));
   };
 
   // Asking. A refusal comes back to who asked; one of a setting stands at that setting, too.
@@ -147,17 +156,22 @@
   };
   const told = (found) => {
     chat.said = found.ok ? "" : found.said;
-    page.told("chat-ask", chat.said);
+    chat.tell("said", chat.said);
     return found;
   };
-  chat.ask = async (question) => {
+  // `more`: what goes with it besides what is chosen.
+  chat.ask = async (question, more = {}) => {
     if (chat.busy || chat.view?.answering) return false;
     chat.busy = true;
-    const found = told(await begun(await chat.post("ask", { ...chat.values(), chat: chat.id, question })));
+    const found = told(await begun(await chat.post("ask", { ...chat.values(), ...chat.shown?.(), ...more, chat: chat.id, question })));
     chat.busy = false;
+    if (found.ok) chat.sent?.();
     return found.ok;
   };
-  chat.edit = async (turn, question) => begun(await chat.post("edit", { ...chat.values(), chat: chat.id, turn, question }));
+  chat.edit = async (turn, question) => {
+    const { pictures, reference } = chat.view.turns[turn];
+    return begun(await chat.post("edit", { ...chat.values(), pictures, reference, chat: chat.id, turn, question }));
+  };
   chat.again = async (answer) => told(await begun(await chat.post("again", { chat: chat.id, answer })));
   chat.use = async (answer) => told(await begun(await chat.post("use", { chat: chat.id, answer })));
   chat.stop = async () => {
@@ -183,7 +197,7 @@
     chat.refresh();
   };
 
-  const question = page.draftOf("question", "studio-chat-question");
+  const question = page.draftOf(chat.name === "chat" ? "question" : chat.name, `${CHAT}-question`);
   chat.draft = () => question.read() ?? "";
   chat.keep = (typed) => question.write(typed);
 
@@ -192,23 +206,23 @@
     quiet();
     Object.assign(chat, { id: "", view: null, wanted: run });
     remember();
-    page.told("chat", null);
-    page.open("chat");
+    chat.tell("view", null);
+    page.open(chat.tab);
   };
 
   // From the models: a new conversation with nothing but this one.
   chat.withBase = (model) => {
     chat.fields = { ...chat.fields, base: model, adapters: [] };
-    chat.store("studio-chat-fields", JSON.stringify(chat.fields));
+    chat.store(`${CHAT}-fields`, JSON.stringify(chat.fields));
     chat.with(null);
   };
 
   chat.present = (on) => {
     document.body.classList.toggle("presenting", on);
-    page.told("chat", chat.view);
+    chat.tell("view", chat.view);
   };
   document.addEventListener("keydown", (event) => {
-    const open = document.getElementById("chat-panes")?.offsetParent;
+    const open = document.getElementById(`${chat.name}-panes`)?.offsetParent;
     if (event.key !== "Escape" || !open || event.defaultPrevented) return;
     if (chat.view?.answering) chat.stop();
     else if (document.body.classList.contains("presenting")) chat.present(false);
@@ -219,6 +233,10 @@
     if (chat.started) return;
     chat.started = true;
     chat.ideas = await chat.get("ideas");
+    if (chat.sight) {
+      const found = await chat.get("gallery");
+      if (found.ok) chat.gallery = found;
+    }
     await Promise.all([chat.load(), chat.refresh(), chat.memory()]);
   };
-})();
+}

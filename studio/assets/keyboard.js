@@ -4,9 +4,19 @@
   const page = window.studioPage;
   const tabs = () => [...document.querySelectorAll("#tabs .tab-wrapper [role=tab]")];
 
+  // On a phone the row is wider than the screen: the open tab is moved to where it is seen.
+  let seen = null;
+  const inSight = (tab) => {
+    const row = tab.closest(".tab-wrapper");
+    const [left, right] = [tab.offsetLeft - 24, tab.offsetLeft + tab.offsetWidth + 24];
+    if (left < row.scrollLeft) row.scrollLeft = left;
+    else if (right > row.scrollLeft + row.clientWidth) row.scrollLeft = right - row.clientWidth;
+  };
   const rove = () => {
     const all = tabs();
     const stop = all.find((one) => one.getAttribute("aria-selected") === "true") ?? all[0];
+    if (stop && stop !== seen) inSight(stop);
+    seen = stop;
     for (const one of all) {
       const index = one === stop ? "0" : "-1";
       if (one.getAttribute("tabindex") !== index) one.setAttribute("tabindex", index);

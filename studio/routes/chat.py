@@ -19,6 +19,7 @@ from backend.chats.presets import shipped
 from backend.errors import StudioError
 from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
 from studio.services.chats import ChatServices
+from studio.services.seeing.asking import Asking
 from studio.text import Words
 from studio.views import chat as views
 
@@ -36,14 +37,15 @@ class Chat:
     def list(self, form: Form, words: Words) -> Any:
         sight = bool(text(form, "sight"))
         found = self.services.lines(text(form, "search")[:MOST_SEARCHED], sight=sight)
-        return {"lines": [views.line(one, words) for one in found], "judged": len(self.services.judged(sight=sight))}
+        tests = len(self.services.exam.ids(self.services.person)) if sight else 0
+        judged = len(self.services.judged(sight=sight)) + tests
+        return {"lines": [views.line(one, words) for one in found], "judged": judged}
 
     def one(self, form: Form, words: Words) -> Any:
         found = self.services.one(text(form, "chat"))
         running = self.services.running(found.id)
-        known = views.Known(
-            self.services.names(words.language), self.services.colours(found), self.services.marks(found)
-        )
+        names, tests = self.services.names(words.language), self.services.exam.ids(self.services.person)
+        known = views.Known(names, self.services.colours(found), self.services.marks(found), tests)
         return views.conversation(found, known, running, words)
 
     def ask(self, form: Form, words: Words) -> Any:
@@ -105,7 +107,8 @@ class Chat:
     def judged(self, form: Form, words: Words) -> Any:
         found = self.services.judged(sight=bool(text(form, "sight")))
         lines = [views.judged(one, words) for one in reversed(found)]
-        return {"lines": lines, **{name: len(made(found)) for name, made in LESSONS.items()}}
+        kept = {"tests": len(self.services.exam.ids(self.services.person))}
+        return {"lines": lines, **kept, **{name: len(made(found)) for name, made in LESSONS.items()}}
 
     def forget(self, form: Form, words: Words) -> Any:
         self.services.forget(text(form, "answer"))
@@ -158,14 +161,15 @@ async def file(services: ChatServices, request: Request) -> Response:
     """One conversation, or all that was judged, to keep; with its pictures as a ZIP."""
     kind, chat = request.query_params.get("kind", ""), request.query_params.get("chat", "")
     if lesson := next((one for one in LESSONS if one == kind), None):
-        judged = await asyncio.to_thread(services.lesson, lesson)
-        return _handed(judged, kind, "jsonl")
+        return _handed(await asyncio.to_thread(Asking(services).lesson, lesson), kind, "jsonl")
+    if kind == "tests":
+        return _handed(await asyncio.to_thread(Asking(services).tests), kind, "jsonl")
     if kind not in MAKERS:
         return PlainTextResponse("Not found", 404)
     try:
         found = await asyncio.to_thread(services.one, chat)
         made = MAKERS[kind](found, await asyncio.to_thread(services.marks, found))
-        told = await asyncio.to_thread(services.with_pictures, made, f"conversation.{kind}", found.pictures)
+        told = await asyncio.to_thread(Asking(services).with_pictures, made, f"conversation.{kind}", found.pictures)
     except StudioError:
         return PlainTextResponse("Not found", 404)
     return _handed(told, f"conversation-{found.id[:8]}", kind)
@@ -197,6 +201,7 @@ async def stream(services: ChatServices, request: Request) -> Response:
 async def told_on(services: ChatServices, chat: str, words: Words) -> AsyncIterator[bytes]:
     """What is new in the answers, as often as anybody can see it; each text is sent once."""
     sent: dict[str, int] = {}
+    reference = (await asyncio.to_thread(services.one, chat)).turns[-1].reference
     version, quiet = -1, 0.0
     yield b"retry: 1000\n\n"
     while (running := services.desk.running(chat)) is not None:
@@ -207,7 +212,8 @@ async def told_on(services: ChatServices, chat: str, words: Words) -> AsyncItera
                 quiet = 0.0
         else:
             version, quiet = running.version, 0.0
-            yield event("answers", [news(one, running, sent, words) for one in list(running.answers.values())])
+            told = [news(one, running, sent, words) for one in list(running.answers.values())]
+            yield event("answers", [one | views.scored(one["id"], running, reference, words) for one in told])
         await asyncio.sleep(LOOK_SECONDS)
     yield event("done", {})
 

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from backend.chats import export
 from backend.chats import words as wording
 from backend.chats.changes import Changes
 from backend.chats.desk import Desk
-from backend.chats.feedback import Feedback, Judged, Lesson, Mark, named
+from backend.chats.feedback import Feedback, Judged, Lesson, Mark
 from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
+from backend.chats.pictures.exam import Exam
 from backend.chats.pictures.kept import Pictures
 from backend.chats.running import Running
 from backend.chats.store import Chats, Line
@@ -51,6 +50,10 @@ class ChatServices:
     @cached_property
     def feedback(self) -> Feedback:
         return Feedback(self.jobs.ledger)
+
+    @cached_property
+    def exam(self) -> Exam:
+        return Exam(self.jobs.ledger)
 
     def engine(self, person: Person) -> Any:
         return Engine(self.workspace, person=person)
@@ -161,11 +164,10 @@ class ChatServices:
         return self.desk.chats.rename(self.person, chat, title)
 
     def delete(self, chat: str) -> None:
-        """With its pictures, unless another conversation or a judged answer is about them."""
+        """With its pictures, unless another conversation, a judged answer or a test is about them."""
         self.desk.delete(self.person, chat)
-        self.pictures.keep_only(
-            self.person, self.desk.chats.pictures(self.person) | self.feedback.pictures(self.person)
-        )
+        others = (self.desk.chats, self.feedback, self.exam)
+        self.pictures.keep_only(self.person, {name for one in others for name in one.pictures(self.person)})
 
     def marks(self, conversation: Conversation) -> dict[str, Mark]:
         return self.feedback.of(self.person, conversation)
@@ -195,26 +197,6 @@ class ChatServices:
     def as_dataset(self, lesson: Lesson, name: str) -> Dataset:
         """What was judged, as examples or as pairs."""
         return self.feedback.as_dataset(self.person, self.workspace, lesson, name)
-
-    # Pictures
-
-    def bring_picture(self, name: str, data: bytes) -> str:
-        """The stored name of a picture; DataError for what is none, is damaged or too large."""
-        return self.pictures.take(self.person, name, data)
-
-    def picture(self, stored: str, *, small: bool) -> Path:
-        """AccessError when there is none of this name."""
-        return self.pictures.find(self.person, stored, small=small)
-
-    def lesson(self, lesson: Lesson) -> str | bytes:
-        """Its JSONL; with pictures a ZIP. AccessError when a picture is gone."""
-        said = self.feedback.jsonl(self.person, lesson)
-        return self.with_pictures(said, f"{lesson}.jsonl", sorted(named(said)))
-
-    def with_pictures(self, said: str, name: str, shown: Sequence[str]) -> str | bytes:
-        """A file as it is, or a ZIP of it and its pictures; AccessError when one is gone."""
-        found = {stored: self.pictures.find(self.person, stored) for stored in shown}
-        return export.packed(said, name, found) if found else said
 
     # The engine's memory
 

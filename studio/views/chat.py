@@ -1,12 +1,13 @@
 """Conversations as the page's scripts show them: plain values, every sentence and number in the page's language."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from backend.chats import words as wording
 from backend.chats.feedback import Judged, Mark
 from backend.chats.model import Answer, Choices, Conversation, Turn
+from backend.chats.pictures.scores import score
 from backend.chats.running import Running
 from backend.chats.store import Line
 from backend.errors import StudioError
@@ -84,7 +85,8 @@ def asked(form: Mapping[str, Any]) -> Turn:
     """A question with its pictures; ChatError as `choices`."""
     shown = form.get("pictures")
     pictures = tuple(dict.fromkeys(map(text, shown))) if isinstance(shown, list) else ()
-    return Turn(question=text(form.get("question")), choices=choices(form), pictures=pictures)
+    question, reference = text(form.get("question")), text(form.get("reference"))
+    return Turn(question=question, choices=choices(form), pictures=pictures, reference=reference)
 
 
 def fields(chosen: Choices, words: Words) -> dict[str, str]:
@@ -118,12 +120,13 @@ def judged(found: Judged, words: Words) -> dict[str, Any]:
 
 class Known(NamedTuple):
     """What is known besides a conversation: how models are called now (one that is gone keeps the name it had) and the
-    colours of runs, by model; what is thought of answers, by their ids.
+    colours of runs, by model; what is thought of answers, by their ids; the ids of turns that were saved as a test.
     """
 
     names: Mapping[str, str]
     colours: Mapping[str, int]
     marks: Mapping[str, Mark]
+    tests: Collection[str] = ()
 
 
 def conversation(found: Conversation, known: Known, running: Running | None, words: Words) -> dict[str, Any]:
@@ -151,10 +154,25 @@ def turn(found: Turn, known: Known, running: Running | None, words: Words) -> di
                 "versions": versions if len(versions) > 1 else [],
                 "up": mark.up,
                 "corrected": mark.corrected,
+                "scores": scores(one.text, found.reference, words),
             }
         )
     head = {"question": found.question, "pictures": found.pictures, "system": found.choices.system}
-    return head | {"answers": shown}
+    return head | {"reference": found.reference, "test": found.id in known.tests, "answers": shown}
+
+
+def scored(answer_id: str, running: Running, reference: str, words: Words) -> dict[str, str]:
+    """For the stream: how near an answer that is being written comes to the right one."""
+    return {"scores": scores(running.answers[answer_id].text, reference, words)}
+
+
+def scores(said: str, reference: str, words: Words) -> str:
+    """ "" without a right answer, or before the first word."""
+    if not reference or not said.strip():
+        return ""
+    found = score(said, reference)
+    exact = words.t("chat.score.exact" if found.exact else "chat.score.not_exact")
+    return words.t("chat.score", exact=exact, f1=words.number(found.f1, 2))
 
 
 def answer(found: Answer, running: Running | None, words: Words) -> dict[str, Any]:

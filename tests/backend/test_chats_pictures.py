@@ -13,13 +13,16 @@ from backend.chats import export
 from backend.chats.desk import Desk
 from backend.chats.feedback import Feedback, Mark, named
 from backend.chats.model import Choices, Conversation, Turn
-from backend.chats.pictures import take
+from backend.chats.pictures import samples, take
+from backend.chats.pictures.exam import Exam
 from backend.chats.pictures.kept import LEFT_SECONDS, MOST_BYTES, Pictures
+from backend.chats.pictures.scores import score
 from backend.chats.store import Chats
 from backend.data.rows import read
 from backend.errors import AccessError, ChatError, DataError
 from backend.inference import parts, wire
 from backend.ledger.store import Ledger
+from backend.messages import LANGUAGES
 from backend.paths import Workspace
 from backend.people import HOME, Person
 from tests import photos
@@ -172,3 +175,54 @@ def test_pictures_that_nobody_names_are_removed_after_a_day(desk: Desk, workspac
     assert pictures.find(HOME, fresh).is_file()
     with pytest.raises(AccessError):
         pictures.find(HOME, lost)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "exact", "f1"),
+    [
+        ("It is a red circle.", "it is red circle", True, 1.0),
+        ("Este roşu!", "Este roșu.", True, 1.0),
+        ("Two red circles", "red circles", False, 0.8),
+        ("blue", "red", False, 0.0),
+        ("", "red", False, 0.0),
+        ("the", "a", True, 1.0),
+    ],
+)
+def test_scores_are_those_of_squad(answer: str, reference: str, exact: bool, f1: float) -> None:
+    found = score(answer, reference)
+    assert (found.exact, round(found.f1, 6)) == (exact, f1)
+
+
+def test_questions_with_their_right_answers_make_a_test_set_that_outlives_their_conversation(
+    desk: Desk, workspace: Workspace
+) -> None:
+    exam, one, two = Exam(desk.chats.ledger), stored(workspace), stored(workspace, 9)
+    chat = asked(desk, "Ce culoare?", one).id
+    found = asked(desk, "Și aici?", two, chat=chat)
+    with pytest.raises(ChatError, match="right answer first"):
+        exam.save(HOME, found, 1)
+    exam.save(HOME, desk.refer(HOME, chat, 1, " Albastru. "), 1)
+    (row,) = exam.rows(HOME)
+    assert [part.get("image") for part in row["messages"][0]["content"]] == [one, two, None]
+    exam.save(HOME, desk.refer(HOME, chat, 0, "Roșu."), 1)
+    (row,) = exam.rows(HOME)
+    assert [message["role"] for message in row["messages"]] == ["user", "assistant", "user", "assistant"]
+    desk.delete(HOME, chat)
+    made = exam.as_dataset(HOME, workspace, "Test")
+    assert (made.shape, made.rows) == ("visual", 1)
+    assert exam.as_dataset(HOME, workspace, "Test") == made
+    assert next(iter(read(made.path)))["part"] == "test"
+    assert (made.path.parent / two).is_file()
+    exam.drop(HOME, found.turns[1].id)
+    with pytest.raises(ChatError, match="No question"):
+        exam.as_dataset(HOME, workspace, "Test")
+    with pytest.raises(AccessError):
+        desk.refer(OTHER, chat, 0, "x")
+
+
+def test_the_samples_that_ship_are_pictures_with_questions_in_every_language() -> None:
+    for one in samples.shipped():
+        assert samples.path(one.file).is_file()
+        assert all(one.questions[language] for language in LANGUAGES)
+    with pytest.raises(AccessError):
+        samples.path("../README.md")

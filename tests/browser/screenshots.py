@@ -18,7 +18,7 @@ FOLDER = ROOT / "docs/images"
 SCREEN = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 QUESTIONS = SAMPLE_DATA / "formats/question-answer.csv"
-TABS = ("home", "models", "data", "train", "runs", "chat")
+TABS = ("home", "models", "data", "train", "runs", "chat", "vision")
 
 
 def main(folder: Path) -> None:
@@ -34,7 +34,7 @@ def take_all(browser: Browser, studio: Studio, folder: Path) -> None:
         ("-ro", "ro", SCREEN, "light", TABS),
         ("-it", "it", SCREEN, "light", TABS),
         ("-dark", "en", SCREEN, "dark", ("runs",)),
-        ("-phone", "ro", PHONE, "light", ("runs", "chat")),
+        ("-phone", "ro", PHONE, "light", ("runs", "chat", "vision")),
     )
     for ending, language, size, colours, names in looks:
         context = signed_in(browser, studio, viewport=size, color_scheme=colours)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from backend.chats.model import Answer, Choices, Conversation, Turn
 from studio.services.door import Services
 from studio.text import Words
+from tests import photos
 from tests.browser.person import Studio, opened, running, signed_in, still, tab
 from tests.browser.test_runs_page import Runs
 
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TABS = {
     "home": "#machine", "models": ".hub-model", "data": "#data-here li", "train": ".forecast .verdict",
     "runs": "figure.chart canvas", "chat": ".idea",
+    "vision": "#ask-panes .ideas p",
 }  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -61,7 +63,7 @@ def test_what_is_unfolded_waits_or_was_answered_can_be_read_too(browser: Browser
             context = signed_in(browser, studio, color_scheme=colours, viewport={"width": width, "height": height})
             page = context.new_page()
             opened(page, f"{studio.address}/ro/")
-            for show in (unfolded, queued, compared, corrected):
+            for show in (unfolded, queued, compared, corrected, pictured):
                 show(page)
                 still(page)
                 found[f"{show.__name__}, {colours}, {width}"] = faults(page)
@@ -81,6 +83,10 @@ def fill(services: Services) -> None:
     answer = Answer(model="starter", label="Model de început", text="Pinguinul are două picioare.", state="done")
     turn = Turn(question="Câte picioare are pinguinul?", choices=choices, answers=(answer,))
     services.chats.desk.chats.add(services.person, Conversation(title="Pinguin", choices=choices, turns=(turn,)))
+    seen = choices.model_copy(update={"sight": True})
+    shown = services.chats.pictures.take(services.person, "x.png", photos.written(photos.drawn()))
+    about = turn.model_copy(update={"choices": seen, "pictures": (shown,), "reference": "Două."})
+    services.chats.desk.chats.add(services.person, Conversation(title="Poză", choices=seen, turns=(about,)))
 
 
 def unfolded(page: Page) -> None:
@@ -113,3 +119,17 @@ def corrected(page: Page) -> None:
     page.locator("#chat-list li button").first.click()
     page.locator(".chat-view").get_by_role("button", name="Corectează…").click()
     expect(page.locator("[data-key=correct-field]")).to_be_visible()
+
+
+def pictured(page: Page) -> None:
+    """A conversation about a picture, its right answer being written, another picture on its way."""
+    tab(page, "vision")
+    if not page.locator("#ask-list li button").first.is_visible():
+        page.locator("#ask-list summary").first.click()
+    page.locator("#ask-list li button").first.click()
+    page.locator("#ask-question input[type=file]").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": photos.written(photos.drawn(shade=9))}
+    )
+    expect(page.locator(".tray img")).to_have_count(1)
+    page.locator("#ask-panes").get_by_role("button", name=Words("ro").t("live.ask.reference")).click()
+    expect(page.locator("[data-key=reference-field]")).to_be_visible()

@@ -19,7 +19,7 @@ from tests.browser.walk import think_nothing, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 INSIDE = "STUDIO_TEST_ALONE"
-TABS = ("models", "data", "train", "runs", "chat", "home")
+TABS = ("models", "data", "train", "runs", "chat", "vision", "home")
 
 
 def apart() -> list[str] | None:

@@ -11,6 +11,7 @@ from tests.browser.person import Studio, Watch, opened, running, signed_in, stil
 from tests.browser.walk import SHIPPED, think_nothing
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+TABS = ("home", "models", "data", "train", "runs", "chat", "vision")
 WORDS = Words("ro")
 
 
@@ -44,11 +45,14 @@ def button(page: Page, key: str) -> Locator:
 
 
 def test_the_row_of_tabs_is_one_stop_and_arrows_lead_along_it(page: Page) -> None:
-    row = {name: page.locator(f"#tab-{name}-button") for name in ("home", "models", "data", "train", "runs", "chat")}
+    row = {
+        name: page.locator(f"#tab-{name}-button")
+        for name in ("home", "models", "data", "train", "runs", "chat", "vision")
+    }
     expect(row["home"]).to_have_attribute("tabindex", "0")
     row["home"].focus()
-    for key, name in (("ArrowRight", "models"), ("End", "chat"), ("ArrowRight", "home"), ("ArrowLeft", "chat"),
-                      ("ArrowLeft", "runs"), ("Home", "home")):  # fmt: skip
+    for key, name in (("ArrowRight", "models"), ("End", "vision"), ("ArrowRight", "home"), ("ArrowLeft", "vision"),
+                      ("ArrowLeft", "chat"), ("Home", "home")):  # fmt: skip
         page.keyboard.press(key)
         expect(row[name]).to_be_focused()
         expect(row[name]).to_have_attribute("aria-selected", "true")
@@ -58,7 +62,7 @@ def test_the_row_of_tabs_is_one_stop_and_arrows_lead_along_it(page: Page) -> Non
 
 
 def test_the_first_press_of_the_tab_key_offers_a_way_to_the_content(page: Page) -> None:
-    for name in ("home", "models", "data", "train", "runs", "chat"):
+    for name in TABS:
         tab(page, name)
         skip = page.get_by_role("link", name=WORDS.t("live.skip"))
         skip.focus()

@@ -14,7 +14,7 @@ from studio.text import locale_words
 from tests.browser.person import Studio, Watch, opened, signed_in, still, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-TABS = ("home", "models", "data", "train", "runs", "chat")
+TABS = ("home", "models", "data", "train", "runs", "chat", "vision")
 # What is seen, what a screen reader says, and what is said when one points at it or before one types.
 SAID = """() => {
   const seen = (node) => node.checkVisibility({ visibilityProperty: true });

@@ -110,3 +110,34 @@ def test_the_export_is_a_zip_with_the_pictures_and_deleting_lets_judged_ones_sta
     raw = page.get("/chat/file?kind=pictures").content
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         assert archive.namelist() == ["pictures.jsonl", picture]
+
+
+def test_right_answers_are_scored_and_saved_as_tests(page: TestClient, chats: FakeChats, picture: str) -> None:
+    chat = asked(page, chats, pictures=[picture], reference="Câinele are patru picioare.")
+    shown = page.get("/chat/one", params={"chat": chat, "language": "ro"}).json()["turns"][0]
+    assert shown["reference"] == "Câinele are patru picioare."
+    assert shown["answers"][0]["scores"] == "Potrivire exactă · F1 1 (pe cuvinte, ca în SQuAD)"
+    assert page.post("/chat/test", json={"chat": chat, "turn": 0, "keep": True}).status_code == 200
+    page.post("/chat/reference", json={"chat": chat, "turn": 0, "reference": "Patru."})
+    shown = page.get("/chat/one", params={"chat": chat, "language": "ro"}).json()["turns"][0]
+    assert shown["test"]
+    assert shown["answers"][0]["scores"].startswith("Fără potrivire exactă · F1 0,4")
+    made = page.post("/chat/tests?language=it", json={}).json()
+    assert made["said"] == "Il dataset «Domande di prova con immagini» ha una domanda di prova."
+    with zipfile.ZipFile(io.BytesIO(page.get("/chat/file?kind=tests").content)) as archive:
+        assert "Patru." in archive.read("tests.jsonl").decode()
+    page.post("/chat/reference", json={"chat": chat, "turn": 0, "reference": " "})
+    refused = page.post("/chat/test", json={"chat": chat, "turn": 0, "keep": True})
+    assert (refused.status_code, refused.json()["field"]) == (422, "reference")
+    assert page.post("/chat/tests", json={}).status_code == 422
+    assert page.post("/chat/reference", json={"chat": chat, "turn": 7, "reference": "x"}).status_code == 422
+
+
+def test_the_gallery_has_samples_with_questions_and_says_what_is_missing(page: TestClient) -> None:
+    found = page.get("/chat/gallery?language=ro").json()
+    assert found["note"] == "Conversația nu are nicio imagine: modelul răspunde doar pe baza cuvintelor."
+    first = found["samples"][0]
+    assert first["questions"]["ro"][0]["answer"]
+    assert page.get("/chat/sampled", params={"file": first["file"]}).headers["content-type"] == "image/png"
+    assert page.get("/chat/sampled", params={"file": "../README.md"}).status_code == 404
+    assert page.post("/chat/sample", json={"file": first["file"]}).json()["picture"].startswith("pictures/")

@@ -8,8 +8,8 @@ import pytest
 from backend.chats import presets
 from backend.chats.model import Choices, Turn
 from backend.inference.sampling import Sampling
-from studio.tabs.chat import Handlers
 from studio.text import Words
+from studio.widgets.chat_form import Handlers
 from tests.fake_chats import settled
 from tests.fakes import FakeServices, job
 

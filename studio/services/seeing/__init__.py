@@ -1,0 +1,1 @@
+"""Questions about pictures, for the person who is logged in."""
