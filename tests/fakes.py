@@ -54,6 +54,7 @@ class FakeServices:
     root: Path
     jobs: dict[str, Job] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    seen: int = 0
     recipe_now: Recipe = field(default_factory=lambda: Recipe(title={"en": "First adapter (LoRA)"}, about={}))
 
     @cached_property
@@ -198,6 +199,12 @@ class FakeServices:
 
     def machine(self) -> Machine:
         return machine()
+
+    def seen_bytes(self) -> int:
+        return self.seen
+
+    def forget_seen(self) -> None:
+        self.seen = 0
 
     def page_opened(self) -> None:
         self.asked.append(("page_opened", None))

@@ -16,6 +16,7 @@ from backend.hardware import Machine
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
+from backend.jobs.upkeep import seen
 from backend.ledger.store import Ledger
 from backend.models.catalogue import Model
 from backend.paths import Workspace
@@ -179,6 +180,13 @@ class Services:
 
     def machine(self) -> Machine:
         return hardware.this_machine(self.workspace.root)
+
+    def seen_bytes(self) -> int:
+        """Of the disk, for what models saw of pictures."""
+        return seen.size(self.workspace)
+
+    def forget_seen(self) -> None:
+        seen.forget(self.workspace)
 
     def page_opened(self) -> None:
         """Somebody looks: a worker may warm up."""

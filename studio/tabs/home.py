@@ -27,6 +27,7 @@ class News(NamedTuple):
     talk: Any
     look: Any
     machine: SafeHtml
+    forget: Any
 
 
 class Step(NamedTuple):
@@ -46,11 +47,22 @@ class View:
     talk: gr.Button
     look: gr.Button
     machine: gr.HTML
+    forget: gr.Button
     asks: gr.HTML
 
     @property
     def news(self) -> list[Any]:
-        return [self.first, self.where, self.again, self.story, self.last, self.talk, self.look, self.machine]
+        return [
+            self.first,
+            self.where,
+            self.again,
+            self.story,
+            self.last,
+            self.talk,
+            self.look,
+            self.machine,
+            self.forget,
+        ]
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class Handlers:
         ended = max((job for job in runs if job.ended), key=lambda job: job.ended_at or 0, default=None)
         step = self._next(runs, made)
         chat = ended is not None and ended.id in made
+        seen = self.services.seen_bytes()
         return News(
             gr.update(value=step.label),
             step.where,
@@ -79,8 +92,14 @@ class Handlers:
             ended.id if ended else "",
             gr.update(visible=chat),
             gr.update(visible=ended is not None),
-            views.machine_card(self.services.machine(), self.words),
+            views.machine_card(self.services.machine(), self.words, seen),
+            gr.update(visible=seen > 0),
         )
+
+    def forget(self) -> News:
+        """What models saw of pictures is let go."""
+        self.services.forget_seen()
+        return self.news()
 
     def _next(self, runs: list[Job], made: list[str]) -> Step:
         """What runs is watched; then what was trained is talked with; else the first adapter is trained."""
@@ -119,16 +138,19 @@ def layout(words: Words) -> View:
                 gr.HTML(views.doors(words), html_template="${value}", apply_default_css=False, js_on_load=None)
             with gr.Column(scale=2, min_width=260):
                 machine = filled(elem_id="machine")
+                with gr.Row(elem_classes="actions"):
+                    forget = gr.Button(words.t("home.seen.forget"), size="sm", visible=False, elem_id="forget-seen")
         asks = place("home")
     where = gr.Textbox(visible="hidden", elem_id="home-where")
     last = gr.Textbox(visible="hidden", elem_id="home-last")
-    return View(first, where, again, story, last, talk, look, machine, asks)
+    return View(first, where, again, story, last, talk, look, machine, forget, asks)
 
 
 def wire(view: View, shared: Shared, handlers: Handlers) -> None:
     words = shared.words
     on(shared.page.load, handlers.opened, words, outputs=view.news)
     on(view.asks.select, handlers.news, words, outputs=view.news)
+    on(view.forget.click, handlers.forget, words, outputs=view.news)
     in_browser(view.first.click, "(where) => studioPage.go(where || 'train')", inputs=view.where)
     in_browser(view.again.click, "() => studioPage.go('train')")
     in_browser(view.talk.click, "(run) => studioPage.go(`chat ${run}`)", inputs=view.last)

@@ -61,14 +61,17 @@ def last_run(job: Job, words: Words, *, made: bool) -> SafeHtml:
     )
 
 
-def machine_card(machine: Machine, words: Words) -> SafeHtml:
-    """Processor, memory, disk and graphics cards, with what is free of them now."""
+def machine_card(machine: Machine, words: Words, seen: int = 0) -> SafeHtml:
+    """Processor, memory, disk and graphics cards, with what is free of them now; `seen`: bytes of the disk that hold
+    what models saw of pictures.
+    """
     rows = [
         (words.t("home.processor"), words.count("home.cores", machine.cores, name=machine.cpu_name)),
         (words.t("home.memory"), free_of(machine.memory_free_bytes, machine.memory_bytes, words)),
         (words.t("home.disk"), free_of(machine.disk_free_bytes, machine.disk_bytes, words)),
         (words.t("home.gpu"), ", ".join(cards(machine, words)) or words.t("home.gpu.none")),
     ]
+    rows += [(words.t("home.seen"), words.t("home.seen.kept", size=words.size(seen)))] if seen else []
     return element(
         "section",
         element("h2", words.t("home.machine")),

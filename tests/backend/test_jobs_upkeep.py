@@ -16,10 +16,11 @@ from backend.errors import AccessError, JobError
 from backend.jobs.claims import Outcome
 from backend.jobs.model import ExitCode, Job, JobState, NewJob
 from backend.jobs.process import Identity
-from backend.jobs.upkeep import disk, rebuild, retention
+from backend.jobs.upkeep import disk, rebuild, retention, seen
 from backend.jobs.upkeep.schedules import Schedule, Schedules, moment, newest_due
 from backend.ledger import care, schema
 from backend.ledger.store import Ledger
+from backend.paths import Workspace
 from backend.people import HOME, Person
 from tests.faults.stage import Stage
 
@@ -303,3 +304,14 @@ def test_a_folder_that_is_no_run_is_passed_over(stage: Stage) -> None:
     (stage.workspace.runs / "torn").mkdir()
     (stage.workspace.runs / "torn" / "request.json").write_text('{"job"')
     assert rebuild.rebuild(Ledger(stage.workspace.ledger), stage.workspace) == 0
+
+
+def test_what_models_saw_is_counted_and_let_go(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path).create()
+    assert seen.size(workspace) == 0
+    (workspace.features / "ab").mkdir(parents=True)
+    (workspace.features / "ab" / "ab.safetensors").write_bytes(bytes(1000))
+    assert seen.size(workspace) == 1000
+    for _ in range(2):
+        seen.forget(workspace)
+        assert seen.size(workspace) == 0

@@ -7,27 +7,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from backend.models import catalogue
-from backend.models.catalogue import Model
 from backend.paths import Workspace
-from backend.people import HOME
-from studio.text import Words
-from tests import sights
 from tests.albums import album
 from tests.browser.person import LONG, Studio, Watch, opened, signed_in, still, tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-STEPS = "60"
-WORDS = Words("en")
+STEPS = "40"
 
 
 def test_a_model_that_sees_learns_from_pictures_and_is_watched(
     studio: Studio, browser: Browser, tmp_path: Path
 ) -> None:
-    workspace = Workspace(studio.workspace)
-    folder = sights.build("llava", tmp_path / "eyes")
-    catalogue.register(HOME, workspace, Model(id="", name="eyes", location=str(folder), kind="vision"))
-    album(workspace, "squares", 40)
+    album(Workspace(studio.workspace), "squares", 40)
     watch = Watch(studio.address)
     page = watch.over(signed_in(browser, studio, locale="en-GB").new_page())
     opened(page, f"{studio.address}/en/")
@@ -37,6 +28,7 @@ def test_a_model_that_sees_learns_from_pictures_and_is_watched(
         is_stopped_and_resumed(page)
         leafs_through_the_answers(page)
         talks_to_it(page)
+        lets_go_what_was_seen(page)
     except BaseException:
         page.screenshot(path=tmp_path / "failed.png", full_page=True)
         raise
@@ -60,7 +52,7 @@ def is_told_what_does_not_go_together(page: Page) -> None:
     tab(page, "train")
     chooses(page, "train-data", "squares (40, with pictures)")
     expect(page.locator("#train-data .fault")).to_contain_text("holds chat about pictures rows")
-    chooses(page, "train-model", "eyes · reads pictures")
+    chooses(page, "train-model", "Vision starter, 1.7 million · reads pictures")
     expect(page.locator("#field-objective .fault")).to_contain_text("Set the objective to Pictures.")
     expect(page.locator("#missing button")).to_have_count(1)
     page.locator("#open-adapter").click()
@@ -111,6 +103,20 @@ def leafs_through_the_answers(page: Page) -> None:
 
 
 def talks_to_it(page: Page) -> None:
-    """Without a picture, as with any other."""
+    """In words, as to any other; beside the model before."""
     page.locator(".run-head [data-action='chat']").click()
     expect(page.locator("#tab-chat-button")).to_have_attribute("aria-selected", "true")
+    question = page.locator("#question textarea")
+    question.fill("How many colours are there?")
+    question.press("Enter")
+    for pane in (".reply.pane-0", ".reply.pane-1"):
+        expect(page.locator(f"{pane}[data-state=done]")).to_be_visible(timeout=LONG)
+
+
+def lets_go_what_was_seen(page: Page) -> None:
+    """What the tower saw of the pictures takes room, which can be had back."""
+    tab(page, "home")
+    expect(page.locator("#machine")).to_contain_text("kept, so that no picture is looked at twice")
+    page.locator("#forget-seen").click()
+    expect(page.locator("#forget-seen")).to_have_count(0)
+    expect(page.locator("#machine")).not_to_contain_text("looked at twice")

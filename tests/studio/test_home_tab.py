@@ -81,3 +81,13 @@ def test_this_computer_is_described_with_what_is_free() -> None:
     assert "none: the processor trains" in said
     card = Gpu(index=0, name="NVIDIA H200", memory_bytes=139 * 10**9, free_bytes=100 * 10**9)
     assert "H200, 100 GB free of 139 GB" in machine_card(replace(machine(), gpus=(card,)), Words("en"))
+
+
+def test_what_models_saw_of_pictures_is_told_and_let_go(handlers: Handlers, services: FakeServices) -> None:
+    assert handlers.news().forget["visible"] is False
+    services.seen = 12_000_000
+    news = handlers.news()
+    assert "12 MB conservati" in news.machine
+    assert news.forget["visible"] is True
+    news = handlers.forget()
+    assert (news.forget["visible"], "conservati" in news.machine) == (False, False)
