@@ -201,8 +201,11 @@ for (const chat of window.studioPage.chats) {
   chat.draft = () => question.read() ?? "";
   chat.keep = (typed) => question.write(typed);
 
+  // Who asks to talk with a model that sees comes to the chat about pictures.
+  const elsewhere = async (model) => !chat.sight && (await chat.get("learned", { model })).sees;
   // From a run: a new conversation with its adapter.
-  chat.with = (run) => {
+  chat.with = async (run) => {
+    if (run && (await elsewhere(`run:${run}`))) return page.ask.with(run);
     quiet();
     Object.assign(chat, { id: "", view: null, wanted: run });
     remember();
@@ -211,7 +214,8 @@ for (const chat of window.studioPage.chats) {
   };
 
   // From the models: a new conversation with nothing but this one.
-  chat.withBase = (model) => {
+  chat.withBase = async (model) => {
+    if (await elsewhere(model)) return page.ask.withBase(model);
     chat.fields = { ...chat.fields, base: model, adapters: [] };
     chat.store(`${CHAT}-fields`, JSON.stringify(chat.fields));
     chat.with(null);

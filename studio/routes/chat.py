@@ -101,8 +101,9 @@ class Chat:
         ]
 
     def learned(self, form: Form, words: Words) -> Any:
-        """The language that a run was trained on; "" when it is not known."""
-        return {"language": self.services.learned(text(form, "model"))}
+        """The language that a run was trained on, "" when it is not known; whether a model `sees` pictures."""
+        model = text(form, "model")
+        return {"language": self.services.learned(model), "sees": self.services.sees(model)}
 
     def judged(self, form: Form, words: Words) -> Any:
         found = self.services.judged(sight=bool(text(form, "sight")))

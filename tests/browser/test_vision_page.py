@@ -217,6 +217,16 @@ def test_it_is_a_place_of_its_own_in_the_history_and_in_the_chat(page: Page) -> 
     expect(page.locator("#ask-panes .turn").first).to_be_visible()
 
 
+def test_who_chats_with_a_model_that_sees_comes_here(page: Page, services: Services) -> None:
+    model = catalogue.find(services.person, services.workspace, "ochi")
+    tab(page, "models")
+    page.locator(f'[data-key="chat {model.id}"]').click()
+    expect(page.locator("#tab-vision-button")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#ask-base input")).to_have_value("ochi")
+    expect(page.locator("#ask-adapters .token")).to_have_count(0)
+    page.locator("#ask-list button.run").last.click()
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     expect(page.locator("#ask-panes .turn").first).to_be_visible()

@@ -280,5 +280,5 @@ def test_questions_are_offered_in_the_language_that_a_run_was_trained_on(
 ) -> None:
     recipe = {"watching": {"questions": [{"question": asked}]}}
     run = chats.jobs.submit(chats.person, NewJob("train", "prima", {"data": {"id": data}, "recipe": recipe}))
-    assert page.get("/chat/learned", params={"model": f"run:{run.id}"}).json() == {"language": language}
-    assert page.get("/chat/learned", params={"model": "run:nobody"}).json() == {"language": ""}
+    assert page.get("/chat/learned", params={"model": f"run:{run.id}"}).json()["language"] == language
+    assert page.get("/chat/learned", params={"model": "run:nobody"}).json() == {"language": "", "sees": False}
