@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from backend.forecast import sight
 from backend.forecast.calibration import Calibration
 from backend.forecast.load import Load
 from backend.forecast.work import Work
@@ -22,8 +23,19 @@ def seconds(load: Load, work: Work, calibration: Calibration) -> float:
     passes = work.micro_batches * _overhead(load, calibration)
     optimizer = work.steps * load.trained * calibration.seconds_per_trained
     steps = products + passes + optimizer
-    looks = _looks(load, work, calibration)
+    looks = _looks(load, work, calibration) + _seeing(load, work, calibration)
     return (START_SECONDS + steps + looks) * calibration.ratio(load.recipe.method)
+
+
+def _seeing(load: Load, work: Work, calibration: Calibration) -> float:
+    """The tower's share: every picture that is looked at, and what its layers cost however small it is."""
+    sees, seen = load.facts.sight, load.seen
+    if sees is None or seen is None:
+        return 0.0
+    times = sight.looks(load.recipe, seen, work.micro_batches * load.recipe.batch.size)
+    passes = 2.5 if load.recipe.vision.tower else 1.0
+    once = sight.flops(sees, seen) * calibration.per_flop(sees.width, quantised=False)
+    return times * passes * (once + FORWARD_SHARE * sees.layers * calibration.seconds_per_layer)
 
 
 def training_flops(load: Load, work: Work) -> float:

@@ -35,7 +35,7 @@ def estimate(
     With gradient_checkpointing "auto" it is on only where the run would not fit into free memory without it.
     """
     todo = work(lengths, recipe)
-    load = _load(facts, recipe, todo, machine, calibration)
+    load = replace(_load(facts, recipe, todo, machine, calibration), seen=lengths.seen)
     total, free = _device(machine)
     if recipe.compute.gradient_checkpointing == "auto" and memory.needed(load) > free:
         load = replace(load, checkpointing=True)

@@ -19,6 +19,7 @@ from backend.data.pictures.stored import size_of
 from backend.data.rows import Row
 from backend.data.split import Sizes, sizes, split
 from backend.data.tokens.counting import Vocabulary, row_tokens, vocabulary_of
+from backend.models.sight.tower import patches
 from backend.models.sight.words import counter
 from backend.paths import Workspace
 from backend.recipes.schema import Recipe
@@ -29,13 +30,27 @@ SAMPLED_DOCUMENTS = 256
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Of the pictures of a data set: how many a row shows, and how many there are (`distinct`); patches of one, on
+    average and at most; pixels of the largest; `words`: what all pictures of a row become in it, on average.
+    """
+
+    pictures: float
+    distinct: int
+    patches: float
+    most: int
+    pixels: int
+    words: float
+
+
+@dataclass(frozen=True)
 class Lengths:
     """Tokens of the conversations or texts of a data set: a sample of them, in order of length, uncut.
 
     `rows`: how many there are; `learned`: share of all tokens that counts in the loss; `held`: rows that are kept apart
     to measure on (None: not looked at); `replayed`: tokens of a sample of the rows that are mixed in.
     `trained`: of every row that is trained on, in the order of the file; () where only a sample was counted.
-    `sampled`: how many rows there are was judged by a sample too.
+    `sampled`: how many rows there are was judged by a sample too. `seen`: None where no pictures are looked at.
     """
 
     rows: int
@@ -45,6 +60,7 @@ class Lengths:
     replayed: tuple[int, ...] = ()
     trained: tuple[int, ...] = ()
     sampled: bool = False
+    seen: Seen | None = None
 
     @property
     def mean(self) -> float:
@@ -128,7 +144,27 @@ def _split(path: Path, _path_changed: int, tokenizer: Path, changed: int, share:
 def _measured(path: Path, _path_changed: int, count: int, tokenizer: Path, changed: int) -> Lengths:
     vocabulary = vocabulary_of(tokenizer, changed) if changed else None
     every = max(1, count // SAMPLE)
-    return of(islice(rows.read(path), 0, None, every), count, vocabulary, _looked(tokenizer.parent, path.parent))
+    some = list(islice(rows.read(path), 0, None, every))
+    found = of(some, count, vocabulary, _looked(tokenizer.parent, path.parent))
+    return replace(found, seen=_seen(some, count, tokenizer.parent, path.parent))
+
+
+def _seen(found: list[Row], count: int, model: Path, data: Path) -> Seen | None:
+    """Of the pictures of `count` rows in the folder `data`, of which these are a sample, for the model in `model`."""
+    words, through = counter(model), patches(model)
+    shown = [name for row in found for name in rows.pictures(row)]
+    if words is None or through is None or not shown:
+        return None
+    sizes = {name: size_of(data / name) for name in set(shown)}
+    looked = [through(sizes[name]) for name in shown]
+    return Seen(
+        pictures=len(shown) / len(found),
+        distinct=round(count * len(sizes) / len(found)),
+        patches=sum(looked) / len(looked),
+        most=max(looked),
+        pixels=max(width * height for width, height in sizes.values()),
+        words=sum(words(sizes[name]) for name in shown) / len(found),
+    )
 
 
 def _looked(model: Path, data: Path) -> Looked:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from backend.forecast import departures
+from backend.forecast import departures, sight
+from backend.forecast.lengths import Seen
 from backend.models.facts import ModelFacts
 from backend.recipes.schema import Recipe
 
@@ -16,7 +17,7 @@ class Load:
 
     `tokens`: of the largest micro-batch; `learned`: of those, the ones that count in the loss; `evaluated`: tokens of
     the largest group of held-out rows; `span`: tokens of the document that a token stands in, on average (0: as many as
-    it may have); `runtime`: bytes of the process before it has a model; `grown`: how many times
+    it may have); `seen`: pictures; `runtime`: bytes of the process before it has a model; `grown`: how many times
     as much as forecast the activations of earlier runs here took.
     """
 
@@ -30,6 +31,7 @@ class Load:
     checkpointing: bool = False
     grown: float = 1.0
     span: int = 0
+    seen: Seen | None = None
 
     @property
     def full(self) -> bool:
@@ -57,7 +59,8 @@ class Load:
         if self.full:
             return self.facts.parameters
         adapter = self.facts.lora_parameters(lora.rank, lora.target_modules)
-        return adapter + departures.magnitudes(self.facts, self.recipe) + departures.new_rows(self.facts, self.recipe)
+        more = departures.new_rows(self.facts, self.recipe) + sight.adapted(self.facts, self.recipe)
+        return adapter + departures.magnitudes(self.facts, self.recipe) + more
 
     @property
     def begun(self) -> int:

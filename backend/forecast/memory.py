@@ -7,7 +7,7 @@ keys (and values), and of the MLP.
 
 from math import ceil
 
-from backend.forecast import departures
+from backend.forecast import departures, sight
 from backend.forecast.load import FP32, Load
 from backend.forecast.model import PARTS
 
@@ -46,7 +46,7 @@ def needed(load: Load) -> int:
 
 
 def _moments(load: Load) -> tuple[Parts, ...]:
-    moments = _loading(load), _training(load), _evaluating(load)
+    moments = _loading(load), _training(load), _evaluating(load), _looking(load)
     return moments if load.recipe.compute.devices == 1 else tuple(_together(one, load) for one in moments)
 
 
@@ -83,7 +83,7 @@ def _training(load: Load) -> Parts:
     """The highest moment of the backward pass: its beginning (activations), its first layer, or its end (gradients)."""
     passing = round(load.grown * (activations(load) + backward(load) + holes(load)))
     waiting = _waiting(load, passing)
-    begin = _at(load, gradients=waiting, activations=passing, logits=logits(load))
+    begin = _at(load, gradients=waiting, activations=passing + _handed(load), logits=logits(load))
     if load.preferring:
         # The reference answers while the activations wait.
         beside = activations(load) + load.tokens * _passing(load) * load.number_bytes
@@ -115,9 +115,23 @@ def _evaluating(load: Load) -> Parts:
     scored = departures.all_logits(load.facts, load.recipe, round(load.evaluated * share), learning=False)
     return _at(
         load,
-        activations=load.evaluated * _passing(load) * load.number_bytes,
+        activations=load.evaluated * _passing(load) * load.number_bytes + _handed(load),
         logits=scored or _chunk(load, learning=False),
     )
+
+
+def _looking(load: Load) -> Parts:
+    """The tower looks at the largest picture, when what was seen of the others is there."""
+    if load.facts.sight is None or load.seen is None:
+        return _at(load)
+    return _at(load, activations=sight.looking(load.facts.sight, load.seen, load.number_bytes) + _handed(load))
+
+
+def _handed(load: Load) -> int:
+    """What was seen of the pictures of a micro-batch, until the model has learned from it."""
+    if load.facts.sight is None or load.seen is None:
+        return 0
+    return load.number_bytes * sight.handed(load.facts, load.facts.sight, load.seen, load.recipe.batch.size)
 
 
 def _at(load: Load, **moment: int) -> Parts:
@@ -182,7 +196,10 @@ def activations(load: Load) -> int:
         # Only what goes into each layer is kept, and one layer at a time is made again; the room of the one before it
         # is in pieces then.
         kept = load.facts.layers * load.facts.hidden_size + (1 if load.gpu else AGAIN) * saved_per_token(load)
-    return load.tokens * load.number_bytes * (kept + 2 * load.facts.hidden_size)
+    seen = 0
+    if load.facts.sight and load.seen:
+        seen = sight.remembered(load.facts.sight, load.recipe, load.seen, load.recipe.batch.size)
+    return load.number_bytes * (load.tokens * (kept + 2 * load.facts.hidden_size) + seen)
 
 
 def saved_per_token(load: Load) -> int:

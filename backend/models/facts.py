@@ -12,6 +12,7 @@ from typing import Any, Literal
 from backend.errors import ModelError
 from backend.models import weights
 from backend.models.sight.config import language, sees
+from backend.models.sight.tower import Sight, sight
 
 Part = Literal["attention", "mlp"]
 Config = dict[str, Any]
@@ -78,7 +79,7 @@ class ModelFacts:
     """Sizes as in config.json; `linears` are those of one layer; `parts` are parameters of the whole model.
 
     The two dropouts are the model's own: whether some of attention's weights, or of what a layer adds, is left out
-    while it learns.
+    while it learns. `sight`: what a model that sees does it with.
     """
 
     model_type: str
@@ -96,6 +97,7 @@ class ModelFacts:
     residual_dropout: bool = False
     linears: tuple[Linear, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
+    sight: Sight | None = None
 
     @property
     def parameters(self) -> int:
@@ -121,7 +123,7 @@ def facts(location: str | Path) -> ModelFacts:
         return of_config(config)
     found = of_config(language(config))
     besides = max(0, weights.count(folder) - found.parameters)
-    return replace(found, parts={**found.parts, "sight": besides})
+    return replace(found, parts={**found.parts, "sight": besides}, sight=sight(folder))
 
 
 def of_config(config: Config) -> ModelFacts:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from backend.models.sight.config import FAMILIES
 from benchmarks.forecasting.trial import python
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
@@ -14,6 +15,12 @@ from transformers import AutoConfig, AutoModelForCausalLM
 values = json.loads(sys.argv[1])
 config = AutoConfig.for_model(values.pop("model_type"), **values)
 AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(sys.argv[2])
+"""
+MAKE_SEEING = """
+import sys
+from pathlib import Path
+from benchmarks.forecasting.seeing import make
+make(sys.argv[1], Path(sys.argv[2]))
 """
 
 
@@ -49,3 +56,15 @@ def make(name: str, target: Path, tokenizer: Path) -> None:
     python(MAKE, json.dumps(CONFIGS[name]), str(target))
     for file in TOKENIZER:
         shutil.copy(tokenizer / file, target)
+
+
+def sees(name: str) -> bool:
+    """Whether the model of this name is one of `benchmarks.forecasting.seeing`."""
+    return name.split("-")[0] in FAMILIES
+
+
+def make_seeing(name: str, target: Path) -> None:
+    """A model that sees, with its processor."""
+    python(
+        f"from pathlib import Path; from benchmarks.forecasting.seeing import make; make('{name}', Path('{target}'))"
+    )

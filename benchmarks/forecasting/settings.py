@@ -25,7 +25,7 @@ from backend.data.datasets import Dataset
 from backend.models.catalogue import Model
 from backend.paths import SAMPLE_DATA, SHIPPED_MODELS
 from backend.recipes.schema import Recipe
-from benchmarks.forecasting import families
+from benchmarks.forecasting import families, pictures
 
 STARTER = SHIPPED_MODELS / "starter"
 CHATS = SAMPLE_DATA / "chats" / "starter-ro.jsonl"
@@ -181,11 +181,33 @@ def drawn(count: int, seed: int) -> Iterator[Setting]:
 DRAWN, LATER = tuple(drawn(12, seed=2026)), tuple(drawn(12, seed=2027))
 
 
+KEPT_NOT, TOWER, PROJECTOR = {"keep": False}, {"tower": True}, {"projector": True}
+SIGHT = (
+    setting("llava-45m", "lora", 4, 512, vision=KEPT_NOT),
+    setting("llava-45m", "qlora", 2, 768),
+    setting("llava-150m", "lora", 2, 512),
+    setting("llava-150m", "lora", 2, 512, vision=TOWER),
+    setting("llava_next-60m", "lora", 2, 1536, vision=KEPT_NOT),
+    setting("llava_next-60m", "lora", 1, 2048, vision=PROJECTOR),
+    setting("qwen2_vl-50m", "lora", 4, 512),
+    setting("qwen2_vl-130m", "qlora", 4, 384, vision=KEPT_NOT),
+    setting("qwen2_vl-130m", "lora", 2, 384, compute=AGAIN),
+    setting("qwen2_5_vl-60m", "lora", 4, 384, vision=KEPT_NOT),
+    setting("qwen3_vl-55m", "lora", 4, 512),
+    setting("mllama-70m", "lora", 2, 384, vision=KEPT_NOT),
+    setting("idefics3-50m", "lora", 2, 768, vision=KEPT_NOT),
+)
+
+
 def make_model(name: str, folder: Path) -> Model:
     """A Llama with random weights and the starter's tokenizer; the starter itself for "starter"."""
     if name == "starter":
         return Model(id=name, name=name, location=str(STARTER))
     target = folder / name
+    if families.sees(name):
+        if not target.exists():
+            families.make_seeing(name, target)
+        return Model(id=name, name=name, location=str(target), kind="vision")
     if name in families.CONFIGS:
         if not target.exists():
             families.make(name, target, STARTER)
@@ -226,7 +248,10 @@ def tensors(shape: Shape) -> Iterator[tuple[str, np.ndarray]]:
 def make_data(setting: Setting, folder: Path) -> Dataset:
     """The shipped chats for the starter; for the others conversations of a quarter up to the whole of the length."""
     path, shape = CHATS, "chat"
-    if setting.model != "starter":
+    if families.sees(setting.model):
+        path, shape = folder / f"seen-{setting.length}" / "rows.jsonl", "visual"
+        pictures.make_pictures(path.parent, setting.length // 2)
+    elif setting.model != "starter":
         shape = "preference" if setting.method == DPO else "chat"
         path = folder / f"{shape}-{setting.length}.jsonl"
         made = pairs(setting.length) if setting.method == DPO else conversations(setting.length)
@@ -258,6 +283,8 @@ def recipe(setting: Setting, steps: int) -> Recipe:
     chosen = {name: dict(values) for name, values in setting.sections}
     several = chosen.pop("several", {})
     what = {"method": "lora", "objective": "preference"} if setting.method == DPO else {"method": setting.method}
+    if families.sees(setting.model):
+        what["objective"] = "vision"
     values = {
         **chosen,
         **what,

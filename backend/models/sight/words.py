@@ -21,15 +21,21 @@ def counter(folder: Path) -> Callable[[Size], int] | None:
     """How many tokens a picture of some size becomes for the model in this folder; None for one that sees nothing, or
     whose files do not say it.
     """
-    config = _read(folder / "config.json")
+    config = read(folder / "config.json")
     if not sees(config):
         return None
-    processor = _read(folder / "processor_config.json")
-    pictures = {**_read(folder / "preprocessor_config.json"), **processor.get("image_processor", {})}
-    return lru_cache(4096)(lambda size: WORDS[config["model_type"]](size, config, pictures | {"all": processor}))
+    pictures = processor(folder)
+    return lru_cache(4096)(lambda size: WORDS[config["model_type"]](size, config, pictures))
 
 
-def _read(path: Path) -> Config:
+def processor(folder: Path) -> Config:
+    """How pictures are made ready for the model in this folder, and, as "all", what its processor is told besides."""
+    whole = read(folder / "processor_config.json")
+    return {**read(folder / "preprocessor_config.json"), **whole.get("image_processor", {}), "all": whole}
+
+
+def read(path: Path) -> Config:
+    """What a file of JSON says; nothing where it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -41,11 +47,11 @@ def _llava(_: Size, config: Config, pictures: Config) -> int:
     """Each patch is a token; the first place of the tower stands for the whole picture and is left out or not."""
     vision = config["vision_config"]
     whole = config.get("vision_feature_select_strategy", "default") == "full"
-    patches = _edge(pictures, vision) // int(vision["patch_size"])
+    patches = edge(pictures, vision) // int(vision["patch_size"])
     return patches**2 + int(whole)
 
 
-def _edge(pictures: Config, vision: Config) -> int:
+def edge(pictures: Config, vision: Config) -> int:
     """Pixels of a side of what the tower is given."""
     size = pictures.get("crop_size") or pictures.get("size") or {}
     return int(_side(size) or vision["image_size"])
@@ -63,16 +69,22 @@ def _llava_next(size: Size, config: Config, pictures: Config) -> int:
     """
     width, height = size
     vision = config["vision_config"]
-    edge = _edge(pictures, vision)
-    patches = edge // int(vision["patch_size"])
-    grids: list[list[int]] = pictures.get("image_grid_pinpoints") or config["image_grid_pinpoints"]
-    tall, wide = max(grids, key=lambda grid: _kept(width, height, grid[1], grid[0]))
-    lines, columns = tall // edge * patches, wide // edge * patches
+    side = edge(pictures, vision)
+    patches = side // int(vision["patch_size"])
+    tall, wide = grid(size, config, pictures)
+    lines, columns = tall // side * patches, wide // side * patches
     if width * lines > columns * height:
         lines -= (lines - int(round(height * columns / width, 7))) // 2 * 2
     else:
         columns -= (columns - int(round(width * lines / height, 7))) // 2 * 2
     return patches**2 + lines * columns + lines
+
+
+def grid(size: Size, config: Config, pictures: Config) -> Size:
+    """Height and width in pixels of the grid that LLaVA-1.6 shows a picture of this size in."""
+    grids: list[list[int]] = pictures.get("image_grid_pinpoints") or config["image_grid_pinpoints"]
+    tall, wide = max(grids, key=lambda one: _kept(*size, one[1], one[0]))
+    return tall, wide
 
 
 def _kept(width: int, height: int, wide: int, tall: int) -> Size:
@@ -110,16 +122,18 @@ def _split(size: Size, config: Config, pictures: Config) -> int:
     inner = config.get("scale_factor", 2)
     vision = config["vision_config"]
     each = pictures["all"].get("image_seq_len") or (vision["image_size"] // vision["patch_size"] // inner) ** 2
-    tiles = _tiles(size, pictures) if pictures.get("do_image_splitting", True) else None
-    if tiles is None:
+    cut = tiles(size, pictures)
+    if cut is None:
         return int(each) + 3
-    columns, lines = tiles
+    columns, lines = cut
     # Two new lines one after the other are a token in most vocabularies.
     return int(columns * lines * (each + 2) + lines + each + 3)
 
 
-def _tiles(size: Size, pictures: Config) -> Size | None:
-    """Columns and lines; None where the whole picture is one tile."""
+def tiles(size: Size, pictures: Config) -> Size | None:
+    """Columns and lines of SmolVLM and Idefics3; None where the whole picture is one tile."""
+    if not pictures.get("do_image_splitting", True):
+        return None
     tile, longest = pictures["max_image_size"]["longest_edge"], pictures["size"]["longest_edge"]
     width, height = size
     scaled = min(longest, LARGEST_SPLIT)
