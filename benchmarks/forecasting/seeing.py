@@ -12,7 +12,13 @@ from backend.paths import SHIPPED_MODELS
 STARTER = SHIPPED_MODELS / "starter"
 # In the starter's vocabulary.
 MARK, FILM, BEGIN, END = "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"
-TILES = ["<fake_token_around_image>", "<global-img>", *(f"<row_{a}_col_{b}>" for a in range(1, 5) for b in range(1, 5))]
+TILES = [
+    "<image>",
+    "<|image|>",
+    "<fake_token_around_image>",
+    "<global-img>",
+    *(f"<row_{a}_col_{b}>" for a in range(1, 5) for b in range(1, 5)),
+]
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}"
     "{% for part in message['content'] %}"
@@ -57,9 +63,9 @@ def words(mark: str = MARK) -> hf.PreTrainedTokenizerFast:
     return found
 
 
-def number(told: hf.PreTrainedTokenizerFast) -> int:
+def number(told: hf.PreTrainedTokenizerFast, mark: str = MARK) -> int:
     """Of the word that stands for a picture."""
-    found = told.convert_tokens_to_ids(MARK)
+    found = told.convert_tokens_to_ids(mark)
     assert isinstance(found, int)
     return found
 
@@ -153,7 +159,7 @@ def _ids(told: hf.PreTrainedTokenizerFast) -> dict[str, Any]:
 
 
 def mllama(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
-    told = words()
+    told = words("<|image|>")
     config = hf.MllamaConfig(
         vision_config={
             "hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers, "num_global_layers": 2,
@@ -161,7 +167,7 @@ def mllama(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
             "intermediate_layers_indices": [1, 3], "max_num_tiles": 4, "supported_aspect_ratios": SHAPES,
         },
         text_config=text | {"cross_attention_layers": [2, 6], "rope_parameters": ROPE},
-        image_token_index=number(told),
+        image_token_index=number(told, "<|image|>"),
     )  # fmt: skip
     pictures = hf.MllamaImageProcessor(size={"height": edge, "width": edge}, max_image_tiles=4)
     processor = hf.MllamaProcessor(pictures, told, chat_template=told.chat_template)
@@ -169,13 +175,13 @@ def mllama(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
 
 
 def idefics3(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
-    told = words()
+    told = words("<image>")
     pictures = hf.Idefics3ImageProcessor(size={"longest_edge": 2 * edge}, max_image_size={"longest_edge": edge})
     sees = {name: size for name, size in clip(width, layers, edge).items() if name != "projection_dim"}
     config = hf.Idefics3Config(
         vision_config=sees,
         text_config=hf.LlamaConfig(**text),
-        image_token_id=number(told),
+        image_token_id=number(told, "<image>"),
         scale_factor=2,
     )
     seen = (edge // 14 // 2) ** 2
