@@ -1,5 +1,6 @@
 """The recipes of the third paper: every value against what was published, and the share of its models that learns."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -8,8 +9,13 @@ import torch
 import transformers as hf
 from peft import PeftModel
 
-from backend.models.facts import of_config
+from backend.errors import RecipeError
+from backend.forecast.estimate import estimate
+from backend.forecast.lengths import Lengths, Seen
+from backend.hardware import Gpu, Machine
+from backend.models.facts import ModelFacts, of_config
 from backend.models.sight.config import inside, language
+from backend.models.sight.tower import Part, Sight
 from backend.paths import RECIPES
 from backend.recipes import cards, load, provenance
 from backend.recipes.leaves import value
@@ -116,7 +122,7 @@ def test_every_card_has_a_word_and_as_many_rows_are_behind_a_step(name: str) -> 
             assert cards.on_card(recipe(name), size).effective_batch == 16
 
 
-# The share that is trained
+# The models themselves, on the meta device, where numbers have shapes and no bytes
 
 
 def qwen() -> hf.PreTrainedModel:
@@ -134,13 +140,22 @@ def llama() -> hf.PreTrainedModel:
     return hf.MllamaForConditionalGeneration(hf.MllamaConfig(**LLAMA))
 
 
-@pytest.mark.parametrize(
-    ("name", "make"), [("rovlm-qwen2-vl", qwen), ("rovlm-llava", llava), ("rovlm-llama-vision", llama)]
-)
-def test_as_large_a_share_is_trained_as_the_paper_says(name: str, make: Any) -> None:
-    """On the meta device, where numbers have shapes and no bytes: adapters as a run of the recipe makes them."""
+MAKE = {"rovlm-qwen2-vl": qwen, "rovlm-llava": llava, "rovlm-llama-vision": llama}
+# Of a picture of Flickr30k, 500 x 375: patches of the tower, and words of the language model.
+SEEN = {"rovlm-qwen2-vl": (936, 234), "rovlm-llava": (2885, 2340), "rovlm-llama-vision": (6432, 1)}
+
+
+@cache
+def on_meta(name: str) -> hf.PreTrainedModel:
     with torch.device("meta"):
-        base = make()
+        return MAKE[name]()
+
+
+@pytest.mark.parametrize("name", AS_PUBLISHED)
+def test_as_large_a_share_is_trained_as_the_paper_says(name: str) -> None:
+    """Adapters as a run of the recipe makes them."""
+    with torch.device("meta"):
+        base = MAKE[name]()
         model = prepare(base, recipe(name), "nowhere")
     assert isinstance(model, PeftModel)
     trained, every = model.get_nb_trainable_parameters()
@@ -151,3 +166,46 @@ def test_as_large_a_share_is_trained_as_the_paper_says(name: str, make: Any) -> 
     assert not [path for path in learned if inside(path)]
     found = of_config(language(base.config.to_dict()))
     assert found.lora_parameters(16) == trained
+
+
+def facts(name: str) -> ModelFacts:
+    """As of the model's files: its language model, and what it sees with."""
+    base = on_meta(name)
+    config = base.config.to_dict()
+    found, vision = of_config(language(config)), config["vision_config"]
+    seeing = sum(weight.numel() for path, weight in base.named_parameters() if inside(path))
+    besides = sum(weight.numel() for weight in base.parameters()) - found.parameters
+    tower = Sight(
+        layers=vision.get("depth") or vision["num_hidden_layers"],
+        width=vision.get("embed_dim") or vision["hidden_size"],
+        inner=vision.get("intermediate_size") or 4 * vision["embed_dim"],
+        heads=16,
+        gated=False,
+        states=0 if name == "rovlm-qwen2-vl" else 24,
+        tile=0,
+        tower=Part(seeing),
+        projector=Part(),
+        beside=name == "rovlm-llama-vision",
+        looking=8 if name == "rovlm-llama-vision" else 0,
+    )
+    return replace(found, parts={**found.parts, "sight": besides}, sight=tower)
+
+
+@pytest.mark.parametrize("size", cards.SIZES)
+@pytest.mark.parametrize("name", AS_PUBLISHED)
+def test_a_variant_fits_its_card_with_rows_as_long_as_they_may_be(name: str, size: int) -> None:
+    if recipe(name).cards[size] is None:
+        with pytest.raises(RecipeError, match=f"A card of {size} GB is too small for this recipe"):
+            cards.on_card(recipe(name), size)
+        return
+    made = cards.on_card(recipe(name), size)
+    through, words = SEEN[name]
+    seen = Seen(pictures=1, distinct=31_783, patches=through, most=through, pixels=500 * 375, words=words)
+    lengths = Lengths(25_426, (made.batch.max_length,), learned=1.0, seen=seen)
+    card = Gpu(0, "card", size * 2**30, int(size * 2**30 * cards.SHORT_OF))
+    machine = Machine(
+        cpu_name="cpu", cores=16, memory_bytes=2**37, memory_free_bytes=2**36, bf16_cpu=True, gpus=(card,),
+        disk_bytes=2**41, disk_free_bytes=2**41,
+    )  # fmt: skip
+    forecast = estimate(facts(name), made, lengths, machine, None)
+    assert forecast.needs <= forecast.free_bytes, forecast.parts
