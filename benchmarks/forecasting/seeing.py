@@ -49,14 +49,16 @@ def clip(width: int, layers: int, edge: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def words(mark: str = MARK) -> hf.PreTrainedTokenizerFast:
-    """The starter's tokenizer with a template that takes what is said in parts."""
+def words(mark: str = MARK, picture: str = MARK) -> hf.PreTrainedTokenizerFast:
+    """The starter's tokenizer with a template that takes what is said in parts, and writes `mark` for a picture; of that
+    `picture` is the one word that is filled in.
+    """
     found = hf.PreTrainedTokenizerFast(
         tokenizer_file=str(STARTER / "tokenizer.json"),
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         bos_token="<|im_start|>",
-        extra_special_tokens={"image_token": MARK, "video_token": FILM},
+        extra_special_tokens={"image_token": picture, "video_token": FILM},
         chat_template=TEMPLATE.replace("MARK", mark),
     )
     found.add_tokens(TILES, special_tokens=True)
@@ -159,7 +161,7 @@ def _ids(told: hf.PreTrainedTokenizerFast) -> dict[str, Any]:
 
 
 def mllama(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
-    told = words("<|image|>")
+    told = words("<|image|>", "<|image|>")
     config = hf.MllamaConfig(
         vision_config={
             "hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers, "num_global_layers": 2,
@@ -175,7 +177,7 @@ def mllama(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
 
 
 def idefics3(text: dict[str, Any], width: int, layers: int, edge: int) -> Made:
-    told = words("<image>")
+    told = words("<image>", "<image>")
     pictures = hf.Idefics3ImageProcessor(size={"longest_edge": 2 * edge}, max_image_size={"longest_edge": edge})
     sees = {name: size for name, size in clip(width, layers, edge).items() if name != "projection_dim"}
     config = hf.Idefics3Config(
