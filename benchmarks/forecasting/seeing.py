@@ -50,8 +50,8 @@ def clip(width: int, layers: int, edge: int) -> dict[str, Any]:
 
 
 def words(mark: str = MARK, picture: str = MARK) -> hf.PreTrainedTokenizerFast:
-    """The starter's tokenizer with a template that takes what is said in parts, and writes `mark` for a picture; of that
-    `picture` is the one word that is filled in.
+    """The starter's tokenizer with a template that takes what is said in parts, and writes `mark` for a picture; of it
+    `picture` is the word that is repeated.
     """
     found = hf.PreTrainedTokenizerFast(
         tokenizer_file=str(STARTER / "tokenizer.json"),
