@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from backend.forecast import sight
+from backend.forecast.besides import sight
 from backend.forecast.calibration import Calibration
 from backend.forecast.load import Load
 from backend.forecast.work import Work

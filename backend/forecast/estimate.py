@@ -4,7 +4,8 @@ from dataclasses import replace
 from math import ceil
 
 from backend.errors import RecipeError
-from backend.forecast import departures, duration, memory
+from backend.forecast import duration, memory
+from backend.forecast.besides import departures
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
 from backend.forecast.lengths import Lengths
 from backend.forecast.load import Load, disk_bytes

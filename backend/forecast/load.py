@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from backend.forecast import departures, sight
+from backend.forecast.besides import departures, sight
 from backend.forecast.lengths import Seen
 from backend.models.facts import ModelFacts
 from backend.recipes.schema import Recipe

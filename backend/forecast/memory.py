@@ -7,7 +7,7 @@ keys (and values), and of the MLP.
 
 from math import ceil
 
-from backend.forecast import departures, sight
+from backend.forecast.besides import departures, sight
 from backend.forecast.load import FP32, Load
 from backend.forecast.model import PARTS
 

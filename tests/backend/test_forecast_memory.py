@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.forecast import calibration, memory
+from backend.forecast.besides.departures import quantised_bytes
 from backend.forecast.calibration import Calibration
-from backend.forecast.departures import quantised_bytes
 from backend.forecast.estimate import estimate
 from backend.forecast.lengths import Lengths
 from backend.forecast.load import Load

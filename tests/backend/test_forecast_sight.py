@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from backend.data.datasets import Dataset
-from backend.forecast import lengths, prior, sight
+from backend.forecast import lengths, prior
+from backend.forecast.besides import sight
 from backend.forecast.estimate import estimate
 from backend.forecast.model import Forecast
 from backend.hardware import this_machine

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Literal
 
+from backend.forecast.besides.departures import quantised_bytes
 from backend.forecast.calibration import CPU_RUNTIME_BYTES, Calibration
-from backend.forecast.departures import quantised_bytes
 from backend.forecast.estimate import GPU_RUNTIME_BYTES, estimate
 from backend.forecast.lengths import Lengths
 from backend.forecast.load import BF16, FP32

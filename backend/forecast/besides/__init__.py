@@ -1,0 +1,1 @@
+"""What families, methods and pictures need besides a Llama layer that learns by plain LoRA."""
