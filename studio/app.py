@@ -27,6 +27,7 @@ from backend.setup.start.address import require_this_machine_only
 from studio.downloads import add_downloads, add_exports, add_pictures
 from studio.live import Live, add_routes
 from studio.pages import Pages
+from studio.routes.captions import add_caption_routes
 from studio.routes.chat import add_chat_routes
 from studio.routes.data import add_data_routes
 from studio.routes.doctor import add_doctor_routes
@@ -98,6 +99,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_routes(app, Live(services))
     add_chat_routes(app, services.chats)
     add_picture_routes(app, services.chats)
+    add_caption_routes(app, services.chats)
     add_model_routes(app, services.my_models)
     add_data_routes(app, services.my_data, services.bringing)
     add_doctor_routes(app, services.doctor)

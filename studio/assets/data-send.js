@@ -25,31 +25,48 @@
     data.said.add = said;
     tell();
   };
+  // One after another: {ok, upload}, or what is wrong; `told` hears how many bytes have gone and which file goes. What
+  // is no longer `wanted` is given up.
+  const carried = async (files, told, wanted) => {
+    const begun = await data.post("begin", {});
+    let before = 0;
+    for (const one of begun.ok ? files : []) {
+      const found = await send(begun.upload, one, (loaded) => told(before + Math.min(loaded, one.file.size), one.name));
+      if (!wanted() || !found.ok) {
+        data.post("discard", { upload: begun.upload });
+        return { ok: false, said: found.said };
+      }
+      before += one.file.size;
+    }
+    return begun;
+  };
+  const sorted = (files) => files.sort((one, other) => one.name.localeCompare(other.name, page.language, { numeric: true }));
+  const tooHeavy = (files) => files.find(({ file }) => file.size > MOST_BYTES);
+  // For another part of the page: `told` hears which share has gone, from 0 to 1.
+  data.carries = async (files, told) => {
+    const heavy = tooHeavy(files);
+    if (heavy) return { ok: false, said: t("data.too_large", { name: heavy.name }) };
+    const total = files.reduce((sum, { file }) => sum + file.size, 0);
+    return carried(sorted([...files]), (done) => told(total ? Math.min(done / total, 1) : 1), () => true);
+  };
   // `files`: [{name, file}], the names with the folders they lay in.
   data.bring = async (files) => {
     if (!files.length) return;
-    files.sort((one, other) => one.name.localeCompare(other.name, page.language, { numeric: true }));
+    sorted(files);
     data.said.add = "";
-    const heavy = files.find(({ file }) => file.size > MOST_BYTES);
+    const heavy = tooHeavy(files);
     if (heavy) return refuse(t("data.too_large", { name: heavy.name }));
     const total = files.reduce((sum, { file }) => sum + file.size, 0);
     const mine = (data.sending = { total, done: 0, name: files[0].name, count: files.length });
     tell();
-    const begun = await data.post("begin", {});
-    if (!begun.ok) return refuse(begun.said);
-    let before = 0;
-    for (const one of files) {
-      const found = await send(begun.upload, one, (loaded) => {
-        Object.assign(mine, { done: Math.min(before + loaded, total), name: one.name });
-        tell();
-      });
-      if (data.sending !== mine) return data.post("discard", { upload: begun.upload });
-      if (!found.ok) {
-        data.post("discard", { upload: begun.upload });
-        return refuse(found.said);
-      }
-      before += one.file.size;
-    }
+    const told = (done, name) => {
+      Object.assign(mine, { done, name });
+      tell();
+    };
+    const found = await carried(files, told, () => data.sending === mine);
+    if (data.sending !== mine) return;
+    if (!found.ok) return refuse(found.said);
+    const begun = found;
     data.sending = null;
     data.forgetBrought();
     data.want({ upload: begun.upload });
@@ -61,7 +78,8 @@
     tell();
   };
 
-  data.chosen = (list) => data.bring([...list].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
+  data.named = (list) => [...list].map((file) => ({ name: file.webkitRelativePath || file.name, file }));
+  data.chosen = (list) => data.bring(data.named(list));
   data.paste = (text, kind) => data.bring([{ name: `${t("data.pasted")}${kind}`, file: new Blob([text]) }]);
 
   // What is dropped may be folders: all files in them, with the folders in their names.
@@ -78,10 +96,10 @@
     const parts = await Promise.all((await inside(entry)).map(walked));
     return parts.flat();
   };
-  data.dropped = async (transfer) => {
+  data.unpacked = async (transfer) => {
     const entries = [...transfer.items].map((one) => one.webkitGetAsEntry?.()).filter(Boolean);
     const files = [...transfer.files];
-    if (!entries.length) return data.chosen(files);
-    data.bring((await Promise.all(entries.map(walked))).flat());
+    return entries.length ? (await Promise.all(entries.map(walked))).flat() : data.named(files);
   };
+  data.dropped = async (transfer) => data.bring(await data.unpacked(transfer));
 })();

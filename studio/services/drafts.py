@@ -8,7 +8,9 @@ from typing import Any
 from backend.drafts import LONGEST, Draft, Drafts
 from backend.people import Person
 
-FORMS = frozenset({"train", "names", "import", "runs", "question", "ask", "models", "export", "chain", "data"})
+FORMS = frozenset(
+    {"train", "names", "import", "runs", "question", "ask", "models", "export", "chain", "data", "captions"}
+)
 LONGEST_STAMP = 60
 # A clock that stood still for longer than this is not believed; what is older than all is as old as this.
 OLDEST_SECONDS = 10 * 365 * 24 * 3600.0

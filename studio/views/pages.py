@@ -13,11 +13,12 @@ SCRIPTS = (
     "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-pictures.js", "chat-panes.js",
     "chat-list.js", "models.js", "models-here.js", "models-find.js", "models-details.js", "data.js", "data-send.js",
     "data-rows.js", "data-here.js", "data-hub.js", "data-add.js", "data-look.js", "data-review.js",
-    "data-review-draw.js", "data-doctor.js", "data-prepare.js", "data-tokens.js", "data-one.js", "live.js",
+    "data-review-draw.js", "data-doctor.js", "data-prepare.js", "data-tokens.js", "data-one.js",
+    "captions.js", "captions-draw.js", "live.js",
 )  # fmt: skip
 STYLES = (
     "uPlot.min.css", "studio.css", "runs.css", "export.css", "verdict.css", "charts.css", "train.css", "chat.css",
-    "models.css", "data.css",
+    "models.css", "data.css", "captions.css",
 )  # fmt: skip
 DARK_OR_LIGHT = "try{const s=localStorage.getItem('studio-theme');if(s)document.documentElement.dataset.theme=s}catch{}"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from backend.captions import brought
 from backend.data.actions.queueing import KIND
 from backend.data.intake import preview, submit, uploads
 from backend.data.intake.preview import Preview
@@ -49,7 +50,8 @@ class Bringing:
 
     def begin(self) -> str:
         """The id of a new upload. Those that nobody needs any more are swept away meanwhile."""
-        uploads.sweep(self.workspace, {one.upload for one in self.importing() if not one.job.ended})
+        needed = {one.upload for one in self.importing() if not one.job.ended} | brought.needed(self.person, self.jobs)
+        uploads.sweep(self.workspace, needed)
         return uploads.begin(self.person, self.workspace)
 
     def receive(self, upload: str, name: str, size: int) -> Incoming:

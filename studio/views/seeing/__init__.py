@@ -1,0 +1,1 @@
+"""Captions for many pictures as things to show."""
