@@ -1,10 +1,10 @@
-"""`launch.py ask MODEL|RUN PICTURE… QUESTION` and `launch.py caption MODEL|RUN FOLDER`."""
+"""`launch.py ask MODEL|RUN PICTURE… QUESTION` and `launch.py caption MODEL|RUN FOLDER`, `--resume JOB`."""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from backend.captions import book, submit
+from backend.captions import book, handing, submit
 from backend.captions.prompts import SENTENCE, templates
 from backend.captions.submit import Wanted
 from backend.cli.chat import START_SECONDS, named
@@ -56,6 +56,23 @@ def picture(path: Path) -> bytes:
 def caption(options: argparse.Namespace) -> int:
     """0 when every picture was looked at, also when some of them could not be captioned: those are listed."""
     jobs = open_jobs(Path(options.workspace))
+    job = again(jobs, options.resume) if options.resume else begun(jobs, options)
+    with supervised(jobs.workspace):
+        job = follow(jobs, job)
+    values = summary(jobs, job)
+    answer(values, as_json=options.json, text=story(job, values))
+    return ended(job)
+
+
+def again(jobs: Jobs, ref: str) -> Job:
+    """The job that goes on: back in the queue where it was stopped, interrupted or failed; one that waits or works
+    is followed, one that is done has nothing left to do.
+    """
+    job, _ = handing.folder_of(HOME, jobs, ref)
+    return jobs.resume(HOME, job.id) if job.resumable else job
+
+
+def begun(jobs: Jobs, options: argparse.Namespace) -> Job:
     prompt = options.prompt or templates(options.language)[SENTENCE]
     wanted = Wanted(
         model=named(jobs, options.model),
@@ -64,12 +81,7 @@ def caption(options: argparse.Namespace) -> int:
         with_base=options.with_base,
         max_tokens=options.max_tokens,
     )
-    job = submit.start(HOME, jobs, options.folder, wanted, options.name or "")
-    with supervised(jobs.workspace):
-        job = follow(jobs, job)
-    values = summary(jobs, job)
-    answer(values, as_json=options.json, text=story(job, values))
-    return ended(job)
+    return submit.start(HOME, jobs, options.folder, wanted, options.name or "")
 
 
 def summary(jobs: Jobs, job: Job) -> dict[str, Any]:
@@ -89,6 +101,7 @@ def summary(jobs: Jobs, job: Job) -> dict[str, Any]:
 
 def story(job: Job, values: dict[str, Any]) -> str:
     if job.state != JobState.DONE:
-        return f"{job.name}: {job.state.value} after {values['done']} captions. {values['reason'] or ''}".strip()
+        how = f"{job.name}: {job.state.value} after {values['done']} captions. {values['reason'] or ''}".strip()
+        return f'{how}\nTo go on: launch.py caption --resume "{job.name}"' if job.resumable else how
     lines = [f"{job.name}: {values['done']} captions in {values['captions']}"]
     return "\n".join([*lines, *(f"{one['picture']}: {one['reason']}" for one in values["failed"])])

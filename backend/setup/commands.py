@@ -91,17 +91,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def read(arguments: Sequence[str]) -> argparse.Namespace:
+def read(given: Sequence[str]) -> argparse.Namespace:
     """The arguments of `launch.py` (without the program's name); the command is `start` when none is named.
 
     SystemExit 2 when they are wrong, 0 after --help.
     """
-    words = list(arguments)
+    words = list(given)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
         words.insert(0, "start")
     if words[0] == "test":
         return _read_test(words)
-    return parser().parse_args(words)
+    return arguments.parsed(parser(), words)
 
 
 def _read_test(words: list[str]) -> argparse.Namespace:
