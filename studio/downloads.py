@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from backend.errors import StudioError
+from backend.inference.shelf import RUN
 from backend.messages import LANGUAGES
 from backend.models.packing import file_name
 from backend.verdict.reasons import Advice
@@ -114,6 +115,7 @@ def described(services: Services, run: str, words: Words) -> dict[str, Any]:
     return {
         "run": run,
         "made": mine.made(run),
+        "sees": bool(mine.made(run)) and services.chats.sees(f"{RUN}{run}"),
         "beside": views.beside(request, mine.result(run), words),
         "from": [
             *views.made_from(request, words),

@@ -62,6 +62,7 @@
       wrong(one.id),
       models.sure?.id === one.id ? sure(one, place) : element("div", { class: "acts" },
         one.train ? button(`train ${one.id}`, t("models.train"), () => models.train(one.id), { "data-action": "train" }) : null,
+        one.see ? button(`see ${one.id}`, t("models.see"), () => page.ask.withBase(one.id), { "data-action": "see" }) : null,
         one.chat ? button(`chat ${one.id}`, t("models.chat"), () => page.chat.withBase(one.id), { "data-action": "chat" }) : null,
         one.own ? button(`delete ${one.id}`, t("models.delete"), () => asks(one, place), { "data-action": "delete" }) : null));
 

@@ -103,7 +103,11 @@ def leafs_through_the_answers(page: Page) -> None:
 
 
 def talks_to_it(page: Page) -> None:
-    """In words, as to any other; beside the model before."""
+    """About pictures first, which have a tab of their own; in words as to any other, beside the model before."""
+    page.locator(".run-head [data-action='see']").click()
+    expect(page.locator("#tab-vision-button")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#tab-vision")).to_contain_text("what it sees")
+    tab(page, "runs")
     page.locator(".run-head [data-action='chat']").click()
     expect(page.locator("#tab-chat-button")).to_have_attribute("aria-selected", "true")
     question = page.locator("#question textarea")

@@ -37,6 +37,7 @@ def test_a_finished_run_shows_its_forecast_beside_what_was_measured(client: Test
     said = client.get("/details", params={"run": SHIPPED.id, "language": "ro"}).json()
     assert [(one["key"], one["what"]) for one in said["beside"]] == [("memory", "Memoria maximă"), ("time", "Timp")]
     assert all(one["forecast"] and one["measured"] for one in said["beside"])
+    assert (said["made"], said["sees"]) == ("adapter", False)
     assert [one["what"] for one in said["from"]] == ["Model de bază", "Set de date", "Numere antrenate"]
     assert "GB" in said["beside"][0]["measured"]
     assert {row["what"] for row in said["files"]["rows"]} >= {"Adaptor", "Jurnal"}

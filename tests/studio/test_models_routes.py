@@ -146,7 +146,7 @@ def test_a_model_of_pictures_and_one_of_an_unknown_type_are_kept_and_not_trained
     }
     (folder / "config.json").write_text(json.dumps(sees))
     (line,) = [line for line in asked.get("here")["lines"] if line["own"]]
-    assert (line["train"], line["chat"], line["note"]) == (True, True, "")
+    assert (line["train"], line["chat"], line["see"], line["note"]) == (True, True, True, "")
 
 
 def test_what_other_programs_have_fetched_is_used_where_it_lies(

@@ -20,7 +20,7 @@ def place(error: StudioError) -> str:
 
 
 def mine(model: Model, size: int, runs: Iterable[Job], unfit: StudioError | None, words: Words) -> dict[str, Any]:
-    """One line of the list. `train` and `chat`: whether the buttons are there; `note`: why one is not."""
+    """One line of the list. `train`, `chat` and `see`: whether the buttons are there; `note`: why one is not."""
     named = [job.name for job in runs]
     text = model.kind == "text"
     return {
@@ -34,6 +34,7 @@ def mine(model: Model, size: int, runs: Iterable[Job], unfit: StudioError | None
         "note": unfit.say(words.language) if unfit else "",
         "train": unfit is None,
         "chat": text or unfit is None,
+        "see": not text and unfit is None,
         "own": not model.shipped,
     }
 
