@@ -80,6 +80,13 @@ for (const chat of window.studioPage.chats) {
       grow();
       chat.drawTray?.(place);
     };
+    // A picture that is pasted or dropped where there are only words is not lost without a word.
+    const wordless = (event, carried) => {
+      if (chat.sight || ![...carried.files].some((file) => file.type.startsWith("image/"))) return;
+      event.preventDefault();
+      chat.said = t("chat.no_pictures");
+      chat.tell("said", chat.said);
+    };
     const grow = () => {
       kept.input.style.height = "auto";
       // A very long text is not measured: laying it out once more would take seconds.
@@ -88,8 +95,8 @@ for (const chat of window.studioPage.chats) {
     };
     kept.input = element("textarea", { rows: "1", placeholder: t("chat.question"), "aria-label": t("chat.question"), "aria-describedby": `${chat.name}-said ${chat.name}-keys`,
       oninput: (event) => (chat.keep(event.target.value), grow(), chat.drawTray?.(place)),
-      // A picture that is pasted where there are only words is not lost without a word.
-      onpaste: (event) => !chat.sight && [...event.clipboardData.files].some((file) => file.type.startsWith("image/")) && ((chat.said = t("chat.no_pictures")), chat.tell("said", chat.said)),
+      onpaste: (event) => wordless(event, event.clipboardData),
+      ondrop: (event) => wordless(event, event.dataTransfer),
       onkeydown: (event) => {
         if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
         event.preventDefault();

@@ -218,9 +218,9 @@ for (const chat of window.studioPage.chats) {
     chat.parts.clear();
     const turns = view ? view.turns.map((turn, number) => element("article", { class: "turn", "data-panes": turn.answers.length },
       shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last))))) : [chat.begin ? chat.begin() : ideas()];
-    place.root.className = "chat-view";
+    place.root.className = chat.sight ? "chat-view seeing" : "chat-view";
     place.root.replaceChildren(bar(), element("div", { class: "chat-scroll", tabindex: "0", role: "region", "aria-label": t("chat.conversation") }, ...turns), place.kept.heard);
-    if (low) toEnd();
+    if (view && low) toEnd();
     else scroller().scrollTop = top;
     const again = key && place.root.querySelector(`[data-key="${CSS.escape(key)}"]`);
     if (again) again.focus();
