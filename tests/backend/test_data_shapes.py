@@ -179,4 +179,4 @@ def test_training_on_another_shape_says_what_to_do(shape: Any, said: str) -> Non
     with pytest.raises(DataError, match=said) as caught:
         check.refuse_other_shape(data, "chat")
     assert all("{" not in caught.value.say(language) for language in LANGUAGES)
-    assert datasets.SHIPPED.is_dir()
+    assert all(folder.is_dir() for folder in datasets.SHIPPED)
