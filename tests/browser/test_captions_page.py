@@ -62,9 +62,7 @@ def begins(page: Page, files: list[Path]) -> None:
     expect(page.locator("#captions-name")).to_be_visible()
 
 
-def test_a_hundred_pictures_are_captioned_stopped_corrected_and_become_data(
-    page: Page, studio: Studio, tmp_path: Path
-) -> None:
+def test_a_hundred_pictures_are_captioned_stopped_and_gone_on_with(page: Page, studio: Studio, tmp_path: Path) -> None:
     page.get_by_role("button", name=said("part.captions")).click()
     expect(page.locator("#captions-new")).to_be_visible()
     assert not faults(page)
@@ -76,8 +74,7 @@ def test_a_hundred_pictures_are_captioned_stopped_corrected_and_become_data(
     page.locator("#captions-model").select_option("starter-vision")
     page.locator("#captions-prompt").fill("Describe the picture.")
     begins(page, [archive(tmp_path, MANY)])
-    rows = page.locator(".captions-rows li")
-    expect(rows.first).to_be_visible(timeout=LONG)
+    expect(page.locator(".captions-rows li").first).to_be_visible(timeout=LONG)
     page.locator("[data-key=stop]").click()
     expect(page.locator("[data-key=resume]")).to_be_visible(timeout=LONG)
     before = Services.at(studio.workspace).chats
@@ -88,20 +85,23 @@ def test_a_hundred_pictures_are_captioned_stopped_corrected_and_become_data(
     expect(page.locator(".captions .run-more")).to_contain_text("broken.png")
     expect(page.locator(".captions .pages")).to_contain_text(str(MANY))
 
-    # A correction is on the disk when the field is left, and there after a reload.
+
+def test_a_correction_is_kept_and_there_after_a_reload(page: Page) -> None:
+    """On the disk when the field is left."""
     caption = page.get_by_label(said("of", name="000.png"))
     was = caption.input_value()
     assert len(was) > 10
     caption.fill("Un cerc roșu, corectat.")
     page.locator("#captions-name").click()
-    expect(rows.first.locator(".badge")).to_have_text(said("corrected"))
+    expect(page.locator(".captions-rows li").first.locator(".badge")).to_have_text(said("corrected"))
     page.reload()
     expect(page.locator("[data-key=captions]")).to_have_attribute("aria-pressed", "true")
     page.locator("[data-key^='open ']").first.click()
     expect(page.get_by_label(said("of", name="000.png"))).to_have_value("Un cerc roșu, corectat.")
     assert not faults(page)
 
-    # As files, and as a data set.
+
+def test_captions_become_files_and_a_data_set(page: Page, studio: Studio) -> None:
     with page.expect_download() as told:
         page.locator("a[data-key=csv]").click()
     table = list(csv.DictReader(io.StringIO(Path(told.value.path()).read_text(encoding="utf-8-sig"))))
@@ -116,19 +116,21 @@ def test_a_hundred_pictures_are_captioned_stopped_corrected_and_become_data(
     made = next(one for one in Services.at(studio.workspace).my_data.sets() if not one.dataset.shipped)
     assert (made.dataset.shape, made.dataset.rows) == ("caption", MANY)
 
-    # The next page of them, and on a phone.
+
+def test_pages_of_captions_fit_a_phone_and_a_job_is_deleted_when_it_is_meant(page: Page, studio: Studio) -> None:
     page.locator("[data-key=after]").click()
     expect(page.get_by_label(said("of", name="024.png"))).to_be_visible()
     page.set_viewport_size({"width": 360, "height": 740})
-    expect(rows.first).to_be_visible()
+    expect(page.locator(".captions-rows li").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.set_viewport_size({"width": 1366, "height": 768})
 
-    # Deleted only when it is meant; the data set stays.
+    # The data set stays.
     page.locator("[data-key=forget]").click()
     page.locator("[data-key=forget]").get_by_text(said("sure")).click()
     expect(page.locator("#captions-new")).to_be_visible()
-    assert not Services.at(studio.workspace).chats.jobs.all(before.person)
+    chats = Services.at(studio.workspace).chats
+    assert not chats.jobs.all(chats.person)
     assert [one for one in Services.at(studio.workspace).my_data.sets() if not one.dataset.shipped]
 
 

@@ -51,9 +51,11 @@ class Sight:
 
 
 def sight(folder: Path) -> Sight | None:
-    """Of the model in this folder; None for one that sees nothing. ModelError as `weights.header`."""
+    """Of the model in this folder; None for one that sees nothing, or whose files do not say with what. ModelError as
+    `weights.header`.
+    """
     config = read(folder / "config.json")
-    if not sees(config):
+    if not sees(config) or not _told(config):
         return None
     vision, kind = config["vision_config"], config["model_type"]
     width = int(vision.get("embed_dim") or vision.get("hidden_size", 0))
@@ -74,11 +76,16 @@ def sight(folder: Path) -> Sight | None:
     )
 
 
+def _told(config: Config) -> bool:
+    """Whether it says how large its pictures are; where they may be of any size, patches are what counts."""
+    return config["model_type"] in MERGING or {"image_size", "patch_size"} <= set(config["vision_config"])
+
+
 def patches(folder: Path) -> Callable[[Size], int] | None:
     """How many patches go through the tower for a picture of some size; None as `sight`."""
     config, pictures = read(folder / "config.json"), processor(folder)
     count = counter(folder)
-    if count is None:
+    if count is None or not _told(config):
         return None
     kind, tile = config["model_type"], _tile(folder, config)
     if not tile:
