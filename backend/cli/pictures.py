@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.captions import book, handing, submit
-from backend.captions.prompts import SENTENCE, templates
+from backend.captions.prompts import usual
 from backend.captions.submit import Wanted
 from backend.cli.chat import START_SECONDS, named
 from backend.cli.headless import open_jobs, supervised
@@ -73,9 +73,10 @@ def again(jobs: Jobs, ref: str) -> Job:
 
 
 def begun(jobs: Jobs, options: argparse.Namespace) -> Job:
-    prompt = options.prompt or templates(options.language)[SENTENCE]
+    model = named(jobs, options.model)
+    prompt = options.prompt or usual(HOME, jobs.workspace, model, options.language)
     wanted = Wanted(
-        model=named(jobs, options.model),
+        model=model,
         label=options.model,
         prompt=prompt,
         with_base=options.with_base,

@@ -31,7 +31,8 @@ class Model(BaseModel):
     """`location` is a folder with config.json, safetensors and the tokenizer; `source` is what the person named.
 
     `kind`: "text" or "vision"; `revision`: its commit on the Hub; `licence`: as its page states it; `quantised`: how
-    its weights are rounded already ("" for not at all).
+    its weights are rounded already ("" for not at all); `describes`: by language, the words at which a model that sees
+    describes a picture, where it does not understand others.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -47,6 +48,7 @@ class Model(BaseModel):
     quantised: str = ""
     titles: dict[str, str] = Field(default_factory=dict)
     about: dict[str, str] = Field(default_factory=dict)
+    describes: dict[str, str] = Field(default_factory=dict)
     added_at: float = 0.0
 
     @property
@@ -137,7 +139,11 @@ def _shipped(record: Path) -> Model:
     values = json.loads(record.read_text(encoding="utf-8"))
     title, about = values.get("title", {}), values.get("about", {})
     name = title.get("en", values["id"])
-    known = {"location": str(record.parent), "kind": values.get("kind", "text")}
+    known = {
+        "location": str(record.parent),
+        "kind": values.get("kind", "text"),
+        "describes": values.get("describes", {}),
+    }
     return Model(id=values["id"], name=name, shipped=True, titles=title, about=about, **known)
 
 

@@ -49,8 +49,7 @@
     const made = element("select", { id: "captions-model", "data-key": "model", onchange: () => (captions.want({ model: made.value }), page.told("captions")) },
       ...[["captions.adapters", adapters], ["captions.models", every]].filter(([, some]) => some.length).map(([, some], at, all) =>
         element("optgroup", { label: all.length > 1 && !at ? t("captions.adapters") : t("captions.models") }, ...some.map((one) => element("option", { value: one.id }, one.name)))));
-    const known = [...adapters, ...every].some((one) => one.id === captions.wanted().model);
-    made.value = known ? captions.wanted().model : every[0]?.id ?? "";
+    made.value = captions.model()?.id ?? "";
     return made;
   };
   const prompts = () => {
@@ -59,7 +58,8 @@
       document.getElementById("captions-prompt").value = made.value;
     } }, element("option", { value: "" }, t("captions.prompts")));
     const tongues = [page.language, ...["en", "ro", "it"].filter((one) => one !== page.language)];
-    for (const one of tongues) made.append(element("optgroup", { label: { en: "English", ro: "Română", it: "Italiano" }[one], lang: one }, ...captions.offered.questions[one].map((said) => element("option", { value: said }, said))));
+    const words = (one) => [captions.model()?.describes[one], ...captions.offered.questions[one]].filter(Boolean);
+    for (const one of tongues) made.append(element("optgroup", { label: { en: "English", ro: "Română", it: "Italiano" }[one], lang: one }, ...words(one).map((said) => element("option", { value: said }, said))));
     return made;
   };
   const prompt = () => {
@@ -70,7 +70,7 @@
   const beside = () => {
     const box = element("input", { type: "checkbox", id: "captions-beside-base", "data-key": "beside", onchange: () => captions.want({ beside: box.checked }) });
     box.checked = captions.wanted().beside;
-    return element("label", { class: "ticked", hidden: !captions.wanted().model.startsWith("run:") }, box, t("captions.beside"));
+    return element("label", { class: "ticked", hidden: !captions.model()?.id.startsWith("run:") }, box, t("captions.beside"));
   };
   const fresh = () => captions.offered ? element("form", { id: "captions-new", novalidate: true, onsubmit: (event) => (event.preventDefault(), captions.sending || captions.begins()) },
     element("h2", { tabindex: "-1" }, t("captions.new")), wrong("files"), captions.files.length ? brought() : zone(),

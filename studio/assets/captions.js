@@ -12,7 +12,13 @@
   const EMPTY = { model: "", prompt: null, beside: true, part: "ask" };
   captions.wanted = () => ({ ...EMPTY, ...JSON.parse(draft.read() || "{}") });
   captions.want = (values) => draft.write(JSON.stringify({ ...captions.wanted(), ...values }));
-  captions.prompt = () => captions.wanted().prompt ?? captions.offered?.questions[page.language]?.[0] ?? "";
+  // Who captions: what was chosen if it is still there, else the first model.
+  captions.model = () => {
+    const every = captions.offered ? [...captions.offered.adapters, ...captions.offered.models] : [];
+    return every.find((one) => one.id === captions.wanted().model) ?? captions.offered?.models[0] ?? null;
+  };
+  // What was typed; else the words that this model understands, or the first of those that any does.
+  captions.prompt = () => captions.wanted().prompt ?? captions.model()?.describes[page.language] ?? captions.offered?.questions[page.language]?.[0] ?? "";
 
   // The two parts of the tab.
   captions.shows = (part) => {
@@ -104,7 +110,7 @@
     document.querySelector(`#captions-${where}`)?.focus();
   };
   captions.begins = async () => {
-    const { model, beside } = captions.wanted(), prompt = captions.prompt();
+    const { beside } = captions.wanted(), prompt = captions.prompt();
     captions.said = {};
     if (!captions.files.length) return refuses("files", t("captions.no_files"));
     captions.sending = { share: 0 };
@@ -114,7 +120,7 @@
       tell();
     });
     if (!brought.ok) return refuses("files", brought.said);
-    const found = await post("start", { upload: brought.upload, model: model || captions.offered?.models[0]?.id || "", prompt, with_base: beside });
+    const found = await post("start", { upload: brought.upload, model: captions.model()?.id ?? "", prompt, with_base: beside });
     if (!found.ok) {
       page.data.post("discard", { upload: brought.upload });
       return refuses(found.field || "files", found.said);

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from backend.captions.submit import Wanted
 from backend.errors import ChatError, ModelError, StudioError
+from backend.inference.shelf import RUN
 from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
 from studio.security import attachment
 from studio.services.chats import ChatServices
@@ -35,9 +36,12 @@ class Captions:
     def offered(self, form: Form, words: Words) -> Any:
         """Models that see, adapters of such models, and what they may be asked about each picture."""
         chats = self.mine.chats
-        models = [{"id": one.id, "name": one.title(words.language)} for one in chats.models(sight=True)]
-        adapters = [{"id": f"run:{job.id}", "name": job.name} for job in chats.adapters(sight=True)]
+        models = [self._asked(one.id, one.title(words.language)) for one in chats.models(sight=True)]
+        adapters = [self._asked(f"{RUN}{job.id}", job.name) for job in chats.adapters(sight=True)]
         return {"models": models, "adapters": adapters, "questions": views.questions()}
+
+    def _asked(self, model: str, name: str) -> dict[str, Any]:
+        return {"id": model, "name": name, "describes": self.mine.describes(model)}
 
     def one(self, form: Form, words: Words) -> Any:
         """Some captions from the one with the number `first`, from 0."""

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from backend.captions import book, handing, run, submit
-from backend.captions.prompts import templates
+from backend.captions.prompts import SENTENCE, templates, usual
 from backend.captions.submit import Wanted
 from backend.data import datasets
 from backend.data import rows as stored
@@ -23,6 +23,7 @@ from backend.jobs.model import CHORES, ExitCode, Job
 from backend.messages import LANGUAGES
 from backend.models import catalogue
 from backend.models.catalogue import Model
+from backend.paths import Workspace
 from backend.people import HOME, Person
 from backend.worker import RUNNERS
 from tests import photos, sights
@@ -190,3 +191,9 @@ def test_prompts_are_there_in_every_language() -> None:
     found = [templates(language) for language in LANGUAGES]
     assert len({tuple(one) for one in found}) == 1
     assert len({text for one in found for text in one.values()}) == 3 * len(found[0])
+
+
+def test_a_model_that_understands_few_words_is_asked_in_them(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path).create()
+    assert usual(HOME, workspace, "starter-vision", "it") == "Descrivi l'immagine."
+    assert usual(HOME, workspace, "starter", "it") == templates("it")[SENTENCE]

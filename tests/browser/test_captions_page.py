@@ -72,6 +72,8 @@ def test_a_hundred_pictures_are_captioned_stopped_and_gone_on_with(page: Page, s
     expect(page.locator("#captions-beside .wrong").first).to_have_text(said("no_files"))
 
     page.locator("#captions-model").select_option("starter-vision")
+    # In words that this model understands.
+    expect(page.locator("#captions-prompt")).to_have_value("Descrie imaginea.")
     page.locator("#captions-prompt").fill("Describe the picture.")
     begins(page, [archive(tmp_path, MANY)])
     expect(page.locator(".captions-rows li").first).to_be_visible(timeout=LONG)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from backend.captions import book, brought, handing, submit
+from backend.captions import book, brought, handing, prompts, submit
 from backend.captions.book import Entry
 from backend.captions.handing import Form
 from backend.captions.request import KIND, CaptionRequest
@@ -44,6 +44,10 @@ class Captioning:
     def entries(self, job_id: str) -> list[Entry]:
         """By the names of the pictures; errors as `one`."""
         return sorted(book.read(self._folder(job_id)[1]), key=lambda entry: entry.name)
+
+    def describes(self, model: str) -> dict[str, str]:
+        """As `prompts.describes`."""
+        return prompts.describes(self.chats.person, self.chats.workspace, model)
 
     def start(self, upload: str, wanted: Wanted) -> Job:
         """Errors as `brought.source_of` and `submit.start`."""
