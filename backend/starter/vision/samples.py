@@ -57,8 +57,10 @@ def rows(sample: Sample) -> Iterator[tuple[bytes, Row]]:
         things = scene(chance, TRAINED)
         raw = _png(things, chance)
         for language in sample.languages:
-            asked = [ask(things, kind, language, chance) for kind in sample.kinds]
-            found += [(raw, _row(raw, one)) for one in _together([one for one in asked if one], chance)]
+            asked = (ask(things, kind, language, chance) for kind in sample.kinds)
+            # Nothing is asked twice of a picture.
+            once = {one.question: one for one in asked if one}
+            found += [(raw, _row(raw, one)) for one in _together(list(once.values()), chance)]
     chance.shuffle(found)
     return iter(found)
 
