@@ -63,10 +63,13 @@ for (const chat of window.studioPage.chats) {
     if (restoring) chat.restore?.(chat.id);
     restoring = false;
     if (chat.view?.answering) follow();
+    else if (unheard) announce();
   };
-  let shown, restoring = false;
+  // `unheard`: answers have ended that were not read out yet; whichever load is the last one has them whole.
+  let shown, restoring = false, unheard = false;
   chat.open = (id, anew = true) => {
     quiet();
+    unheard = false;
     chat.id = id;
     talks(id, anew);
     chat.said = "";
@@ -104,8 +107,8 @@ for (const chat of window.studioPage.chats) {
     mine.addEventListener("done", async () => {
       if (source !== mine) return;
       quiet();
+      unheard = true;
       await chat.load();
-      announce();
       chat.refresh();
       chat.memory();
     });
@@ -140,6 +143,7 @@ for (const chat of window.studioPage.chats) {
 
   // Read out once, when it is there as a whole: word by word nobody could follow.
   const announce = () => {
+    unheard = false;
     const last = chat.view?.turns.at(-1);
     if (last) chat.tell("heard", last.answers.map((one) => `${one.label}: ${one.text || one.said}`).join(". "));
   };
