@@ -40,7 +40,7 @@
     const offered = [
       run.resumable ? act("resume", t("resume"), { class: "act first" }) : null,
       made && idle && sees ? button(t("see"), () => page.ask.with(run.id), { class: run.state === "done" ? "act first" : "act", "data-action": "see" }) : null,
-      made && idle ? button(t("chat"), () => page.chat.with(run.id), { class: run.state === "done" && !sees ? "act first" : "act", "data-action": "chat" }) : null,
+      made && idle && !sees ? button(t("chat"), () => page.chat.with(run.id), { class: run.state === "done" ? "act first" : "act", "data-action": "chat" }) : null,
       run.active && !run.stopping ? act("stop", t("stop")) : null,
       run.active && !run.stopping && ["train", "chain"].includes(run.kind) ? twice(place, run, "discard", t("discard"), discards(run), t("discard")) : null,
       run.active || run.state === "queued" ? page.noticeButton?.(run) ?? null : null,

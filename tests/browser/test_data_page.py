@@ -301,8 +301,7 @@ def test_train_leads_to_where_every_file_is_taken(page: Page) -> None:
 
 
 def test_every_shape_that_ships_is_drawn_as_it_is_read(page: Page) -> None:
-    pairs = page.locator("#data-here button.run").last
-    pairs.click()
+    listed(page, "Perechi de răspunsuri").click()
     expect(page.locator(".data-row.preference .side-of.better").first).to_be_visible()
     expect(page.locator("#data-one [data-key=rename]")).to_have_count(0)
     page.locator("[data-action=back]").click()

@@ -103,18 +103,17 @@ def leafs_through_the_answers(page: Page) -> None:
 
 
 def talks_to_it(page: Page) -> None:
-    """About pictures first, which have a tab of their own; in words as to any other, beside the model before."""
+    """About pictures, which have a tab of their own: there is no second way that looks alike and leads elsewhere."""
+    expect(page.locator(".run-head [data-action='chat']")).to_have_count(0)
     page.locator(".run-head [data-action='see']").click()
     expect(page.locator("#tab-vision-button")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#tab-vision")).to_contain_text("what it sees")
-    tab(page, "runs")
-    page.locator(".run-head [data-action='chat']").click()
-    expect(page.locator("#tab-chat-button")).to_have_attribute("aria-selected", "true")
-    question = page.locator("#question textarea")
+    page.locator("#ask-panes .gallery button").first.click()
+    question = page.locator("#ask-question textarea")
     question.fill("How many colours are there?")
     question.press("Enter")
     for pane in (".reply.pane-0", ".reply.pane-1"):
-        expect(page.locator(f"{pane}[data-state=done]")).to_be_visible(timeout=LONG)
+        expect(page.locator(f"#tab-vision {pane}[data-state=done]")).to_be_visible(timeout=LONG)
 
 
 def lets_go_what_was_seen(page: Page) -> None:
