@@ -86,6 +86,13 @@ LINES = [
     '{"messages": [{"role": "user", "content": "a"}\n{"role": "assistant", "content": "c"}]}',
     ", ".join([json.dumps(chat("a", "b"))] * 2),
     "],[".join([json.dumps(chat("a", "b"))] * 2),
+    " ".join([json.dumps(chat("a", "b"))] * 2),
+    "".join([json.dumps(chat("a", "b"))] * 2),
+    json.dumps(chat("a", "b")).replace("[", "\n["),
+    "\n" + json.dumps(chat("a", "b")) + "\n",
+    json.dumps(chat("a\n\"b\"", "\t\\c/")).replace("/", "\\/"),
+    json.dumps(chat("\u2003", "b"), ensure_ascii=False),
+    json.dumps({"messages": []}),
 ]  # fmt: skip
 
 
