@@ -5,6 +5,7 @@ most the last second of the text is lost, and the next one shows the answer as i
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backend.chats import titles, words
-from backend.chats.model import UNFINISHED, Answer, Conversation, Turn, new_id
+from backend.chats.model import TIE, UNCOUNTED, UNFINISHED, Answer, Conversation, Turn, new_id
 from backend.chats.pictures.kept import Pictures
 from backend.chats.running import Running
 from backend.chats.store import Chats
@@ -28,6 +29,7 @@ POLL_SECONDS = 0.1
 SAVE_SECONDS = 1.0
 # Whoever sees the last word may ask again before the answer is in the ledger.
 SETTLING_SECONDS = 5.0
+CHANCE = random.SystemRandom()
 log = logging.getLogger(__name__)
 
 
@@ -148,6 +150,21 @@ class Desk:
 
         return self.chats.change(person, chat, change, touched=False)
 
+    def prefer(self, person: Person, chat: str, number: int, preferred: str) -> Turn:
+        """Say which answer of turn `number` (from 0), compared blindly, is the better one: its id, `TIE` or
+        `UNCOUNTED`. ChatError while it is being answered; AccessError when it is said already, or there is none such.
+        """
+        if self.running(chat):
+            raise ChatError("chat.answering")
+
+        def change(now: Conversation) -> Conversation:
+            turn = now.turn(number)
+            if not turn.secret or preferred not in (TIE, UNCOUNTED, *(one.id for one in turn.answers)):
+                raise AccessError("chat.no_answer")
+            return now.with_turn(number, turn.model_copy(update={"preferred": preferred}))
+
+        return self.chats.change(person, chat, change, touched=False).turn(number)
+
     def stop(self, person: Person, chat: str) -> None:
         """End all answers of a conversation, in the engine too; what was said is kept."""
         self.chats.get(person, chat)
@@ -170,7 +187,10 @@ class Desk:
         self.pictures.check(person, shown)
         choices = asked.choices.model_copy(update={"sight": asked.choices.sight or bool(shown)})
         now = time.time()
-        answers = tuple(self._blank(model, labels.get(model, model), now) for model in choices.models)
+        models = list(choices.models)
+        if choices.blind:
+            CHANCE.shuffle(models)
+        answers = tuple(self._blank(model, labels.get(model, model), now) for model in models)
         values = {"question": question, "choices": choices, "asked_at": now, "answers": answers, "reference": reference}
         return asked.model_copy(update=values)
 

@@ -13,6 +13,8 @@ from backend.inference.sampling import Sampling
 State = Literal["waiting", "writing", "done", "stopped", "interrupted", "failed"]
 UNFINISHED = ("waiting", "writing")
 MOST_ADAPTERS = 3
+TIE, UNCOUNTED = "tie", "uncounted"
+"""Instead of an answer's id, what was preferred: none of them; or it is not to be counted."""
 
 
 def new_id() -> str:
@@ -22,7 +24,8 @@ def new_id() -> str:
 class Choices(BaseModel):
     """What a question is asked with: models by the names the engine knows, the system prompt, the sampling.
 
-    `sight`: it is asked where people ask about pictures.
+    `sight`: it is asked where people ask about pictures. `blind`: nobody is told which model gave which answer before
+    one was preferred.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,6 +34,7 @@ class Choices(BaseModel):
     system: str = ""
     sampling: Sampling = Sampling()
     sight: bool = False
+    blind: bool = False
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -71,6 +75,7 @@ class Turn(BaseModel):
     """A question with its answers in the order of the panes; `earlier` are answers that were asked for again.
 
     `pictures` are those shown with it, by their stored names; `reference` is the right answer where it was given.
+    `preferred` is the id of the better answer of a blind comparison, `TIE` or `UNCOUNTED`; "" before it is said.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -78,10 +83,21 @@ class Turn(BaseModel):
     question: str
     pictures: tuple[str, ...] = ()
     reference: str = ""
+    preferred: str = ""
     choices: Choices
     asked_at: float = 0.0
     answers: tuple[Answer, ...] = ()
     earlier: tuple[Answer, ...] = ()
+
+    @property
+    def compared(self) -> bool:
+        """Whether answers are compared blindly."""
+        return self.choices.blind and len(self.answers) > 1
+
+    @property
+    def secret(self) -> bool:
+        """Whether nobody may know yet which model gave which answer."""
+        return self.compared and not self.preferred
 
     def versions(self, model: str) -> list[Answer]:
         """All answers of one model, in the order in which they were asked for."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 HEAD = VERSIONS[-1]
 
 metadata = MetaData(
@@ -192,6 +192,16 @@ tests = Table(
     _id(),
     _owner(),
     Column("messages", JSON, nullable=False),
+    _made(),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _id(),
+    _owner(),
+    Column("models", Text, nullable=False),
+    Column("winner", Text, nullable=False),
     _made(),
 )
 

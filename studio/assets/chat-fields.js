@@ -10,8 +10,9 @@ for (const chat of window.studioPage.chats) {
   chat.set = (name, value) => {
     chat.fields[name] = value;
     chat.store(KEPT, JSON.stringify(chat.fields));
-    if (!["base", "adapters"].includes(name)) checkSoon();
+    if (!["base", "adapters", "blind"].includes(name)) checkSoon();
     if (name === "adapters") learned();
+    if (name === "adapters" && (chat.view || !chat.id)) chat.tell("view", chat.view);
   };
   chat.seed = (values) => {
     FIELDS.forEach((name, index) => (chat.fields[name] = values[index]));
@@ -68,7 +69,7 @@ for (const chat of window.studioPage.chats) {
   // Gradio makes the fields when they are unfolded: a moment later they are there.
   chat.unfolded = () => setTimeout(check, 150);
   const checked = () => {
-    const { base, adapters, ...settings } = chat.values();
+    const { base, adapters, blind, ...settings } = chat.values();
     return settings;
   };
   // Answers may overtake one another: one to what the fields no longer hold is asked again.

@@ -54,8 +54,9 @@ for (const chat of window.studioPage.chats) {
     const title = state.renaming && view ? rename(view) : element("h2", {}, view?.title ?? t("chat.new"));
     const presenting = document.body.classList.contains("presenting");
     const tools = [press("present", presenting ? t("chat.present.leave") : t("chat.present"), () => chat.present(!presenting), { "aria-pressed": String(presenting) })];
+    if (!presenting) tools.unshift(chat.blindness());
     if (view && !presenting) tools.unshift(...conversationTools());
-    return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools));
+    return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools.filter(Boolean)));
   };
   const rename = (view) =>
     element("div", { class: "renaming" }, form({ tag: "input", key: "title", id: `${chat.name}-name`, label: t("chat.name"), value: view.title, word: t("chat.keep"), closed: { renaming: false }, keep: chat.rename, back: "rename" }));
@@ -139,7 +140,7 @@ for (const chat of window.studioPage.chats) {
     if (last && !one.retry) made.push(press(`again-${one.pane}`, t("chat.again"), () => chat.again(one.id)));
     return element("div", { class: "tools" }, ...made, versions(one));
   };
-  const answer = (one, last) => {
+  const answer = (one, last, secret) => {
     const words = element("p", { class: "words" }, one.text);
     const said = element("p", {}), detail = element("p", { class: "detail" }), full = element("p", { class: "full" }), scores = element("p", { class: "scores" });
     const section = element("section", { class: `reply pane-${one.pane}`, "data-pane": one.pane, "aria-label": one.label, style: one.colour ? `--pane:var(--run-${one.colour})` : null });
@@ -164,11 +165,11 @@ for (const chat of window.studioPage.chats) {
     const away = () => show({ ...one, state: "away", said: t("chat.away") });
     if (busy) chat.parts.set(one.id, { hear, away });
     if (busy && chat.away) away();
-    const retry = one.retry && last && !chat.view.answering ? element("button", { type: "button", class: "chip strong", "data-key": `retry-${one.pane}`, onclick: () => chat.again(one.id) }, t("chat.retry")) : null;
+    const retry = one.retry && last && !secret && !chat.view.answering ? element("button", { type: "button", class: "chip strong", "data-key": `retry-${one.pane}`, onclick: () => chat.again(one.id) }, t("chat.retry")) : null;
     if (busy) section.setAttribute("aria-busy", "true");
     section.append(...[
       element("h3", {}, element("i", { class: "dot" }), one.label, one.gone && element("span", { class: "detail" }, ` (${one.gone})`)),
-      words, said, retry, correction(one), scores, full, detail, busy || chat.view.answering ? null : tools(one, last),
+      words, said, retry, correction(one), scores, full, detail, busy || chat.view.answering || secret ? null : tools(one, last),
     ].filter(Boolean));
     return section;
   };
@@ -217,7 +218,7 @@ for (const chat of window.studioPage.chats) {
     Object.assign(place.kept, { id: view?.id, turns: view?.turns.length, answering: view?.answering });
     chat.parts.clear();
     const turns = view ? view.turns.map((turn, number) => element("article", { class: "turn", "data-panes": turn.answers.length },
-      shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last))))) : [chat.begin ? chat.begin() : ideas()];
+      shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last, turn.blind?.secret))), chat.blindly(turn, number))) : [chat.begin ? chat.begin() : ideas()];
     place.root.className = chat.sight ? "chat-view seeing" : "chat-view";
     place.root.replaceChildren(bar(), element("div", { class: "chat-scroll", tabindex: "0", role: "region", "aria-label": t("chat.conversation") }, ...turns), place.kept.heard);
     if (view && low) toEnd();

@@ -48,6 +48,12 @@ def asked_by_body(do: Do, place: Place) -> Callable[..., Any]:
     return handle
 
 
+def turn_of(form: Form) -> int:
+    """The number of a turn, from 0; -1 for what is none."""
+    turn = form.get("turn")
+    return turn if isinstance(turn, int) else -1
+
+
 def answered(do: Do, place: Place, form: Form, words: Words) -> Response:
     try:
         return JSONResponse(do(form, words), headers=NO_STORE)

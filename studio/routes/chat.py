@@ -17,7 +17,7 @@ from backend.chats import export
 from backend.chats.feedback import LESSONS, Lesson
 from backend.chats.presets import shipped
 from backend.errors import StudioError
-from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
+from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, turn_of, words_of
 from studio.services.chats import ChatServices
 from studio.services.seeing.asking import Asking
 from studio.text import Words
@@ -45,22 +45,30 @@ class Chat:
         found = self.services.one(text(form, "chat"))
         running = self.services.running(found.id)
         names, tests = self.services.names(words.language), self.services.exam.ids(self.services.person)
-        known = views.Known(names, self.services.colours(found), self.services.marks(found), tests)
+        tallies = {one.id: self.services.tally(one) for one in found.turns if one.compared and one.preferred}
+        known = views.Known(names, self.services.colours(found), self.services.marks(found), tests, tallies)
         return views.conversation(found, known, running, words)
 
     def ask(self, form: Form, words: Words) -> Any:
         return {"chat": self.services.ask(text(form, "chat") or None, views.asked(form)).id}
 
     def edit(self, form: Form, words: Words) -> Any:
-        turn = form.get("turn")
-        number = turn if isinstance(turn, int) else -1
-        return {"chat": self.services.edit(text(form, "chat"), number, views.asked(form)).id}
+        return {"chat": self.services.edit(text(form, "chat"), turn_of(form), views.asked(form)).id}
 
     def again(self, form: Form, words: Words) -> Any:
         return {"chat": self.services.again(text(form, "chat"), text(form, "answer")).id}
 
     def use(self, form: Form, words: Words) -> Any:
         return {"chat": self.services.use(text(form, "chat"), text(form, "answer")).id}
+
+    def prefer(self, form: Form, words: Words) -> Any:
+        """Which of the answers that were compared blindly is the better one."""
+        self.services.prefer(text(form, "chat"), turn_of(form), text(form, "preferred"))
+        return {}
+
+    def anew(self, form: Form, words: Words) -> Any:
+        self.services.count_anew(text(form, "chat"), turn_of(form))
+        return {}
 
     def stop(self, form: Form, words: Words) -> Any:
         self.services.stop(text(form, "chat"))
@@ -143,7 +151,7 @@ TYPES = {"md": "text/markdown", "json": "application/json", "jsonl": "applicatio
 GET = ("list", "one", "ideas", "learned", "judged", "loaded")
 POST = (
     "ask", "edit", "again", "use", "stop", "rename", "delete", "mark", "correct", "check", "forget", "drop",
-    "dataset", "unload",
+    "dataset", "unload", "prefer", "anew",
 )  # fmt: skip
 
 
@@ -202,7 +210,7 @@ async def stream(services: ChatServices, request: Request) -> Response:
 async def told_on(services: ChatServices, chat: str, words: Words) -> AsyncIterator[bytes]:
     """What is new in the answers, as often as anybody can see it; each text is sent once."""
     sent: dict[str, int] = {}
-    reference = (await asyncio.to_thread(services.one, chat)).turns[-1].reference
+    turn = (await asyncio.to_thread(services.one, chat)).turns[-1]
     version, quiet = -1, 0.0
     yield b"retry: 1000\n\n"
     while (running := services.desk.running(chat)) is not None:
@@ -214,7 +222,7 @@ async def told_on(services: ChatServices, chat: str, words: Words) -> AsyncItera
         else:
             version, quiet = running.version, 0.0
             told = [news(one, running, sent, words) for one in list(running.answers.values())]
-            yield event("answers", [one | views.scored(one["id"], running, reference, words) for one in told])
+            yield event("answers", [one | views.while_written(one["id"], running, turn, words) for one in told])
         await asyncio.sleep(LOOK_SECONDS)
     yield event("done", {})
 

@@ -13,7 +13,7 @@ from backend.captions import prompts
 from backend.chats.pictures import samples
 from backend.errors import StudioError
 from backend.messages import LANGUAGES
-from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, words_of
+from studio.routes.asking import NO_STORE, Form, asked_by_body, asked_by_query, text, turn_of, words_of
 from studio.services.chats import ChatServices
 from studio.services.seeing.asking import Asking
 from studio.text import Words
@@ -43,11 +43,11 @@ class Seeing:
         return {"picture": self.asking.sample(text(form, "file"))}
 
     def reference(self, form: Form, words: Words) -> Any:
-        self.asking.refer(text(form, "chat"), _number(form), text(form, "reference"))
+        self.asking.refer(text(form, "chat"), turn_of(form), text(form, "reference"))
         return {}
 
     def test(self, form: Form, words: Words) -> Any:
-        self.asking.test(text(form, "chat"), _number(form), keep=form.get("keep") is True)
+        self.asking.test(text(form, "chat"), turn_of(form), keep=form.get("keep") is True)
         return {}
 
     def tests(self, form: Form, words: Words) -> Any:
@@ -61,11 +61,6 @@ POST = ("sample", "reference", "test", "tests")
 
 def _questions(one: samples.Sample, language: str) -> list[dict[str, str]]:
     return [asked.model_dump() for asked in one.questions.get(language, ())]
-
-
-def _number(form: Form) -> int:
-    turn = form.get("turn")
-    return turn if isinstance(turn, int) else -1
 
 
 def add_picture_routes(app: FastAPI, services: ChatServices) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.chats import words as wording
+from backend.chats.blind.tally import Tallies, Tally
 from backend.chats.changes import Changes
 from backend.chats.desk import Desk
 from backend.chats.feedback import Feedback, Judged, Lesson, Mark
@@ -147,6 +148,24 @@ class ChatServices:
         """AccessError when the conversation is not this person's."""
         self.desk.chats.get(self.person, chat)
         return self.desk.running(chat)
+
+    # Compared blindly
+
+    @property
+    def tallies(self) -> Tallies:
+        return Tallies(self.jobs.ledger)
+
+    def prefer(self, chat: str, number: int, preferred: str) -> None:
+        self.tallies.add(self.person, self.desk.prefer(self.person, chat, number, preferred))
+
+    def tally(self, turn: Turn) -> Tally:
+        """Of all comparisons of the models of this turn."""
+        return self.tallies.of(self.person, turn.choices.models)
+
+    def count_anew(self, chat: str, number: int) -> None:
+        """Forget how often which model of turn `number` was preferred; what was said in the conversations stays."""
+        self.tallies.clear(self.person, self.one(chat).turn(number).choices.models)
+        self.changes.tell(chat)
 
     # What is kept
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from backend.chats import words as wording
+from backend.chats.blind.tally import Tally
 from backend.chats.feedback import Judged, Mark
 from backend.chats.model import Answer, Choices, Conversation, Turn
 from backend.chats.pictures.scores import score
@@ -33,6 +35,7 @@ PLACES = {
     "picture_gone": "pictures",
 }
 MOST_DIGITS = 40
+LETTERS = "ABCD"
 # 32.768, 32,768, 32 768: in a setting that is a whole number the signs in between only part its digits.
 GROUPED = re.compile(r"[+-]?\d{1,3}(?:[.,\s]\d{3})+")
 
@@ -78,6 +81,7 @@ def choices(form: Mapping[str, Any]) -> Choices:
         system=wording.check(text(form.get("system")), "system"),
         sampling=sampling(form),
         sight=form.get("sight") is True,
+        blind=form.get("blind") is True,
     )
 
 
@@ -120,13 +124,15 @@ def judged(found: Judged, words: Words) -> dict[str, Any]:
 
 class Known(NamedTuple):
     """What is known besides a conversation: how models are called now (one that is gone keeps the name it had) and the
-    colours of runs, by model; what is thought of answers, by their ids; the ids of turns that were saved as a test.
+    colours of runs, by model; what is thought of answers, by their ids; the ids of turns that were saved as a test; of
+    turns that were compared blindly, how often which model was preferred until now.
     """
 
     names: Mapping[str, str]
     colours: Mapping[str, int]
     marks: Mapping[str, Mark]
     tests: Collection[str] = ()
+    tallies: Mapping[str, Tally] = MappingProxyType({})
 
 
 def conversation(found: Conversation, known: Known, running: Running | None, words: Words) -> dict[str, Any]:
@@ -150,20 +156,49 @@ def turn(found: Turn, known: Known, running: Running | None, words: Words) -> di
                 "label": known.names.get(one.model, one.label),
                 "gone": "" if one.model in known.names else words.t("chat.gone"),
                 "pane": position,
-                "colour": known.colours.get(one.model, 0) if position else 0,
+                "colour": known.colours.get(one.model, 0),
                 "versions": versions if len(versions) > 1 else [],
                 "up": mark.up,
                 "corrected": mark.corrected,
                 "scores": scores(one.text, found.reference, words),
             }
+            | (nameless(position, words) if found.secret else {})
         )
     head = {"question": found.question, "pictures": found.pictures, "system": found.choices.system}
-    return head | {"reference": found.reference, "test": found.id in known.tests, "answers": shown}
+    blind = {"secret": found.secret, "said": preferred(found, known, words)} if found.compared else None
+    kept = {"reference": found.reference, "test": found.id in known.tests, "blind": blind}
+    return head | kept | {"answers": shown}
 
 
-def scored(answer_id: str, running: Running, reference: str, words: Words) -> dict[str, str]:
-    """For the stream: how near an answer that is being written comes to the right one."""
-    return {"scores": scores(running.answers[answer_id].text, reference, words)}
+def nameless(position: int, words: Words) -> dict[str, Any]:
+    """What is shown of an answer in place of all that tells which model gave it."""
+    label = words.t("chat.blind.answer", letter=LETTERS[position])
+    return {"label": label, "gone": "", "colour": 0, "versions": [], "up": None, "corrected": "", "detail": ""}
+
+
+def preferred(found: Turn, known: Known, words: Words) -> str:
+    """What was chosen in a blind comparison, and how often which of its models was until now; "" while it is secret."""
+    if found.secret:
+        return ""
+    names = {one.model: known.names.get(one.model, one.label) for one in found.answers}
+    chosen = next((names[one.model] for one in found.answers if one.id == found.preferred), "")
+    said = [words.t("chat.blind.chosen", name=chosen) if chosen else words.t(f"chat.blind.{found.preferred}")]
+    tally = known.tallies.get(found.id)
+    if tally and (tally.ties or any(tally.wins.values())):
+        counts = [f"{names.get(model, model)} {words.number(wins)}" for model, wins in tally.wins.items()]
+        counts += [words.t("chat.blind.same", count=words.number(tally.ties))] if tally.ties else []
+        said.append(words.t("chat.blind.tally", tally=" · ".join(counts)))
+        if tally.chance is not None:
+            said.append(words.t("chat.blind.chance", share=words.number(100 * tally.chance)))
+    return " ".join(said)
+
+
+def while_written(answer_id: str, running: Running, turn: Turn, words: Words) -> dict[str, str]:
+    """For the stream: how near an answer that is being written comes to the right one; not how fast it is where that
+    tells which model gives it.
+    """
+    scored = {"scores": scores(running.answers[answer_id].text, turn.reference, words)}
+    return scored | ({"detail": ""} if turn.secret else {})
 
 
 def scores(said: str, reference: str, words: Words) -> str:

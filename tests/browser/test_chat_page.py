@@ -199,6 +199,26 @@ def test_one_to_three_adapters_stand_beside_the_base(page: Page) -> None:
     assert len(set(colours)) == 3
 
 
+def test_answers_are_compared_without_their_names_until_one_is_chosen(page: Page) -> None:
+    blind = page.locator("[data-key=blind]")
+    blind.click()
+    expect(blind).to_have_attribute("aria-pressed", "true")
+    ask(page, "Câte picioare are pisica?")
+    last = page.locator(".turn").last
+    expect(last.locator(".blind")).to_be_visible(timeout=LONG)
+    expect(last.locator("h3")).to_have_text(["Răspunsul A", "Răspunsul B", "Răspunsul C"])
+    expect(last.locator(".reply .tools")).to_have_count(0)
+    last.locator(".blind").get_by_role("button", name="Răspunsul B").click()
+    expect(last.locator(".blind")).to_contain_text("Ai preferat")
+    expect(last.locator(".blind")).to_contain_text("Până acum")
+    expect(last.locator("h3").filter(has_text="prima")).to_have_count(1)
+    last.locator(".blind").get_by_role("button", name="Numără de la zero").click()
+    last.locator(".blind").get_by_role("button", name="Uită ce s-a numărat").click()
+    expect(last.locator(".blind")).not_to_contain_text("Până acum")
+    blind.click()
+    expect(blind).to_have_attribute("aria-pressed", "false")
+
+
 def test_esc_stops_all_answers_and_keeps_what_was_said(page: Page) -> None:
     page.locator("#chat-temperature input, #chat-temperature textarea").fill("2")
     page.locator("#chat-max_tokens input, #chat-max_tokens textarea").fill("900")

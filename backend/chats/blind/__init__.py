@@ -1,0 +1,1 @@
+"""Answers compared without knowing which model gave which."""
