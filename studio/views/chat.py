@@ -185,7 +185,7 @@ def preferred(found: Turn, known: Known, words: Words) -> str:
     said = [words.t("chat.blind.chosen", name=chosen) if chosen else words.t(f"chat.blind.{found.preferred}")]
     tally = known.tallies.get(found.id)
     if tally and (tally.ties or any(tally.wins.values())):
-        counts = [f"{names.get(model, model)} {words.number(wins)}" for model, wins in tally.wins.items()]
+        counts = [f"{names.get(model, model)}: {words.number(wins)}" for model, wins in tally.wins.items()]
         counts += [words.t("chat.blind.same", count=words.number(tally.ties))] if tally.ties else []
         said.append(words.t("chat.blind.tally", tally=" · ".join(counts)))
         if tally.chance is not None:

@@ -56,7 +56,7 @@ def test_names_are_told_after_the_choice_and_not_before(page: TestClient, chats:
     chosen = after["answers"][0]["label"]
     assert chosen in ("first", "Starter, 2 million")
     assert after["blind"]["said"].startswith(f"You preferred {chosen}. Until now: ")
-    assert f"{chosen} 1" in after["blind"]["said"]
+    assert f"{chosen}: 1" in after["blind"]["said"]
     assert after["answers"][0]["detail"]
     assert prefer(page, chat, "tie") == 422
 
@@ -64,7 +64,7 @@ def test_names_are_told_after_the_choice_and_not_before(page: TestClient, chats:
 def test_ties_are_counted_and_counts_begin_anew(page: TestClient, chats: FakeChats) -> None:
     chat = asked(page, chats)
     assert prefer(page, chat, "tie") == 200
-    assert "no difference 1" in last(page, chat)["blind"]["said"]
+    assert "no difference: 1" in last(page, chat)["blind"]["said"]
     asked(page, chats, chat)
     assert prefer(page, chat, "uncounted", 1) == 200
     assert last(page, chat)["blind"]["said"].startswith("Not counted. Until now:")
