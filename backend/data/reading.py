@@ -90,7 +90,7 @@ def write_blocks(
     for block in blocks:
         chats = None
         if writer.findings.shape == "chat":
-            chats = block.raw if isinstance(block, Chats) else stored(block.raw)
+            chats = block.raw if isinstance(block, Chats) else stored(block)
         if chats is not None:
             writer.rows(chats, block.total)
         else:

@@ -109,7 +109,7 @@ def _read(path: Path, telling: int) -> None:
 
 def _tell(file: BinaryIO, part: int, out: BinaryIO) -> None:
     for block in blocks.of(file, start=_line_from(file, part * PART), stop=(part + 1) * PART):
-        found = blocks.stored(block.raw) or b""
+        found = blocks.stored(block) or b""
         for said in (HEAD.pack(block.end, block.total, len(found)), found):
             left = memoryview(said)
             while left:
