@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Annotated, BinaryIO, Literal, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ SIZE = 1 << 16
 
 class Turn(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class Chat(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -33,7 +33,7 @@ CHATS, WRITER = msgspec.json.Decoder(Chat), msgspec.json.Encoder()
 
 
 class Block(NamedTuple):
-    """`first`: the number of its first line, from 1; `raw`: `lines` with their ends; `end`: bytes of the file so far."""
+    """`first`: number of its first line, from 1; `raw`: `lines` with their ends; `end`: bytes of the file so far."""
 
     first: int
     raw: bytes
@@ -99,7 +99,7 @@ def stored(block: Block) -> bytes | None:
     chats = [row.messages for row in rows]
     if not all(map(_in_turns, {tuple([turn.role for turn in chat]) for chat in chats})):
         return None
-    if [1 for chat in chats for turn in chat if not turn.content or turn.content.isspace()]:
+    if [1 for chat in chats for turn in chat if turn.content.isspace()]:
         return None
     written = WRITER.encode_lines(rows)
     if escaped:
