@@ -35,6 +35,7 @@ from studio.routes.hub_data import add_hub_data_routes
 from studio.routes.models import add_model_routes
 from studio.routes.review import add_review_routes
 from studio.routes.shown import add_picture_routes
+from studio.routes.stage import add_stage_routes
 from studio.routes.tokens import add_token_routes
 from studio.security import Gate, Hosts, inner_path
 from studio.services.door import Services
@@ -99,6 +100,7 @@ def create_app(services: Services, sessions: Sessions, flags: Flags) -> ASGIApp:
     add_routes(app, Live(services))
     add_chat_routes(app, services.chats)
     add_picture_routes(app, services.chats)
+    add_stage_routes(app, services.chats)
     add_caption_routes(app, services.chats)
     add_model_routes(app, services.my_models)
     add_data_routes(app, services.my_data, services.bringing)

@@ -45,7 +45,8 @@ class Answer(BaseModel):
     """What one model said. `label` is its name at that time; `desk` the process that wrote it.
 
     `first_seconds` is the time to the first text, `seconds` that from there to the end; `prompt_tokens` and `tokens`
-    are counted by the engine, `context` is how many of both the model can read.
+    are counted by the engine, `context` is how many of both the model can read. `recorded_at` is when it was given, if
+    it was rehearsed and is only shown again.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -64,6 +65,7 @@ class Answer(BaseModel):
     seconds: float | None = None
     desk: str = ""
     asked_at: float = 0.0
+    recorded_at: float | None = None
 
     def seen_by(self, desk: str) -> "Answer":
         """An answer that another process began and never ended was interrupted: that process is gone."""

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = VERSIONS[-1]
 
 metadata = MetaData(
@@ -202,6 +202,16 @@ comparisons = Table(
     _owner(),
     Column("models", Text, nullable=False),
     Column("winner", Text, nullable=False),
+    _made(),
+)
+
+rehearsed = Table(
+    "rehearsed",
+    metadata,
+    _id(),
+    _owner(),
+    Column("sight", Boolean, nullable=False),
+    Column("turn", JSON, nullable=False),
     _made(),
 )
 

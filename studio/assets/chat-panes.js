@@ -53,9 +53,7 @@ for (const chat of window.studioPage.chats) {
     const view = chat.view;
     const title = state.renaming && view ? rename(view) : element("h2", {}, view?.title ?? t("chat.new"));
     const presenting = document.body.classList.contains("presenting");
-    const tools = [press("present", presenting ? t("chat.present.leave") : t("chat.present"), () => chat.present(!presenting), { "aria-pressed": String(presenting) })];
-    if (!presenting) tools.unshift(chat.blindness());
-    if (view && !presenting) tools.unshift(...conversationTools());
+    const tools = presenting ? chat.staging() : [...(view ? conversationTools() : []), chat.blindness(), press("present", t("chat.present"), () => chat.present(true))];
     return element("header", { class: "chat-bar" }, title, element("div", { class: "tools" }, ...tools.filter(Boolean)));
   };
   const rename = (view) =>
@@ -83,7 +81,7 @@ for (const chat of window.studioPage.chats) {
       return element("div", { class: "asked editing" }, made);
     }
     const edit = () => (become({ edited: number }), redraw(), focused("edit-field")?.focus());
-    const tools = chat.view.answering ? [] : [...(chat.sight ? referring(turn, number) : []), press(`edit-${number}`, t("chat.edit"), edit)];
+    const tools = chat.view.answering ? [] : [...(chat.sight ? referring(turn, number) : []), chat.onKey(turn, number), press(`edit-${number}`, t("chat.edit"), edit)];
     return element("div", { class: "asked" }, element("p", { class: "words" }, turn.question), element("div", { class: "tools" }, ...tools));
   };
   // What it was about, and what the right answer is
@@ -187,6 +185,7 @@ for (const chat of window.studioPage.chats) {
         element("li", {}, element("button", { type: "button", class: "idea", onclick: () => chat.ask(text) }, text)))));
   };
 
+  const beginning = () => (document.body.classList.contains("presenting") ? chat.stage() : chat.begin ? chat.begin() : ideas());
   const scroller = () => root()?.querySelector(".chat-scroll");
   const atEnd = () => {
     const box = scroller();
@@ -218,7 +217,7 @@ for (const chat of window.studioPage.chats) {
     Object.assign(place.kept, { id: view?.id, turns: view?.turns.length, answering: view?.answering });
     chat.parts.clear();
     const turns = view ? view.turns.map((turn, number) => element("article", { class: "turn", "data-panes": turn.answers.length },
-      shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last, turn.blind?.secret))), chat.blindly(turn, number))) : [chat.begin ? chat.begin() : ideas()];
+      shown(turn), question(turn, number), reference(turn, number), element("div", { class: "replies", style: `--panes:${turn.answers.length}` }, ...turn.answers.map((one) => answer(one, turn.last, turn.blind?.secret))), chat.blindly(turn, number))) : [beginning()];
     place.root.className = chat.sight ? "chat-view seeing" : "chat-view";
     place.root.replaceChildren(bar(), element("div", { class: "chat-scroll", tabindex: "0", role: "region", "aria-label": t("chat.conversation") }, ...turns), place.kept.heard);
     if (view && low) toEnd();

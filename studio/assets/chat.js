@@ -225,10 +225,6 @@ for (const chat of window.studioPage.chats) {
     chat.with(null);
   };
 
-  chat.present = (on) => {
-    document.body.classList.toggle("presenting", on);
-    chat.tell("view", chat.view);
-  };
   document.addEventListener("keydown", (event) => {
     const open = document.getElementById(`${chat.name}-panes`)?.offsetParent;
     if (event.key !== "Escape" || !open || event.defaultPrevented) return;

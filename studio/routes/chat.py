@@ -46,7 +46,9 @@ class Chat:
         running = self.services.running(found.id)
         names, tests = self.services.names(words.language), self.services.exam.ids(self.services.person)
         tallies = {one.id: self.services.tally(one) for one in found.turns if one.compared and one.preferred}
-        known = views.Known(names, self.services.colours(found), self.services.marks(found), tests, tallies)
+        person = self.services.person
+        keys = {one.id for sight in (False, True) for one in self.services.rehearsed.of(person, sight=sight)}
+        known = views.Known(names, self.services.colours(found), self.services.marks(found), tests, tallies, keys)
         return views.conversation(found, known, running, words)
 
     def ask(self, form: Form, words: Words) -> Any:

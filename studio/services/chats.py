@@ -14,6 +14,7 @@ from backend.chats.model import MOST_ADAPTERS, Choices, Conversation, Turn
 from backend.chats.pictures.exam import Exam
 from backend.chats.pictures.kept import Pictures
 from backend.chats.running import Running
+from backend.chats.stage.rehearsed import Rehearsed
 from backend.chats.store import Chats, Line
 from backend.data import datasets, languages
 from backend.data.datasets import Dataset
@@ -51,6 +52,10 @@ class ChatServices:
     @cached_property
     def feedback(self) -> Feedback:
         return Feedback(self.jobs.ledger)
+
+    @cached_property
+    def rehearsed(self) -> Rehearsed:
+        return Rehearsed(self.jobs.ledger)
 
     @cached_property
     def exam(self) -> Exam:
@@ -183,9 +188,9 @@ class ChatServices:
         return self.desk.chats.rename(self.person, chat, title)
 
     def delete(self, chat: str) -> None:
-        """With its pictures, unless another conversation, a judged answer or a test is about them."""
+        """With its pictures, unless another conversation, a judged answer, a test or a key is about them."""
         self.desk.delete(self.person, chat)
-        others = (self.desk.chats, self.feedback, self.exam)
+        others = (self.desk.chats, self.feedback, self.exam, self.rehearsed)
         self.pictures.keep_only(self.person, {name for one in others for name in one.pictures(self.person)})
 
     def marks(self, conversation: Conversation) -> dict[str, Mark]:

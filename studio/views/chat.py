@@ -125,7 +125,7 @@ def judged(found: Judged, words: Words) -> dict[str, Any]:
 class Known(NamedTuple):
     """What is known besides a conversation: how models are called now (one that is gone keeps the name it had) and the
     colours of runs, by model; what is thought of answers, by their ids; the ids of turns that were saved as a test; of
-    turns that were compared blindly, how often which model was preferred until now.
+    turns that were compared blindly, how often which model was preferred until now; the ids of those on keys.
     """
 
     names: Mapping[str, str]
@@ -133,6 +133,7 @@ class Known(NamedTuple):
     marks: Mapping[str, Mark]
     tests: Collection[str] = ()
     tallies: Mapping[str, Tally] = MappingProxyType({})
+    rehearsed: Collection[str] = ()
 
 
 def conversation(found: Conversation, known: Known, running: Running | None, words: Words) -> dict[str, Any]:
@@ -167,7 +168,15 @@ def turn(found: Turn, known: Known, running: Running | None, words: Words) -> di
     head = {"question": found.question, "pictures": found.pictures, "system": found.choices.system}
     blind = {"secret": found.secret, "said": preferred(found, known, words)} if found.compared else None
     kept = {"reference": found.reference, "test": found.id in known.tests, "blind": blind}
+    kept["rehearsed"] = found.id in known.rehearsed
     return head | kept | {"answers": shown}
+
+
+def rehearsed(found: Turn, words: Words) -> dict[str, Any]:
+    """A question on a key, and when the answers that are kept with it were given."""
+    when = words.moment(max(one.recorded_at or one.asked_at for one in found.answers))
+    kept = {"question": found.question, "pictures": found.pictures, "reference": found.reference}
+    return {"id": found.id, **kept, "when": words.t("chat.stage.recorded", when=when)}
 
 
 def nameless(position: int, words: Words) -> dict[str, Any]:
@@ -228,6 +237,8 @@ def said(found: Answer, running: Running | None, words: Words) -> str:
         return sentence(found.error, words.language, **found.error_values)
     if found.state == "waiting":
         return waiting(running.expected.get(found.id) if running else None, words)
+    if found.recorded_at is not None:
+        return words.t("chat.stage.recorded", when=words.moment(found.recorded_at))
     if found.state == "done":
         if not found.text.strip():
             return words.t("chat.silent")

@@ -146,7 +146,7 @@ def test_opening_an_up_to_date_ledger_does_not_load_alembic(ledger: Ledger) -> N
 def test_a_ledger_of_a_newer_studio_is_refused_in_one_sentence(ledger: Ledger) -> None:
     with ledger.write() as rows:
         rows.execute(update(schema.version).values(version_num="0099"))
-    with pytest.raises(SetupError, match=r"newer studio \(ledger 0099, this program knows 0005\)"):
+    with pytest.raises(SetupError, match=r"newer studio \(ledger 0099, this program knows 0006\)"):
         Ledger(ledger.path or "")
 
 

@@ -470,14 +470,32 @@ def test_what_a_model_or_a_run_name_says_is_never_markup(page: Page, services: S
     services.chats.delete(made.id)
 
 
-def test_large_type_for_a_room_and_back(page: Page) -> None:
+def test_rehearsed_questions_are_asked_with_a_key_before_a_room_and_shown_again_as_recorded(page: Page) -> None:
     page.locator("#chat-new").click()
-    press(page, "Text mare", ".chat-bar")
-    expect(page.locator("#chat-list")).to_be_hidden()
-    expect(page.locator("#tab-chat-button")).to_be_hidden()
-    expect(page.locator("#question textarea")).to_be_visible()
+    ask(page, "Câte picioare are câinele?")
+    answered(page, len(page.locator(".turn .reply").all()))
+    recorded = page.locator(".reply.pane-0 .words").inner_text()
+    press(page, "Pune pe o tastă", ".asked")
+    expect(page.locator("[data-key=stage-0]")).to_have_attribute("aria-pressed", "true")
+    press(page, "Prezintă", ".chat-bar")
+    for hidden in ("#chat-list", "#tab-chat-button", "#chat-base", ".asked .quiet"):
+        expect(page.locator(hidden).first).to_be_hidden()
+    page.keyboard.press("0")
+    expect(page.locator(".stage .idea")).to_have_count(1)
+    expect(page.locator(".stage .idea")).to_contain_text("Câte picioare are câinele?")
+    page.keyboard.press("1")
+    expect(page.locator(".reply[data-state=done]").first).to_be_visible(timeout=LONG)
+    still(page)
+    page.keyboard.press("s")
+    expect(page.locator(".turn")).to_have_count(2)
+    expect(page.locator(".turn").last.locator(".said").first).to_contain_text("Înregistrat pe")
+    expect(page.locator(".turn").last.locator(".reply.pane-0 .words")).to_have_text(recorded)
+    page.locator("#question textarea").press("1")
+    expect(page.locator("#question textarea")).to_have_value("1")
+    page.locator("#question textarea").fill("")
     page.keyboard.press("Escape")
     expect(page.locator("#chat-list")).to_be_visible()
+    page.locator("#chat-new").click()
 
 
 def test_unloading_says_how_much_memory_is_free_again(page: Page) -> None:
