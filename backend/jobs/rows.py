@@ -25,6 +25,15 @@ def insert(rows: Connection, job: Job, *, name_key: str) -> None:
     rows.execute(jobs.insert().values(values | {"state": job.state.value, "name_key": name_key}))
 
 
+def enter(rows: Connection, job: Job, *, name_key: str) -> None:
+    """Insert a new job; a supervisor that began just now may have entered it already, from its folder."""
+    if get(rows, job.id) is None:
+        insert(rows, job, name_key=name_key)
+    elif job.ended:
+        times = {"started_at": job.started_at, "ended_at": job.ended_at}
+        change(rows, job.id, state=job.state.value, attempt=job.attempt, **times)
+
+
 def move(rows: Connection, job: Job, state: JobState, **values: Any) -> None:
     """Change the state, and `values` with it; JobError when the states table does not allow it."""
     require_move(job.name, job.state, state)

@@ -79,9 +79,9 @@ class Jobs:
             fill(self.folder(job))
             with self.ledger.write() as opened:
                 if allowed(opened):
-                    name = self._require_unused(opened, person, job.name)
+                    name = self._require_unused(opened, person, job.name, job.id)
                     job = order.at_the_end(opened, job)
-                    rows.insert(opened, job, name_key=names.folded(name))
+                    rows.enter(opened, job, name_key=names.folded(name))
                     entered = True
         except OSError as error:
             raise SetupError("jobs.no_room", error=error.strerror) from error

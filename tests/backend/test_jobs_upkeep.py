@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from backend.errors import AccessError, JobError
 from backend.jobs.claims import Outcome
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode, Job, JobState, NewJob
 from backend.jobs.process import Identity
 from backend.jobs.upkeep import disk, rebuild, retention, seen
@@ -315,3 +316,21 @@ def test_what_models_saw_is_counted_and_let_go(tmp_path: Path) -> None:
     for _ in range(2):
         seen.forget(workspace)
         assert seen.size(workspace) == 0
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_a_run_that_a_supervisor_has_taken_from_its_folder_before_its_row_was_there_is_entered_once(
+    stage: Stage, half: bool
+) -> None:
+    """A supervisor that begins at this very moment finds the folder of a run that is being handed in."""
+
+    def fill(folder: RunFolder) -> None:
+        if not half:
+            folder.write(folder.attempt, {"number": 1, "device": "cpu"})
+            folder.write(folder.status, {"state": "ended", "attempt": 1, "exit_code": 0, "at": time.time()})
+        assert rebuild.rebuild(stage.jobs.ledger, stage.workspace) == 1
+
+    job = stage.jobs.keep(HOME, NewJob("adapter", "prima", {}, device="cpu"), fill)
+    (found,) = stage.jobs.all(HOME)
+    assert (found.id, found.name, found.state, found.attempt) == (job.id, "prima", JobState.DONE, 1)
+    assert stage.jobs.folder(job).path.exists()
