@@ -8,7 +8,8 @@ anything else is left to the reader that knows every fault.
 import sys
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 from typing import Annotated, BinaryIO, Literal, NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ class Chat(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     messages: list[Turn]
 
 
+ROLE, CONTENT = attrgetter("role"), attrgetter("content")
 CHATS, WRITER = msgspec.json.Decoder(Chat), msgspec.json.Encoder()
 
 
@@ -97,9 +99,9 @@ def stored(block: Block) -> bytes | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     chats = [row.messages for row in rows]
-    if not all(map(_in_turns, {tuple([turn.role for turn in chat]) for chat in chats})):
+    if not all(map(_in_turns, {tuple(map(ROLE, chat)) for chat in chats})):
         return None
-    if [1 for chat in chats for turn in chat if turn.content.isspace()]:
+    if any(map(str.isspace, map(CONTENT, chain.from_iterable(chats)))):
         return None
     written = WRITER.encode_lines(rows)
     if escaped:

@@ -10,7 +10,7 @@ from backend.data.mapping.mapping import Mapping
 from backend.data.mapping.recognition import recognise
 from backend.data.opening.opened import Notice, Opened, Record
 from backend.data.reading import Convert, normalised
-from backend.data.shapes import Row, Shape
+from backend.data.shapes import Row, Shape, is_stored
 from backend.errors import DataError
 
 SAMPLE = 200
@@ -68,9 +68,18 @@ def chosen(opened: Opened, mapping: Mapping | None, keep: Keep = named, first: l
     if mapping is not None:
         return by(mapping, opened.understood.columns, keep)
     first = sample(opened) if first is None else first
+    if first and all(_as_stored(record.values) for record in first):
+        return normalised
     found = mapping_of(opened, first)
     sure = found.shape in KNOWN and not TOLD & {notice.key for notice in found.notices}
     return normalised if sure and _known(first, found.shape) else by(found, (), keep)
+
+
+def _as_stored(values: dict[str, Any]) -> bool:
+    """Whether a row is a chat in words and nothing else: then no column can mean anything else, nor be left out."""
+    if values.keys() != {"messages"} or not is_stored(values["messages"]):
+        return False
+    return not any(one["content"].lstrip().startswith(("[", "{")) for one in values["messages"])
 
 
 def _known(records: list[Record], shape: Shape) -> bool:
