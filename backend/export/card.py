@@ -49,6 +49,7 @@ class Facts:
     rank: int | None = None
     languages: list[str] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
+    sees: bool = False
 
 
 def gather(job: Job, source: Source, *, merged: bool, parity: dict[str, Any] | None = None) -> Facts:
@@ -71,6 +72,7 @@ def gather(job: Job, source: Source, *, merged: bool, parity: dict[str, Any] | N
             {"title": stage["title"], "start": stage["start"], "data": stage["train"]["data"]}
             for stage in request.get("stages") or ()
         ],
+        sees=source.sees,
         languages=[name for name, figures in (result.get("checks") or {}).items() if _answers(name, figures)],
     )
 
@@ -114,7 +116,8 @@ def require(text: str) -> None:
 def metadata(facts: Facts) -> dict[str, Any]:
     base = public_name(facts.base)
     known: dict[str, Any] = {"library_name": "peft" if facts.adapter else "transformers"}
-    known |= {"pipeline_tag": "text-generation", "tags": ["romanza-studio", *_methods(facts)]}
+    task = "image-text-to-text" if facts.sees else "text-generation"
+    known |= {"pipeline_tag": task, "tags": ["romanza-studio", *_methods(facts)]}
     if HUB_ID.match(base):
         known |= {"base_model": base, "base_model_relation": "adapter" if facts.adapter else "finetune"}
     if facts.licence:
@@ -123,7 +126,8 @@ def metadata(facts: Facts) -> dict[str, Any]:
 
 
 def _sections(facts: Facts) -> Iterator[str]:
-    what = "A LoRA adapter" if facts.adapter else "A language model"
+    whole = "A vision-language model" if facts.sees else "A language model"
+    what = "A LoRA adapter" if facts.adapter else whole
     yield f"# {_text(facts.name)}"
     yield f"{what} trained from {_text(public_name(facts.base))} with Romanza Studio."
     yield "## What it was trained on\n\n" + _data(facts)
@@ -197,8 +201,8 @@ def _licences(facts: Facts) -> Iterator[str]:
 def _use(facts: Facts) -> Iterator[str]:
     base = public_name(facts.base) if facts.adapter else None
     tokens = bool(_at(facts.recipe, "lora.new_tokens"))
-    yield f"```python\n{snippets.transformers(base, tokens=tokens)}```"
-    if base is None or not tokens:  # vLLM loads no adapter with tokens of its own
+    yield f"```python\n{snippets.transformers(base, tokens=tokens, sees=facts.sees)}```"
+    if base is None or not (tokens or facts.sees):  # vLLM loads no adapter with tokens of its own, nor all that see
         yield f"```sh\n{snippets.vllm(base, '.', 'model', facts.rank)}```"
 
 

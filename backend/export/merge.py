@@ -12,14 +12,16 @@ from peft import PeftModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper, ModulesToSaveWrapper
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
 from backend.errors import ModelError
 from backend.inference.decoding.loaded import four_bits
 from backend.inference.shelf import Quantised
+from backend.models.sight.config import PROJECTORS, TOWERS
 from backend.models.vocabulary import enlarge, rows
+from backend.sight.load import looks
 
 
 def merged(
@@ -40,14 +42,18 @@ def merged(
 
 def load(base: Path, dtype: torch.dtype, rounded: Quantised | None = None) -> PreTrainedModel:
     """The base model with no layer quantised: four-bit weights, its own or asked for, become what they stand for."""
-    kind = torch.float32 if rounded else dtype
-    options = {"quantization_config": four_bits(rounded, kind)} if rounded else {}
-    model: Any = AutoModelForCausalLM.from_pretrained(
+    kind, sees = torch.float32 if rounded else dtype, looks(base)
+    # As in training: what sees is not rounded.
+    whole = (*TOWERS, *PROJECTORS) if sees else ()
+    options = {"quantization_config": four_bits(rounded, kind, whole)} if rounded else {}
+    opener: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+    model: Any = opener.from_pretrained(
         base, dtype=kind, trust_remote_code=False, use_safetensors=True, local_files_only=True, **options
     )
     if getattr(model, "hf_quantizer", None) is not None:
         model.dequantize(dtype=dtype)
-        _turn_back(model)
+        if not sees:
+            _turn_back(model)
     plain: PreTrainedModel = model.to(dtype).requires_grad_(requires_grad=False).eval()
     return plain
 

@@ -61,7 +61,8 @@ class Export:
             dtype = self.source.stored() if self.choice.dtype == "auto" else self.choice.dtype
             self.merge(made, dtype)
             parity = self.check(made, dtype)
-            told = {"form": "merged", "dtype": dtype, "rounded": self.choice.rounded, "parity": parity.told()}
+            told = {"form": "merged", "dtype": dtype, "rounded": self.choice.rounded, "sees": self.source.sees}
+            told["parity"] = parity.told()
             self.job.folder.write(made / "parity.json", told)
             self.job.folder.write(made / RECORD, self.record(final.name))
             self.say("saving")
@@ -164,7 +165,7 @@ class Export:
     def check(self, exported: Path, precision: str) -> Parity:
         self.say("evaluating")
         how = How(precision, rounded=self.choice.rounded, device=self.device)
-        parity = compare(self.source, exported, questions.of(self.source.request), how)
+        parity = compare(self.source, exported, questions.asked(self.source), how)
         key, values = sentence_of(parity.told())
         self.note("warning" if parity.verdict == "differs" else "info", key, **values)
         return parity

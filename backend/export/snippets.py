@@ -6,15 +6,14 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from backend.models.packing import ASK, LOAD_MODEL, load_adapter
+from backend.models.packing import program
 
 
-def transformers(base: str | None, folder: str = ".", *, tokens: bool = False) -> str:
+def transformers(base: str | None, folder: str = ".", *, tokens: bool = False, sees: bool = False) -> str:
     """Plain transformers (and peft, when there is a `base` to put an adapter on); prints one answer. `tokens`: the
-    adapter brings some of its own.
+    adapter brings some of its own. `sees`: the answer is to a question about a picture.
     """
-    load = LOAD_MODEL if base is None else load_adapter(base, tokens=tokens)
-    return f"{load}\n{ASK}".replace('"."', json.dumps(folder))
+    return program(base, tokens=tokens, sees=sees).replace('"."', json.dumps(folder))
 
 
 def vllm(base: str | None, folder: str, name: str, rank: int | None = None) -> str:
@@ -35,7 +34,8 @@ def of(told: dict[str, Any], name: str) -> dict[str, str]:
     """By program, how to use what an export job has made, from its result; `name`: of the run."""
     called = plain_name(name)
     if told["form"] == "merged":
-        return {"transformers": transformers(None, told["folder"]), "vllm": vllm(None, told["folder"], called)}
+        opened = transformers(None, told["folder"], sees=bool(told.get("sees")))
+        return {"transformers": opened, "vllm": vllm(None, told["folder"], called)}
     if told["form"] == "gguf":
         llama = {"llama.cpp": f"llama-server -m {_word(told['file'])}\n"}
         return llama | ({"ollama": ollama(name)} if (Path(told["folder"]) / "Modelfile").is_file() else {})

@@ -9,7 +9,8 @@ from backend.inference.shelf import Quantised, quantisation
 from backend.jobs.folder import RunFolder
 from backend.models import adapters, weights
 from backend.models.catalogue import Model
-from backend.models.facts import ModelFacts, facts
+from backend.models.facts import ModelFacts, facts, read_config
+from backend.models.sight.config import sees
 from backend.paths import ROOT, Workspace
 
 NAMES = {"F16": "float16", "BF16": "bfloat16"}
@@ -39,6 +40,11 @@ class Source:
     def own_base(self) -> bool:
         """Whether the adapter is for a model that only this run has: of a chain, what its stages were merged into."""
         return self.adapter is not None and self.base.is_relative_to(self.folder.path)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it answers about pictures."""
+        return sees(read_config(self.base))
 
     @property
     def made(self) -> Path:

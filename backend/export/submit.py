@@ -16,8 +16,6 @@ from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
 from backend.messages import Phrase
 from backend.models.catalogue import HUB_ID
-from backend.models.facts import read_config
-from backend.models.sight.config import sees
 from backend.people import Person
 
 KIND = "export"
@@ -40,7 +38,7 @@ def prepare(person: Person, jobs: Jobs, run: str, choice: Choice) -> Source:
 
 def require(found: Source, choice: Choice, root: Path) -> None:
     """ModelError when a run that is sound cannot be had in this form, or does not fit on the disk."""
-    if (choice.to in HEAVY or choice.what == "merged") and sees(read_config(found.base)):
+    if choice.to == "gguf" and found.sees:
         raise ModelError("export.sees", name=found.name)
     if choice.rounded and found.quantised is None:
         raise ModelError("export.not_rounded", name=found.name)

@@ -42,6 +42,33 @@ LOAD_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(".")
 model = AutoModelForCausalLM.from_pretrained(".")
 """
+LOAD_SEEING = """from transformers import AutoModelForImageTextToText, AutoProcessor
+
+processor = AutoProcessor.from_pretrained(".")
+model = AutoModelForImageTextToText.from_pretrained(".")
+"""
+LOAD_SEEING_ADAPTER = """from peft import PeftModel
+from transformers import AutoModelForImageTextToText, AutoProcessor
+
+base = {base}
+processor = AutoProcessor.from_pretrained(base)
+model = PeftModel.from_pretrained(AutoModelForImageTextToText.from_pretrained(base), ".")
+"""
+# An adapter with words of its own: the same, and its chat template.
+OWN_TEMPLATE = """
+with open("chat_template.jinja", encoding="utf-8") as file:
+    processor.chat_template = file.read()
+"""
+ASK_SEEING = """from PIL import Image
+
+said = [{"type": "image"}, {"type": "text", "text": "..."}]
+text = processor.apply_chat_template([{"role": "user", "content": said}], add_generation_prompt=True)
+picture = Image.open("picture.jpg").convert("RGB")
+inputs = processor(text=[text], images=[picture], add_special_tokens=False, return_tensors="pt")
+inputs.pop("token_type_ids", None)
+answer = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+print(processor.tokenizer.decode(answer[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+"""
 ASK = """messages = [{"role": "user", "content": "..."}]
 tokens = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True, return_tensors="pt")
 answer = model.generate(**tokens, max_new_tokens=64, do_sample=False)
@@ -156,9 +183,22 @@ def readme(job: Job, folder: RunFolder, language: str) -> str:
     if not whole and Path(str(base(folder).get("location", ""))).is_relative_to(folder.path):
         said.append(sentence("chains.readme_merged", language, name=base(folder).get("name", "?")))
     said.append(sentence("models.readme_load_model" if whole else "models.readme_load", language))
-    load = LOAD_MODEL if whole else load_adapter(public_name(base(folder)), tokens=has_words(folder.adapter))
-    said.append(f"```python\n{load}\n{ASK}```")
+    named = None if whole else public_name(base(folder))
+    seeing = (request.get("recipe") or {}).get("objective") == "vision"
+    tokens = not whole and has_words(folder.adapter)
+    said.append(f"```python\n{program(named, tokens=tokens, sees=seeing)}```")
     return "\n\n".join(said) + "\n"
+
+
+def program(base: str | None, *, tokens: bool = False, sees: bool = False) -> str:
+    """What loads a model, or the adapter of a `base`, and prints one answer. `tokens`: the adapter brings a tokenizer;
+    `sees`: it is asked about a picture.
+    """
+    if not sees:
+        load = LOAD_MODEL if base is None else load_adapter(base, tokens=tokens)
+        return f"{load}\n{ASK}"
+    load = LOAD_SEEING if base is None else LOAD_SEEING_ADAPTER.format(base=json.dumps(base))
+    return f"{load}{OWN_TEMPLATE if tokens else ''}\n{ASK_SEEING}"
 
 
 def load_adapter(base: str, *, tokens: bool) -> str:

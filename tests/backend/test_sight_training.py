@@ -135,10 +135,10 @@ def test_a_model_and_a_recipe_that_do_not_go_together_are_refused() -> None:
         assert refused.value.key == key
 
 
-def test_what_was_learned_of_pictures_is_not_merged(tmp_path: Path) -> None:
+def test_what_was_learned_of_pictures_does_not_become_gguf(tmp_path: Path) -> None:
     base = sights.build("llava", tmp_path / "model")
     found = Source("r", "runda", RunFolder(tmp_path / "run"), {}, base, tmp_path / "run" / "adapter", None)
-    for choice in (Choice(to="merged"), Choice(to="gguf")):
-        with pytest.raises(ModelError) as refused:
-            require(found, choice, tmp_path)
-        assert refused.value.key == "export.sees"
+    require(found, Choice(to="merged"), tmp_path)
+    with pytest.raises(ModelError) as refused:
+        require(found, Choice(to="gguf"), tmp_path)
+    assert refused.value.key == "export.sees"

@@ -1,8 +1,13 @@
-"""From pictures with captions to an adapter that plain peft loads: for every family that sees, on tiny models."""
+"""From pictures with captions to an adapter that plain peft loads and a merged model that plain transformers loads: for
+every family that sees, on tiny models.
+"""
 
 import io
 import json
 import random
+import subprocess
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,11 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from backend.captions import book, submit
 from backend.captions import run as captions
 from backend.captions.submit import Wanted
+from backend.export import run as export
+from backend.export import source
+from backend.export.parity import questions
+from backend.export.parity.comparing import How, compare
+from backend.export.request import Choice, ExportRequest
 from backend.inference.ask import Ask
 from backend.inference.decoding.batch import Size
 from backend.inference.decoding.loaded import Loaded
@@ -24,6 +34,7 @@ from backend.inference.decoding.run import made_row
 from backend.inference.sampling import Sampling
 from backend.inference.shelf import Shelf, Target
 from backend.inference.text import REPLACEMENT
+from backend.jobs import events
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
@@ -34,6 +45,8 @@ from tests.faults.stage import Stage
 
 PROMPT = "What colour is it?"
 TOKENS = 8
+FAMILIES = ("qwen2_vl", "llava_next", "mllama", "smolvlm")
+OTHERS = tuple(one for one in sights.FAMILIES if one not in FAMILIES)
 
 
 def drawn(seed: int) -> Image.Image:
@@ -57,15 +70,31 @@ def stage(tmp_path: Path) -> Stage:
     return Stage.at(tmp_path / "workspace")
 
 
-def trained(stage: Stage, base: Path) -> RunFolder:
+def trained(stage: Stage, base: Path, **recipe: Any) -> RunFolder:
     folder = RunFolder(stage.workspace.runs / "run1")
-    place = stage.workspace.root / "data"
-    schedule = {"epochs": 1, "learning_rate": 0.05}
-    asked = tiny.request(place, base, rows(place), objective="vision", schedule=schedule)
+    asked = request(stage.workspace.root / "data", base, **recipe)
     code, _ = tiny.run(folder.path, asked)
     assert code == ExitCode.DONE
     folder.write(folder.request, asked | {"job": {"id": "run1", "owner": HOME.id}})
     return folder
+
+
+def request(place: Path, base: Path, **recipe: Any) -> dict[str, Any]:
+    schedule = {"epochs": 1, "learning_rate": 0.05}
+    made = rows(place) if not place.exists() else [json.loads(line) for line in (place / "rows.jsonl").open()]
+    return tiny.request(place, base, made, objective="vision", schedule=schedule, **recipe)
+
+
+def merged(stage: Stage, **choice: Any) -> tuple[dict[str, Any], Target]:
+    """What the export of the run says, and the model that it made."""
+    folder = RunFolder(stage.workspace.runs / f"merged{len(list(stage.workspace.runs.iterdir()))}")
+    folder.path.mkdir()
+    wanted = Choice(to="merged", dtype="float32", **choice)
+    asked = ExportRequest(run="run1", run_name="run1", choice=wanted).model_dump(mode="json")
+    folder.write(folder.request, asked | {"job": {"owner": HOME.id}})
+    assert export.run(JobContext(folder, asked)) == ExitCode.DONE
+    told = folder.read(folder.result)
+    return told, Shelf(stage.workspace).find(HOME, told["model"])
 
 
 def plainly(target: Target, picture: bytes) -> str:
@@ -119,3 +148,71 @@ def test_what_the_studio_trains_says_the_same_under_plain_peft(family: str, stag
     assert captions.run(JobContext(job, json.loads(job.request.read_text("utf-8")))) == ExitCode.DONE
     (entry,) = book.read(job)
     assert [entry.base, entry.caption] == said
+    told, whole = merged(stage)
+    assert (told["parity"]["verdict"], told["parity"]["questions"]) == ("same", 4), told
+    assert asked(whole, picture) == plainly(whole, picture) == said[1]
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *(pytest.param(one, marks=pytest.mark.slow) for one in OTHERS)])
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(
+    family: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(stage.workspace.root / "data", sights.build(family, tmp_path / "base"))
+    code, whole = tiny.run(tmp_path / "whole", asked)
+    assert code == ExitCode.DONE
+    with monkeypatch.context() as patch:
+        patch.setattr(JobContext, "stop_requested", lambda job: "save" if len(steps(job.folder.said())) == 2 else None)
+        assert tiny.run(tmp_path / "parts", asked)[0] == ExitCode.STOPPED
+    code, said = tiny.run(tmp_path / "parts", asked, attempt=2)
+    assert code == ExitCode.DONE
+    assert steps(said) == steps(whole)
+    assert tiny.same_adapters(tmp_path / "whole", tmp_path / "parts")
+
+
+def steps(said: Iterable[Any]) -> list[tuple[int, float]]:
+    return [(one.step, one.loss) for one in said if isinstance(one, events.Step)]
+
+
+@pytest.mark.parametrize(
+    ("family", "recipe"),
+    [
+        ("llava", {"method": "qlora"}),
+        ("qwen2_vl", {"vision": {"projector": True}}),
+        ("llava_next", {"vision": {"projector": True, "tower": True}}),
+        ("idefics3", {"method": "qlora", "vision": {"projector": True}}),
+    ],
+)
+def test_whatever_was_trained_is_merged(family: str, recipe: dict[str, Any], stage: Stage, tmp_path: Path) -> None:
+    trained(stage, sights.build(family, tmp_path / "base"), **recipe)
+    picture = photos.written(drawn(99))
+    ways = [False, True] if recipe.get("method") == "qlora" else [False]
+    for rounded in ways:
+        told, whole = merged(stage, rounded=rounded)
+        assert told["parity"]["verdict"] == "same", told
+        assert asked(whole, picture) == plainly(whole, picture)
+    assert asked(whole, picture) == asked(Shelf(stage.workspace).find(HOME, "run:run1"), picture)
+
+
+def test_a_model_that_is_given_other_numbers_of_a_picture_is_found_out(stage: Stage, tmp_path: Path) -> None:
+    base = sights.build("llava", tmp_path / "base")
+    trained(stage, base)
+    found = source.of(stage.workspace, "run1", "run1")
+    shown = questions.asked(found)
+    assert compare(found, base, shown, How("float32")).verdict == "differs"
+    _, whole = merged(stage)
+    place = Path(whole.location) / "processor_config.json"
+    told = json.loads(place.read_text(encoding="utf-8"))
+    told["image_processor"]["image_mean"] = [0.0, 0.0, 0.0]
+    place.write_text(json.dumps(told), encoding="utf-8")
+    assert not compare(found, Path(whole.location), shown, How("float32")).prompts_same
+
+
+def test_the_program_beside_a_merged_model_runs_as_it_is_written(stage: Stage, tmp_path: Path) -> None:
+    trained(stage, sights.build("llava", tmp_path / "base"))
+    (tmp_path / "picture.jpg").write_bytes(photos.written(drawn(99)))
+    told, whole = merged(stage)
+    program = told["use"]["transformers"].replace('"..."', json.dumps(PROMPT)).replace("=64", f"={TOKENS}")
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=280
+    )
+    assert done.stdout.replace(REPLACEMENT, "").strip() == asked(whole, photos.written(drawn(99)))

@@ -97,8 +97,8 @@ class Exports:
         job, found = self.jobs.get(self.person, run), self._source(run)
         base = packing.public_name(packing.base(found.folder)) if found.adapter else None
         tokens = bool(found.adapter and has_words(found.adapter))
-        shown = {"transformers": snippets.transformers(base, tokens=tokens)}
-        if tokens:  # vLLM loads no adapter with tokens of its own
+        shown = {"transformers": snippets.transformers(base, tokens=tokens, sees=found.sees)}
+        if tokens or (found.adapter and found.sees):  # vLLM loads no adapter with tokens of its own, nor all that see
             return shown
         rank = found.folder.read(found.folder.adapter / CONFIG).get("r") if found.adapter else None
         return shown | {"vllm": snippets.vllm(base, ".", snippets.plain_name(job.name), rank)}
