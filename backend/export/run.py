@@ -177,7 +177,7 @@ class Export:
         at = float(self.job.folder.request.stat().st_mtime)
         made = Model(id=model_id, name=name, location="", owner=self.owner, source=source, added_at=at)
         told = made.model_dump(mode="json", exclude={"shipped", "location"})
-        return told | {"licence": card.licence(self.source)}
+        return told | {"licence": card.licence(self.source), "kind": "vision" if self.source.sees else "text"}
 
     def say(self, phase: Any) -> None:
         if self.job.stop_requested() is not None:

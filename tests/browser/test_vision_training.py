@@ -1,7 +1,9 @@
 """A model that sees learns from pictures: chosen, told what does not go together, watched, stopped, resumed; what it
-answers about pictures that were kept apart is leafed through, its adapter chats.
+answers about pictures that were kept apart is leafed through, its adapter chats, and so does the one model it is merged
+into.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.browser.person import LONG, Studio, Watch, opened, signed_in, still, 
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 STEPS = "40"
+EQUAL = re.compile("It says what the chat says here|As close to the chat here as this precision allows")
 
 
 def test_a_model_that_sees_learns_from_pictures_and_is_watched(
@@ -28,6 +31,7 @@ def test_a_model_that_sees_learns_from_pictures_and_is_watched(
         is_stopped_and_resumed(page)
         leafs_through_the_answers(page)
         talks_to_it(page)
+        has_it_as_one_model(page)
         lets_go_what_was_seen(page)
     except BaseException:
         page.screenshot(path=tmp_path / "failed.png", full_page=True)
@@ -114,6 +118,31 @@ def talks_to_it(page: Page) -> None:
     question.press("Enter")
     for pane in (".reply.pane-0", ".reply.pane-1"):
         expect(page.locator(f"#tab-vision {pane}[data-state=done]")).to_be_visible(timeout=LONG)
+
+
+def has_it_as_one_model(page: Page) -> None:
+    """Merged and checked on pictures; it stands among the models, and is asked like any other. GGUF would be blind."""
+    tab(page, "runs")
+    expect(page.locator(".run-head h2")).to_contain_text("what it sees")
+    page.locator("details.export > summary").click()
+    for form in ("gguf_q8", "gguf_f16"):
+        way = page.locator(".export-form").filter(has=page.locator(f"input[value={form}]"))
+        expect(way.locator("input")).to_be_disabled()
+        expect(way).to_contain_text("sees pictures, and a GGUF file would hold its words alone")
+    expect(page.locator(".export-form input[value=merged]")).to_be_checked()
+    page.locator("[data-action=export]").click()
+    made = page.locator(".exports .made")
+    expect(made.locator(".parity")).to_contain_text(EQUAL, timeout=LONG)
+    made.locator(".use > summary").click()
+    expect(made.locator(".snippet").first.locator("pre")).to_contain_text("AutoModelForImageTextToText")
+    tab(page, "models")
+    page.locator(".model").filter(has=page.locator("b", has_text="what it sees")).locator("[data-action=see]").click()
+    expect(page.locator("#tab-vision-button")).to_have_attribute("aria-selected", "true")
+    page.locator("#ask-panes .gallery button").first.click()
+    question = page.locator("#ask-question textarea")
+    question.fill("What does the picture show?")
+    question.press("Enter")
+    expect(page.locator("#tab-vision .reply[data-state=done]").last).to_be_visible(timeout=LONG)
 
 
 def lets_go_what_was_seen(page: Page) -> None:

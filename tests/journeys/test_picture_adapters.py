@@ -38,6 +38,7 @@ from backend.jobs import events
 from backend.jobs.context import JobContext
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import ExitCode
+from backend.models import catalogue
 from backend.models.sight.config import PROJECTORS, TOWERS, inside
 from backend.people import HOME
 from tests import photos, sights, tiny
@@ -94,6 +95,7 @@ def merged(stage: Stage, **choice: Any) -> tuple[dict[str, Any], Target]:
     folder.write(folder.request, asked | {"job": {"owner": HOME.id}})
     assert export.run(JobContext(folder, asked)) == ExitCode.DONE
     told = folder.read(folder.result)
+    assert catalogue.find(HOME, stage.workspace, told["model"]).kind == "vision"
     return told, Shelf(stage.workspace).find(HOME, told["model"])
 
 
