@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import BinaryIO
 
-FIRST_SECONDS, LONGEST_SECONDS = 0.05, 1.0
+FIRST_SECONDS, LONGEST_SECONDS = 0.1, 1.0
 """Between two times: soon for a file that is written in a moment, seldom for one that takes minutes."""
 
 
