@@ -31,8 +31,12 @@ def command(options: argparse.Namespace) -> int:
 
 
 def named(jobs: Jobs, ref: str) -> str:
-    """The engine's name of a run or of a model; a run comes first when both are called so."""
+    """The engine's name of a run or of a model; a run comes first when both are called so, and an export that merged
+    one stands for the model that it has made.
+    """
     try:
-        return f"run:{jobs.find(HOME, ref).id}"
+        job = jobs.find(HOME, ref)
     except AccessError:
         return catalogue.find(HOME, jobs.workspace, ref).id
+    models = [model.id for model in catalogue.available(HOME, jobs.workspace)]
+    return job.id if job.id in models else f"run:{job.id}"

@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 
 from backend.cli.__main__ import main
+from backend.cli.chat import named
 from backend.cli.export import story, summary
 from backend.errors import AccessError
 from backend.jobs.model import JobState, NewJob
 from backend.jobs.service import Jobs
 from backend.ledger.store import Ledger
+from backend.models.catalogue import RECORD, Model
 from backend.paths import Workspace
 from backend.people import HOME
 from backend.setup import commands
+
+KEPT = (("train", "mine"), ("export", "mine merged"))
 
 
 @pytest.mark.slow
@@ -69,3 +73,15 @@ def test_nobody_exports_the_run_of_somebody_else(tmp_path: Path) -> None:
     jobs.keep(Person("ana"), NewJob("train", "hers", {}), lambda folder: None)
     with pytest.raises(AccessError):
         submit.start_export(HOME, jobs, "hers", Choice(to="capsule"))
+
+
+def test_a_merged_model_is_asked_by_the_id_or_the_name_of_its_export(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w").create()
+    jobs = Jobs(Ledger(workspace.ledger), workspace)
+    run, export = (jobs.keep(HOME, NewJob(kind, name, {}), lambda _: None) for kind, name in KEPT)
+    made = workspace.models / export.id
+    made.mkdir()
+    record = Model(id=export.id, name="mine", location="", owner=HOME.id)
+    (made / RECORD).write_text(record.model_dump_json(exclude={"shipped", "location"}), encoding="utf-8")
+    assert {named(jobs, ref) for ref in (export.id, "mine merged")} == {export.id}
+    assert {named(jobs, ref) for ref in (run.id, "mine")} == {f"run:{run.id}"}
