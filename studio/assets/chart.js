@@ -3,7 +3,7 @@
 (() => {
   const page = window.studioPage;
   const { element, t } = page;
-  const { plot, prefs, prefer, colour, clock, bytes, whole, endOfTime } = page.plots;
+  const { plot, large, prefs, prefer, colour, clock, bytes, whole, endOfTime } = page.plots;
   const { CHARTS, columnsOf } = page.runCharts;
 
   const short = () => window.innerWidth < 720;
@@ -14,15 +14,15 @@
   const over = (board, chart) => (made) => {
     const { ctx, bbox } = made;
     const ratio = devicePixelRatio;
-    const { phases, resumed, stages, now, forecast } = board.curves;
+    const { phases, resumed, stages, now, until, forecast } = board.curves;
     const right = bbox.left + bbox.width;
     const at = (value) => made.valToPos(value, "x", true);
     const ink = board.colour("--ink-soft");
     ctx.save();
-    ctx.font = `${11 * ratio}px ui-sans-serif, system-ui, sans-serif`;
+    ctx.font = `${(large() ? 16 : 11) * ratio}px ui-sans-serif, system-ui, sans-serif`;
     if (prefs.x === "t") {
       phases.forEach(([from, name], index) => {
-        const [left, end] = [Math.max(bbox.left, at(from)), Math.min(right, at(phases[index + 1]?.[0] ?? now))];
+        const [left, end] = [Math.max(bbox.left, at(from)), Math.min(right, at(phases[index + 1]?.[0] ?? until ?? now))];
         if (end <= left) return;
         ctx.fillStyle = board.colour(`--phase-${name}`);
         ctx.fillRect(left, bbox.top + bbox.height + 3 * ratio, Math.max(end - left, ratio), 7 * ratio);
@@ -246,7 +246,7 @@
     board.everything.hidden = true;
   };
 
-  page.draws("charts", ["curves", "chosen", "theme", "prefs", "status"], (place, { curves, status }, event) => {
+  page.draws("charts", ["curves", "chosen", "theme", "prefs", "status", "stage"], (place, { curves, status }, event) => {
     place.root.className = "charts-place";
     const board = (place.kept.board ??= made(place));
     if (event === "chosen") {
@@ -260,12 +260,12 @@
     place.kept.state = status?.state;
     // The axis ends elsewhere once the run has ended; between two states the curves' own news say everything.
     if (event === "status" && was === status?.state && board.hint.hidden) return;
-    if (event === "theme") anew(board);
+    if (event === "theme" || board.large !== large()) anew(board);
     if (event === "prefs" && board.x !== prefs.x) {
       zoomless(board);
       anew(board);
     }
-    board.x = prefs.x;
+    Object.assign(board, { x: prefs.x, large: large() });
     board.curves = curves;
     refresh(board);
   });

@@ -34,6 +34,7 @@
 
   // What can be done now, most wanted first.
   const actions = (place, run) => {
+    if (page.runStage.on()) return page.runStage.tools(run);
     const act = (action, word, more = {}) => button(word, () => page.act(place, action, run.id), { "data-action": action, ...more });
     const { made, sees } = detailsOf(run) ?? {};
     const idle = !run.active && run.state !== "queued";
@@ -48,6 +49,7 @@
       made && idle ? element("a", { class: "act", href: adapterAddress(run), download: "", "data-action": "download" }, made === "model" ? t("download.model") : t("download.adapter")) : null,
       idle && !["import", "export"].includes(run.kind) ? act("repeat", t("repeat")) : null,
       !["import", "export"].includes(run.kind) ? button(t("copy_settings"), () => page.trainWith({ recipe: `run:${run.id}` }), { "data-action": "copy", title: t("copy_settings_why") }) : null,
+      page.runStage.door(run),
     ];
     return [...offered, ...["resume", "stop", "discard", "repeat"].map((action) => wrong(run, action))];
   };
@@ -186,6 +188,7 @@
       ...(page.justImported === run.id ? [element("p", { class: "saved", role: "status" }, t("imported_as", { name: run.name }))] : []),
       ...[bar(run), waits(run)].filter(Boolean),
       ...(detail ? [element("p", { class: "detail", id: "run-detail" }, detail)] : []),
+      ...[page.runStage.said(run)].filter(Boolean),
       ...(live?.reason ? [element("p", { class: `reason ${run.state}` }, live.reason)] : []),
       ...(run.note ? [element("p", { class: "own-note" }, run.note)] : []),
       ...facts(run, live),
@@ -203,7 +206,7 @@
   };
 
   const buttons = (place, run) => {
-    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, detailsOf(run)?.made, place.kept.asking, savedOf(run), page.noticeState?.(run), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
+    const seen = JSON.stringify([run.id, run.state, run.stopping, run.resumable, detailsOf(run)?.made, place.kept.asking, savedOf(run), page.noticeState?.(run), page.runStage.state(), ...["resume", "stop", "discard", "repeat"].map((action) => page.refused(run.id, action))]);
     redraw(place.kept.acts, seen, () => actions(place, run));
   };
 
@@ -228,7 +231,7 @@
     page.details = details;
     page.told("details", details);
   };
-  page.draws("run-head", ["status", "runs", "chosen", "acted", "details", "notice"], draw);
+  page.draws("run-head", ["status", "runs", "chosen", "acted", "details", "notice", "stage"], draw);
 
   const settings = (details) =>
     element("details", { class: "settings" },

@@ -4,9 +4,10 @@
   const { element } = page;
 
   const KEPT = "studio-charts";
-  const FONT = "11px ui-sans-serif, system-ui, sans-serif";
-  const AXIS = 54;
-  const BOTTOM = 34;
+  const LETTERS = "ui-sans-serif, system-ui, sans-serif";
+  // Shown to a room, the numbers are read from its last row.
+  const large = () => document.body.classList.contains("presenting");
+  const sizes = () => (large() ? { font: `16px ${LETTERS}`, side: 84, bottom: 42 } : { font: `11px ${LETTERS}`, side: 54, bottom: 34 });
 
   // Choices of this browser, for all charts of the page.
   const prefs = { smooth: 80, log: false, x: "t", ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
@@ -97,7 +98,8 @@
   // One chart. `chart`: {height, lines, format, zero, log(), x(), range(), zoomed(range), moved(index), over(plot), bands}.
   const plot = (root, chart, data) => {
     const [ink, grid] = [colour("--ink-soft"), colour("--line")];
-    const axis = { stroke: ink, font: FONT, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
+    const { font, side, bottom } = sizes();
+    const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     let before = null;
     const bounds = (_, low, high) => {
       if (low === null || low === undefined || !Number.isFinite(low)) return before ?? [0, 1];
@@ -105,7 +107,7 @@
       return (before = calm(chart.zero ? 0 : low, Math.max(high, chart.least?.() ?? high), before));
     };
     const y = {
-      ...axis, size: AXIS, gap: 6,
+      ...axis, size: side, gap: 6,
       values: (_, values) => values.map((value) => (chart.log?.() ? figures(2)(10 ** value) : chart.tick(value))),
     };
     const made = new uPlot({
@@ -131,7 +133,7 @@
       }))],
       bands: (chart.bands ?? []).map(([top, bottom, name]) => ({ series: [top, bottom], fill: `${colour(name)}22` })),
       axes: [
-        { ...axis, size: BOTTOM, gap: 14, space: 64, incrs: chart.x() === "t" ? [...CLOCKS, 7200, 10800, 21600, 43200, 86400, 172800] : undefined, values: (_, values) => values.map(along[chart.x()]) },
+        { ...axis, size: bottom, gap: 14, space: 64, incrs: chart.x() === "t" ? [...CLOCKS, 7200, 10800, 21600, 43200, 86400, 172800] : undefined, values: (_, values) => values.map(along[chart.x()]) },
         { ...y, splits: (self, at, low, high, unit) => (chart.log?.() ? logSplits(low, high) : even(low, high, unit)) },
       ],
       hooks: {
@@ -179,5 +181,5 @@
     });
   };
 
-  page.plots = { AXIS, plot, prefs, prefer, colour, fixed, figures, clock, bytes, whole, along, endOfTime, smooth, tidy, join, logarithm };
+  page.plots = { plot, large, prefs, prefer, colour, fixed, figures, clock, bytes, whole, along, endOfTime, smooth, tidy, join, logarithm };
 })();

@@ -10,11 +10,11 @@ from studio.views.html import SafeHtml, element
 SCRIPTS = (
     "uPlot.iife.js", "page.js", "address.js", "drafts.js", "widgets.js", "keyboard.js", "form.js", "chain.js",
     "plot.js", "charts.js", "chart.js", "answers.js", "log.js", "compare.js", "runs.js", "notice.js", "export.js",
-    "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-pictures.js", "chat-blind.js",
-    "chat-stage.js", "chat-panes.js", "chat-list.js", "models.js", "models-here.js", "models-find.js",
-    "models-details.js", "data.js", "data-send.js", "data-rows.js", "data-here.js", "data-hub.js", "data-add.js",
-    "data-look.js", "data-review.js", "data-review-draw.js", "data-doctor.js", "data-prepare.js", "data-tokens.js",
-    "data-one.js", "captions.js", "captions-draw.js", "live.js",
+    "runs-stage.js", "head.js", "verdict.js", "home.js", "chat.js", "chat-fields.js", "chat-pictures.js",
+    "chat-blind.js", "chat-stage.js", "chat-panes.js", "chat-list.js", "models.js", "models-here.js",
+    "models-find.js", "models-details.js", "data.js", "data-send.js", "data-rows.js", "data-here.js", "data-hub.js",
+    "data-add.js", "data-look.js", "data-review.js", "data-review-draw.js", "data-doctor.js", "data-prepare.js",
+    "data-tokens.js", "data-one.js", "captions.js", "captions-draw.js", "live.js",
 )  # fmt: skip
 STYLES = (
     "uPlot.min.css", "studio.css", "runs.css", "export.css", "verdict.css", "charts.css", "train.css", "chat.css",

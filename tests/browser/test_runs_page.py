@@ -363,13 +363,40 @@ def test_the_recorded_run_is_shown_to_a_newcomer_and_cannot_be_changed(page: Pag
     expect(page.locator(".run-head h2 .badge")).to_have_text("Recorded")
     expect(page.locator(".run-head .facts")).to_contain_text("(forecast:")
     offered = page.locator(".run-head [data-action]").evaluate_all("all => all.map((one) => one.dataset.action)")
-    assert offered == ["chat", "download", "repeat", "copy"]
+    assert offered == ["chat", "download", "repeat", "copy", "present"]
     year = str(datetime.fromtimestamp(SHIPPED.ended_at or 0, ZoneInfo("Europe/Rome")).year)
     expect(page.locator(".group.ended .detail").first).to_contain_text(year)
     press(page, "repeat")
     expect(page.locator(".run-head h2")).to_contain_text(f"{SHIPPED.name} 2")
     press(page, "stop")
     expect(page.locator(".run-head .state.stopped")).to_be_visible()
+
+
+def test_a_run_is_shown_to_a_room_played_again_and_replaced_by_the_recorded_one(page: Page, runs: Runs) -> None:
+    run = runs.has("today", "running")
+    charts, aside = page.locator(".charts").first, page.locator(":is(.runs-list, .export-place, .run-more, .tools)")
+    choose(page, SHIPPED.name)
+    expect(charts).to_have_attribute("data-points", re.compile(r"[1-9]\d+"))
+    whole = int(charts.get_attribute("data-points") or 0)
+    choose(page, "today")
+    expect(page.locator(".run-head .detail").first).to_contain_text("step 80 of 200")
+    press(page, "present")
+    expect(page.locator("#top")).to_be_hidden()
+    assert aside.evaluate_all("all => all.every((one) => !one.offsetParent)")
+    offered = page.locator(".acts [data-action]").evaluate_all("all => all.map((one) => one.dataset.action)")
+    assert offered == ["spare", "end"]
+    write_events(runs.services.folder(run), step(150))
+    expect(page.locator(".run-head .detail").first).to_contain_text("step 150 of 200")
+    page.keyboard.press("s")
+    expect(page.locator(".run-head h2")).to_contain_text(SHIPPED.name)
+    expect(page.locator(".run-head .recorded")).to_contain_text("Recorded: ")
+    drawn = "studioPage.news.stage === 'playing' && Number(document.querySelector('.charts').dataset.points)"
+    page.wait_for_function(f"{drawn} < {whole // 3}")
+    page.wait_for_function(f"{drawn} > {whole // 3}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#top")).to_be_visible()
+    expect(charts).to_have_attribute("data-points", str(whole))
+    expect(page.locator(".run-head [data-action='present']")).to_be_visible()
 
 
 def test_settings_and_files_are_unfolded(page: Page, runs: Runs) -> None:
