@@ -59,7 +59,8 @@ class Looker:
         """What goes into the model beside the `tokens` (1, length) of one row of documents: of each its length, and the
         pictures it shows. Empty where no document shows any.
         """
-        every = [one for document in pictures for one in document]
+        placed = [[_on(tokens.device, one) for one in document] for document in pictures]
+        every = [one for document in placed for one in document]
         if not every:
             return {}
         if self.beside:
@@ -68,7 +69,7 @@ class Looker:
         seen: Any = BaseModelOutputWithPooling(pooler_output=pooled)
         layers = sum(name.startswith(DEEP) for name in every[0])
         seen.deepstack_features = [tuple(one[f"{DEEP}{at}"] for one in every) for at in range(layers)]
-        return {"mm_encoder_outputs": {"image": seen}} | self._places(tokens, pictures, lengths)
+        return {"mm_encoder_outputs": {"image": seen}} | self._places(tokens, placed, lengths)
 
     def _seen(self, inputs: Inputs) -> Features:
         found = self._model.get_image_features(**inputs, return_dict=True)
@@ -124,3 +125,8 @@ class Looker:
         finally:
             for part, training in zip(self._parts, before, strict=True):
                 part.train(training)
+
+
+def _on(device: torch.device, seen: Features) -> Features:
+    """What was read back lies in main memory, beside what was seen just now on a card."""
+    return {name: value.to(device) for name, value in seen.items()}

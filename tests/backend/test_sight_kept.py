@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from backend.sight.kept import Kept, fingerprint, read, size
-from tests import tiny
+from backend.sight.looker import Looker
+from tests import sights, tiny
 from tests.backend.test_sight_training import losses, request
 
 
@@ -95,3 +96,14 @@ def test_a_run_loses_the_same_with_and_without(tmp_path: Path, family: str) -> N
         assert (size(tmp_path / "workspace" / "features") > 0) == keep
     assert found[0] == found[1] == found[2]
     assert len(found[0]) == 3
+
+
+def test_what_was_read_back_stands_where_what_was_just_seen_does() -> None:
+    """On a card one of two pictures of a row comes from the disk; no card is needed to see where they are put."""
+    elsewhere = torch.device("meta")
+    back, fresh = features(1), {name: value.to(elsewhere) for name, value in features(2).items()}
+    tokens = torch.zeros(1, 20, dtype=torch.long, device=elsewhere)
+    given = Looker(sights.llava()[0]).given(tokens, [[back], [fresh]], [10, 10])
+    placed = given["mm_encoder_outputs"]["image"]
+    found = [*placed.pooler_output, *(value for layer in placed.deepstack_features for value in layer)]
+    assert {value.device for value in found} == {elsewhere}
