@@ -53,11 +53,12 @@ def save_pack(options: Namespace, environment: Environment, voice: Voice) -> int
 
 
 def bench(options: Namespace, environment: Environment, voice: Voice) -> int:
-    names = sorted(path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py") if path.stem != "report")
-    if options.name not in names:
-        raise SetupError("setup.no_bench", name=options.name, names=", ".join(names))
+    modules = {path.stem.replace("_", "-"): path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")}
+    module = modules.get(options.name.replace("_", "-"))
+    if module is None:
+        raise SetupError("setup.no_bench", name=options.name, names=", ".join(sorted(modules)))
     install.ensure(environment, voice, DEVELOPER)
-    return become(environment, f"benchmarks.{options.name}", [*options.more, *(["--json"] if options.json else [])])
+    return become(environment, f"benchmarks.{module}", [*options.more, *(["--json"] if options.json else [])])
 
 
 def headless(options: Namespace, environment: Environment, voice: Voice) -> int:

@@ -31,7 +31,7 @@ from backend.training.network.load import inspect, load_base
 from backend.training.network.measure import batch_loss
 from backend.training.pictures.chat import Pictured
 from backend.training.pictures.showing import Showing
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 MARK, WORDS, TEXT = "<image>", 16_000, 60
 TURNS = 5

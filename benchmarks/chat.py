@@ -30,7 +30,7 @@ from backend.inference.client import Engine
 from backend.inference.sampling import Sampling
 from backend.paths import ROOT, Workspace
 from backend.people import HOME
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 VOCABULARY, PROMPT, NEW = 16_000, 64, 48
 USERS = {1: 0.95, 4: 2.0, 16: 4.0}

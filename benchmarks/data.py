@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.common.report import Target, finish
 from benchmarks.reading import checking, importing, preparing
 from benchmarks.reading.program import compared, middle
-from benchmarks.report import Target, finish
 
 ROWS, MANY, FEW, TIMES, LONG_TIMES = 50_000, 1_000_000, 10_000, 25, 3
 ALONE = ("import", "tokens")

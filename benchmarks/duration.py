@@ -25,9 +25,9 @@ from backend.paths import Workspace
 from backend.people import HOME
 from backend.recipes import load
 from backend.training.request import TrainRequest
+from benchmarks.common.report import Target, finish
 from benchmarks.forecasting.settings import Setting, make_data, make_model, recipe
 from benchmarks.forecasting.trial import Trial, calibration, trial
-from benchmarks.report import Target, finish
 
 WITHIN = 0.30
 STEPS = 40

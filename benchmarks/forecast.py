@@ -21,6 +21,7 @@ from backend.forecast.model import Forecast
 from backend.hardware import Machine, this_machine
 from backend.models.facts import facts
 from backend.training.request import TrainRequest
+from benchmarks.common.report import Target, finish
 from benchmarks.forecasting import trial
 from benchmarks.forecasting.settings import (
     DRAWN,
@@ -35,7 +36,6 @@ from benchmarks.forecasting.settings import (
     make_model,
     recipe,
 )
-from benchmarks.report import Target, finish
 
 WITHIN_OF_TOTAL, WITHIN_OF_GROWTH = 0.20, 0.25
 GROUPS = {

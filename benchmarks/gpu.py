@@ -6,7 +6,7 @@
     c  QLoRA of 13B and 70B: the peak that was forecast from config.json alone, and the peak
 
 Weights are random, made here: nothing is downloaded. Every measurement is a process of its own. `--size tiny` tries a
-part out on any machine; its figures mean nothing.
+part out on any machine (`launch.py bench gpu a -- --size tiny`); its figures mean nothing.
 """
 
 import argparse
@@ -30,22 +30,14 @@ from backend.models.facts import facts
 from benchmarks.card import asking, learning, weights
 from benchmarks.card.learning import Task
 from benchmarks.card.weights import SIZES
-from benchmarks.report import Target, finish
+from benchmarks.common.apart import GIGA, child, roomy
+from benchmarks.common.report import Target, finish
 
-GIGA = 10**9
+MODULE = "benchmarks.gpu"
 # Dense bf16 products per second, as the data sheets of these cards say; another card has no share of its peak told.
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
-SHARED_MEMORY = Path("/dev/shm")
 Figures = dict[str, float]
 Targets = dict[str, Target]
-
-
-def child(*words: str) -> dict[str, Any]:
-    """The figures of one measurement in a process of its own, which says them in its last line."""
-    command = [sys.executable, "-m", "benchmarks.gpu", *words]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return found
 
 
 def memory(size: str, device: torch.device, home: Path) -> tuple[Figures, Targets]:
@@ -53,7 +45,7 @@ def memory(size: str, device: torch.device, home: Path) -> tuple[Figures, Target
     folder = weights.write(home / size, SIZES[size], device)
     figures: Figures = {}
     for way in asking.WAYS:
-        found = child("ask", "--folder", str(folder), "--way", way, "--size", size, "--device", str(device))
+        found = child(MODULE, "ask", "--folder", str(folder), "--way", way, "--size", size, "--device", str(device))
         for kind, count in found["m1"].items():
             figures[f"{way}_m1_{kind}_gb"] = round(count / GIGA, 3)
         for name, peaks in found["m2"].items():
@@ -119,7 +111,7 @@ def learned(
     found: dict[str, float] = {}
     for again in [wanted["checkpointing"]] if wanted["checkpointing"] else [False, True]:
         try:
-            found = child("learn", *words, *(["--checkpointing"] if again else []))
+            found = child(MODULE, "learn", *words, *(["--checkpointing"] if again else []))
             return found | {"checkpointing": float(again)}
         except subprocess.CalledProcessError:
             print(f"{method} {trainer}: failed{' again' if again else ', once more with less memory'}", flush=True)
@@ -179,12 +171,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=roomy()) as home:
         figures, targets = PARTS[options.part](options.size, device, Path(home))
     return finish(f"gpu-{options.part}", figures, targets)
-
-
-def roomy() -> Path | None:
-    """Where checkpoints of tens of gigabytes are written: memory if there is enough, else the usual place."""
-    there = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > 50 * GIGA
-    return SHARED_MEMORY if there else None
 
 
 def parse() -> argparse.Namespace:

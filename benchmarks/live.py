@@ -19,10 +19,10 @@ from pathlib import Path
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import JobState
 from backend.paths import ROOT, Workspace
+from benchmarks.common.report import Target, finish
 from benchmarks.living import browser
 from benchmarks.living.clients import Heard, Studio, converse, pages, studio, training
 from benchmarks.living.staged import Course, stage, write
-from benchmarks.report import Target, finish
 
 SETTLE_SECONDS = 3.0
 CHATS = 10

@@ -23,7 +23,7 @@ import httpx
 import psutil
 
 from backend.paths import ROOT
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 PATIENCE_SECONDS = 120.0
 PEER_PORT = 17861

@@ -33,7 +33,7 @@ from backend.starter.scoring import exact_match
 from backend.starter.splits import Split, splits
 from backend.training import run as training
 from backend.training import submit
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 SEEDS = (0, 1, 2)
 BASE, COMPARISON = "starter", "starter-no-romanian"

@@ -32,7 +32,7 @@ from backend.starter.vision.scoring import EXAMS, NEW_WORDINGS, exact_match, que
 from backend.starter.vision.sentences import LANGUAGES
 from backend.training import run as training
 from backend.training import submit
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 SEEDS = (0, 1, 2)
 RECIPE = "starter-vision-lora"

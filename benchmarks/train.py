@@ -44,7 +44,7 @@ from backend.training.network.adapter import prepare
 from backend.training.network.load import inspect, precision
 from backend.training.text.batches import Document, Plan
 from backend.training.watch import Watch
-from benchmarks.report import Target, finish
+from benchmarks.common.report import Target, finish
 
 VOCABULARY = 32_000
 CHATS = 256

@@ -98,7 +98,9 @@ def test_a_wrong_command_line_ends_with_status_2(words: list[str]) -> None:
 def test_a_benchmark_that_does_not_exist_is_told_with_those_that_do() -> None:
     said = launch("bench", "no-such", "--json")
     assert said.returncode == commands.USAGE
-    assert json.loads(said.stdout)["error"].startswith("There is no benchmark called no-such. There are: ")
+    told = json.loads(said.stdout)["error"]
+    assert told.startswith("There is no benchmark called no-such. There are: ")
+    assert "gpu, gpu-vision, live, start, starter, starter-vision, train" in told
 
 
 class OpenStudio:

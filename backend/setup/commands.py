@@ -294,7 +294,7 @@ def _add_import(to: argparse.ArgumentParser) -> None:
 
 
 def _add_bench(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "name", metavar="NAME", help="starter, train, start, chat, data, cache, forecast, duration, live or gpu"
-    )
-    to.add_argument("more", metavar="PART", nargs="*", help="for gpu: a (memory), b (speed) or c (large models)")
+    names = "starter, train, start, chat, data, cache, forecast, duration, live, gpu or gpu-vision"
+    to.add_argument("name", metavar="NAME", help=names)
+    parts = "for gpu: a (memory), b (speed) or c (large models); options of a benchmark follow two dashes"
+    to.add_argument("more", metavar="PART", nargs="*", help=parts)
