@@ -28,7 +28,23 @@ for (const chat of window.studioPage.chats.filter((one) => one.sight)) {
   chat.shown = () => ({ pictures: chat.attached, reference: chat.reference });
   chat.sent = () => changed({ attached: [], sample: "", reference: "" });
 
+  // A question that is asked while its pictures still come waits for them; when one of them does not, it stays typed.
+  let coming = Promise.resolve();
+  let failed = false;
+  const inTurn = (count, work) => {
+    say("");
+    failed = false;
+    changed({ bringing: chat.bringing + count });
+    return (coming = coming.then(work));
+  };
+  chat.brought = async () => {
+    if (!chat.bringing) return true;
+    await coming;
+    return !failed;
+  };
   const add = (found, sample = "") => {
+    chat.bringing -= 1;
+    failed ||= !found.ok;
     if (!found.ok) return say(found.said);
     changed({ attached: [...new Set([...chat.attached, found.picture])], sample });
   };
@@ -42,23 +58,19 @@ for (const chat of window.studioPage.chats.filter((one) => one.sight)) {
     }
   };
   // One after another: the order in which they were chosen is the one in which a model sees them.
-  chat.bring = async (files) => {
-    say("");
-    changed({ bringing: chat.bringing + files.length });
-    for (const file of files) {
-      const found = file.size > MOST_BYTES ? { ok: false, said: t("ask.heavy", { name: file.name }) } : await sent(file);
-      chat.bringing -= 1;
-      add(found);
-    }
-    chat.tell("pictures");
-  };
-  const take = async (file) => {
-    say("");
-    const found = await chat.post("sample", { file });
-    if (found.ok) keep({ attached: [] });
-    add(found, file);
-    chat.box()?.focus();
-  };
+  chat.bring = (files) =>
+    inTurn(files.length, async () => {
+      for (const file of files) add(file.size > MOST_BYTES ? { ok: false, said: t("ask.heavy", { name: file.name }) } : await sent(file));
+      chat.tell("pictures");
+    });
+  const take = (file) =>
+    inTurn(1, async () => {
+      const found = await chat.post("sample", { file });
+      if (found.ok) keep({ attached: [] });
+      add(found, file);
+      chat.box()?.focus();
+      chat.tell("pictures");
+    });
 
   // Dropped anywhere beside the list, or pasted while the tab is open
   const home = () => document.getElementById(`${chat.name}-panes`)?.closest(".chat-main");

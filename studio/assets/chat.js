@@ -167,6 +167,7 @@ for (const chat of window.studioPage.chats) {
   chat.ask = async (question, more = {}) => {
     if (chat.busy || chat.view?.answering) return false;
     chat.busy = true;
+    if (chat.brought && !(await chat.brought())) return (chat.busy = false);
     const found = told(await begun(await chat.post("ask", { ...chat.values(), ...chat.shown?.(), ...more, chat: chat.id, question })));
     chat.busy = false;
     if (found.ok) chat.sent?.();

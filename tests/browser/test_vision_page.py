@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from safetensors.numpy import save_file
 
 from backend.data import datasets, rows
@@ -193,6 +193,29 @@ def test_what_is_no_picture_and_a_question_without_one_are_told_at_the_composer(
     expect(page.locator("#ask-question .note")).to_be_empty()
 
 
+def test_a_question_waits_for_its_picture_and_stays_typed_when_none_comes(page: Page) -> None:
+    """Both asked while the picture is still on its way."""
+    held: list[Route] = []
+    slow = re.compile("/chat/picture.*name=a.png")
+    page.route(slow, lambda route: held.append(route))
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": b"<html></html>"}
+    page.locator("#ask-question input[type=file]").set_input_files(file)
+    composer(page).fill("Ce vezi?")
+    composer(page).press("Enter")
+    until(page, lambda: held)
+    held.pop().continue_()
+    expect(page.locator("#ask-said")).to_contain_text("HTML")
+    expect(composer(page)).to_have_value("Ce vezi?")
+    expect(page.locator("#ask-panes .turn")).to_have_count(0)
+    page.locator("#ask-question input[type=file]").set_input_files({**file, "buffer": base64.b64decode(png(5))})
+    composer(page).press("Enter")
+    until(page, lambda: held)
+    held.pop().continue_()
+    answered(page, 1)
+    expect(page.locator("#ask-panes .turn .pictures img")).to_have_count(1)
+    page.unroute(slow)
+
+
 def test_the_camera_takes_a_picture_and_is_let_go(page: Page) -> None:
     page.get_by_role("button", name="Cameră").click()
     video = page.locator("#ask-question video")
@@ -231,3 +254,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     expect(page.locator("#ask-panes .turn").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.locator("#ask-panes [data-key=present]").click()
+    expect(page.locator("#tab-vision .parts")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.keyboard.press("Escape")
+    expect(page.locator("#tab-vision .parts")).to_be_visible()
