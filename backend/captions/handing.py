@@ -24,6 +24,7 @@ from backend.data.opening.opened import Record
 from backend.data.pictures import keeping
 from backend.data.versions import deriving
 from backend.errors import JobError
+from backend.inference.shelf import RUN
 from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job
 from backend.jobs.service import Jobs
@@ -31,6 +32,10 @@ from backend.people import Person
 
 Form = Literal["csv", "jsonl", "txt"]
 STEP = "captions"
+MODEL, BASE, PROMPT, CORRECTED = "caption_model", "caption_base_model", "caption_prompt", "caption_corrected"
+"""Beside a caption: the model or run that wrote it, the model this began with, what was asked, whether a person put it
+right ("yes", "no").
+"""
 # What a spreadsheet would take for a formula.
 FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 BYTE_ORDER = "\ufeff"
@@ -50,7 +55,18 @@ def written(person: Person, jobs: Jobs, ref: str, form: Form) -> tuple[str, byte
     job, folder = folder_of(person, jobs, ref)
     entries = _captioned(job, folder)
     ending = "zip" if form == "txt" else form
-    return f"{job.name}.{ending}", WRITERS[form](entries)
+    return f"{job.name}.{ending}", WRITERS[form](entries, _asked(folder))
+
+
+def _asked(folder: RunFolder) -> CaptionRequest:
+    return CaptionRequest(**folder.read(folder.request))
+
+
+def _columns(entry: Entry, asked: CaptionRequest) -> dict[str, str]:
+    """Where a caption is from."""
+    model = asked.label if asked.model.startswith(RUN) else asked.base or asked.label
+    corrected = "yes" if entry.corrected else "no"
+    return {MODEL: model, BASE: asked.base, PROMPT: asked.prompt, CORRECTED: corrected}
 
 
 def _captioned(job: Job, folder: RunFolder) -> list[Entry]:
@@ -60,7 +76,7 @@ def _captioned(job: Job, folder: RunFolder) -> list[Entry]:
     return found
 
 
-def _csv(entries: Sequence[Entry]) -> bytes:
+def _csv(entries: Sequence[Entry], _: CaptionRequest) -> bytes:
     beside = any(entry.base is not None for entry in entries)
     target = io.StringIO()
     table = csv.writer(target)
@@ -71,15 +87,16 @@ def _csv(entries: Sequence[Entry]) -> bytes:
     return (BYTE_ORDER + target.getvalue()).encode("utf-8")
 
 
-def _jsonl(entries: Sequence[Entry]) -> bytes:
+def _jsonl(entries: Sequence[Entry], asked: CaptionRequest) -> bytes:
     lines = []
     for entry in entries:
         beside = {} if entry.base is None else {"base": entry.base}
-        lines.append(json.dumps({"file_name": entry.name, "text": entry.caption} | beside, ensure_ascii=False))
+        row = {"file_name": entry.name, "text": entry.caption, **beside, **_columns(entry, asked)}
+        lines.append(json.dumps(row, ensure_ascii=False))
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
 
 
-def _texts(entries: Sequence[Entry]) -> bytes:
+def _texts(entries: Sequence[Entry], _: CaptionRequest) -> bytes:
     """A text of the same name beside each picture; two pictures of one name keep their endings."""
     stems = Counter(str(PurePosixPath(entry.name).with_suffix("")) for entry in entries)
     raw = io.BytesIO()
@@ -90,7 +107,7 @@ def _texts(entries: Sequence[Entry]) -> bytes:
     return raw.getvalue()
 
 
-WRITERS: dict[Form, Callable[[Sequence[Entry]], bytes]] = {"csv": _csv, "jsonl": _jsonl, "txt": _texts}
+WRITERS: dict[Form, Callable[[Sequence[Entry], CaptionRequest], bytes]] = {"csv": _csv, "jsonl": _jsonl, "txt": _texts}
 
 
 def as_data(person: Person, jobs: Jobs, ref: str, name: str = "") -> Dataset:
@@ -100,8 +117,9 @@ def as_data(person: Person, jobs: Jobs, ref: str, name: str = "") -> Dataset:
     """
     job, folder = folder_of(person, jobs, ref)
     entries = _captioned(job, folder)
-    rows = [{"image": entry.picture, "caption": entry.caption.strip()} for entry in entries]
-    step = Step(name=STEP, settings={"job": job.id, "model": CaptionRequest(**folder.read(folder.request)).label})
+    asked = _asked(folder)
+    rows = [{"image": one.picture, "caption": one.caption.strip(), **_columns(one, asked)} for one in entries]
+    step = Step(name=STEP, settings={"job": job.id, "model": asked.label})
     before = _made_of(person, jobs, job)
     if before is not None and all((before.path.parent / row["image"]).exists() for row in rows):
         return deriving.derive(person, jobs.workspace, before, step, rows)

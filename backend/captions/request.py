@@ -11,7 +11,8 @@ LONGEST_CAPTION = 1_024
 
 class CaptionRequest(BaseModel):
     """`source`: a folder, an archive or one picture; `called`: as the person knows it. `model`: as the engine names it,
-    `label` as the person does. `with_base`: what the base of an adapter says stands beside.
+    `label` as the person does; `base`: the model that a run began with, else the model itself, as the person knows it.
+    `with_base`: what the base of an adapter says stands beside.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -19,6 +20,7 @@ class CaptionRequest(BaseModel):
     called: str
     model: str
     label: str
+    base: str = ""
     prompt: str = Field(max_length=LONGEST_PROMPT)
     with_base: bool = False
     max_tokens: int = Field(128, ge=1, le=LONGEST_CAPTION)

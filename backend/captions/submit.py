@@ -8,9 +8,11 @@ from backend.captions import pictures
 from backend.captions.request import KIND, LONGEST_PROMPT, CaptionRequest
 from backend.errors import AccessError, ChatError
 from backend.hardware import this_machine
-from backend.inference.shelf import Shelf, Target
+from backend.inference.shelf import RUN, Shelf, Target
+from backend.jobs.folder import RunFolder
 from backend.jobs.model import Job, NewJob
 from backend.jobs.service import Jobs
+from backend.models import catalogue
 from backend.people import Person
 
 # Files are nearly always in 16 bits and become 32 on a processor; some more is needed to work.
@@ -53,6 +55,7 @@ def start(person: Person, jobs: Jobs, source: Path, wanted: Wanted, name: str = 
         called=called,
         model=wanted.model,
         label=label,
+        base=_base(person, jobs, wanted.model),
         prompt=wanted.prompt.strip(),
         with_base=wanted.with_base and target.adapter is not None,
         max_tokens=wanted.max_tokens,
@@ -66,6 +69,14 @@ def start(person: Person, jobs: Jobs, source: Path, wanted: Wanted, name: str = 
         forecast_bytes=_bytes(target, on_card=bool(this_machine(jobs.workspace.root).gpus)),
     )
     return jobs.submit(person, new)
+
+
+def _base(person: Person, jobs: Jobs, model: str) -> str:
+    """What the model that a run began with is called, or the model itself."""
+    if not model.startswith(RUN):
+        return catalogue.find(person, jobs.workspace, model).name
+    folder = RunFolder(jobs.workspace.run(model.removeprefix(RUN)))
+    return str(folder.read(folder.request).get("model", {}).get("name", ""))
 
 
 def _bytes(target: Target, *, on_card: bool) -> int:

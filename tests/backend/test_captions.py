@@ -15,6 +15,7 @@ from backend.captions.prompts import SENTENCE, templates, usual
 from backend.captions.submit import Wanted
 from backend.data import datasets
 from backend.data import rows as stored
+from backend.data.mapping.recognition import recognise
 from backend.errors import AccessError, ChatError, DataError, JobError
 from backend.jobs.context import JobContext
 from backend.jobs.events import Captioned
@@ -25,8 +26,10 @@ from backend.models import catalogue
 from backend.models.catalogue import Model
 from backend.paths import Workspace
 from backend.people import HOME, Person
+from backend.recipes.schema import Recipe
+from backend.training.submit import start_training
 from backend.worker import RUNNERS
-from tests import photos, sights
+from tests import photos, sights, tiny
 from tests.faults.stage import Stage
 
 PROMPT = "What colour is it?"
@@ -139,7 +142,12 @@ def test_corrections_stand_in_every_file(stage: Stage, done: tuple[Job, RunFolde
     assert (name, table[0], len(table)) == ("Vacanță.csv", ["picture", "caption"], 14)
     assert table[1:3] == [["000.png", "Un cerc roșu"], ["001.png", '\'=HYPERLINK("x")']]
     _, raw = handing.written(HOME, stage.jobs, job.id, "jsonl")
-    assert json.loads(raw.splitlines()[0]) == {"file_name": "000.png", "text": "Un cerc roșu"}
+    first, *_, last = map(json.loads, raw.splitlines())
+    asked = {"caption_model": "eyes", "caption_base_model": "eyes", "caption_prompt": PROMPT}
+    assert first == {"file_name": "000.png", "text": "Un cerc roșu", **asked, "caption_corrected": "yes"}
+    assert last["caption_corrected"] == "no"
+    mapping = recognise(list(first), [first, last])
+    assert (mapping.shape, mapping.fields) == ("caption", {"image": "file_name", "caption": "text"})
     _, raw = handing.written(HOME, stage.jobs, job.id, "txt")
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         assert archive.read("000.txt").decode() == "Un cerc roșu\n"
@@ -153,14 +161,38 @@ def test_they_become_a_data_set_and_corrected_its_next_version(stage: Stage, don
     first = handing.as_data(HOME, stage.jobs, job.id)
     assert (first.shape, first.rows, first.version, first.name) == ("caption", 13, 1, "Vacanță")
     row = next(stored.read(first.path))
-    assert row["caption"] == "Imaginea cu numărul 0."
     assert (first.path.parent / row["image"]).is_file()
+    assert row.pop("image").startswith("pictures/")
+    asked = {"caption_model": "eyes", "caption_base_model": "eyes", "caption_prompt": PROMPT}
+    assert row == {"caption": "Imaginea cu numărul 0.", **asked, "caption_corrected": "yes"}
     with pytest.raises(DataError):
         handing.as_data(HOME, stage.jobs, job.id)
     book.correct(folder, "000.png", "Alt text.")
     second = handing.as_data(HOME, stage.jobs, job.id)
     assert (second.version, second.parent, second.rows) == (2, first.id, 13)
     assert [one.id for one in datasets.available(HOME, stage.workspace) if one.name == "Vacanță"] == [second.id]
+
+
+def test_captions_are_trained_on_and_the_run_that_learned_from_them_captions_under_its_name(
+    stage: Stage, model: str, tmp_path: Path
+) -> None:
+    source = album(tmp_path / "album", 12)
+    job, folder = begin(stage, source, model)
+    assert work(folder) == ExitCode.DONE
+    handing.as_data(HOME, stage.jobs, job.id, "Legende")
+    wanted = {"objective": "vision", "schedule": {"max_steps": 2}, "lora": {"rank": 2}}
+    chosen = {"model": "eyes", "data": "Legende", "name": "Rularea mea"}
+    learned = start_training(HOME, stage.jobs, stage.workspace, Recipe.model_validate(wanted), **chosen)
+    learning = stage.jobs.folder(learned)
+    asked = {name: value for name, value in learning.read(learning.request).items() if name != "job"}
+    assert tiny.run(learning.path, asked)[0] == ExitCode.DONE
+
+    job, folder = begin(stage, source, f"run:{learned.id}", label=learned.name)
+    assert work(folder) == ExitCode.DONE
+    book.correct(folder, "000.png", "Un cerc roșu.")
+    rows = list(stored.read(handing.as_data(HOME, stage.jobs, job.id, "Legende noi").path))
+    assert {(row["caption_model"], row["caption_base_model"]) for row in rows} == {("Rularea mea", "eyes")}
+    assert [row["caption_corrected"] for row in rows] == ["yes"] + 11 * ["no"]
 
 
 def test_what_cannot_be_captioned_is_said_before_there_is_a_job(stage: Stage, model: str, tmp_path: Path) -> None:
